@@ -1,0 +1,64 @@
+"""What every evaluator is: candidate in, metrics out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from archsearch.genotype import Genotype
+from archsearch.trial import Failure
+
+Report = Callable[[int, dict[str, float]], bool]
+"""Called with an epoch (from 0) and its metrics; true asks the evaluator to stop early."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network to be evaluated.
+
+    `seed` decides weights and data order; trained weights go to the file `weights` (safetensors) when it is given; a network
+    slower than `max_latency_ms` for one forward pass is to be rejected before it is trained.
+    """
+
+    trial: int
+    genotype: Genotype
+    seed: int
+    weights: Path | None = None
+    max_latency_ms: float | None = None
+
+
+class Evaluator(Protocol):
+    """Genotype -> metrics: a frozen dataclass whose fields are its options; it is sent to worker processes.
+
+    A failure that the evaluator foresees is raised as `EvaluationError`; any other exception counts as a crash.
+    """
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        """Metrics of a candidate, `error` among them where there is one; higher epochs overwrite lower ones."""
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        """Metrics of the trained weights in `candidate.weights` on data that no search ever saw; for the final front only."""
+
+    def setting(self) -> dict[str, object]:
+        """What the data ask of a network: `input` shape and number of `classes`."""
+
+    @property
+    def batch(self) -> int:
+        """Samples in a training batch, for the analysis of training memory."""
+
+    @property
+    def optimizer(self) -> str:
+        """Optimiser as `analyse` names it, likewise."""
+
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The failure that an unforeseen exception of an evaluation stands for: out of memory, or a crash."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in OUT_OF_MEMORY):
+        return Failure("out_of_memory", text or "out of memory")
+    return Failure("crashed", f"{type(error).__name__}: {text}")

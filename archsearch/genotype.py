@@ -1,0 +1,159 @@
+"""A network as data: an immutable DAG of ops, acyclic by construction, with strict JSON and a fingerprint."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from archsearch import genotype_json
+from archsearch.genotype_json import MAX_NODES, input_names
+from archsearch.isomorphism import digest
+from archsearch.ops.base import Facts, Op, facts
+from archsearch.tensor import TensorSpec
+
+NAME = re.compile(r"\w{1,100}(/\w{1,100}){0,19}", re.ASCII)
+
+
+class GenotypeError(ValueError):
+    """A genotype that cannot be; the message names the node and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One op, the indices of the values that it reads, and its name; what stands before the last `/` is its scope."""
+
+    op: Op
+    inputs: tuple[int, ...]
+    name: str
+
+    @property
+    def scope(self) -> str:
+        """The name's part before the last `/`, or nothing."""
+        return self.name.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """A network: input shapes, nodes, and which values come out.
+
+    Values are numbered: first the inputs, then what each node makes. A node reads only values made before it.
+
+    Raises:
+        GenotypeError: a node reads a later value, names clash, shapes do not fit, or there are over 20,000 nodes.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[int, ...]
+    facts: tuple[Facts, ...] = field(init=False, repr=False, compare=False)
+    """Local facts of every node at its input shapes."""
+
+    def __post_init__(self) -> None:
+        if not self.inputs or not self.outputs:
+            raise GenotypeError("a genotype needs at least one input and one output")
+        if len(self.nodes) > MAX_NODES:
+            raise GenotypeError(f"{len(self.nodes)} nodes are over the limit of {MAX_NODES}; split the network")
+        check_names([node.name for node in self.nodes], self.input_names)
+        object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes))
+        values = len(self.inputs) + len(self.nodes)
+        for output in self.outputs:
+            if not 0 <= output < values:
+                raise GenotypeError(f"output {output} is no value; there are {values}, numbered from 0")
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs: `x`, or `x0`, `x1` and so on when there are several."""
+        return input_names(len(self.inputs))
+
+    @cached_property
+    def value_names(self) -> tuple[str, ...]:
+        """Name of every value: inputs, then nodes."""
+        return (*self.input_names, *(node.name for node in self.nodes))
+
+    @cached_property
+    def specs(self) -> tuple[TensorSpec, ...]:
+        """Shape of every value: inputs, then what each node makes."""
+        return (*self.inputs, *(fact.spec for fact in self.facts))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hex digits, the same for isomorphic genotypes (nodes relabelled, reordered, operands of add swapped).
+
+        Dead nodes and identities count: `passes.canonicalise` first removes them.
+        """
+        return digest(self.inputs, [(node.op, node.inputs) for node in self.nodes], self.outputs)
+
+    def to_json(self) -> str:
+        """The genotype as JSON text, one line a node."""
+        return genotype_json.dump(self.inputs, [(node.name, node.op, node.inputs) for node in self.nodes], self.outputs)
+
+    @classmethod
+    def from_json(cls, text: str) -> Genotype:
+        """Read strictly what `to_json` wrote.
+
+        Raises:
+            GenotypeError: the text is no such JSON, too large, or describes no valid genotype; one line with the node's name.
+        """
+        try:
+            inputs, nodes, outputs = genotype_json.load(text)
+            return cls(inputs, tuple(Node(op, reads, name) for name, op, reads in nodes), outputs)
+        except GenotypeError:
+            raise
+        except ValueError as error:
+            raise GenotypeError(str(error)) from error
+
+
+def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...]) -> tuple[Facts, ...]:
+    """Facts of every node, in order. Raises GenotypeError that names the node at fault."""
+    specs, found = list(inputs), []
+    for node in nodes:
+        try:
+            fact = node_facts(node.op, [specs[i] for i in node.inputs] if min(node.inputs, default=0) >= 0 else None)
+        except IndexError:
+            raise GenotypeError(f"node '{node.name}' reads a value that is not made before it; a node reads only earlier ones") from None
+        except (ValueError, TypeError) as error:
+            raise GenotypeError(f"node '{node.name}': {error}") from error
+        found.append(fact)
+        specs.append(fact.spec)
+    return tuple(found)
+
+
+def node_facts(op: Op, specs: list[TensorSpec] | None) -> Facts:
+    """Facts of `op`. Raises ValueError when it does not take these inputs."""
+    if specs is None:
+        raise ValueError("a negative number is no value")
+    try:
+        return facts(op, tuple(specs))
+    except TypeError as error:
+        if "positional argument" not in str(error):
+            raise
+        raise ValueError(f"{op.kind} does not take {len(specs)} inputs") from error
+
+
+@lru_cache(maxsize=1 << 16)
+def is_name(name: str) -> bool:
+    """Whether `name` is made of letters, digits and underscores, its scopes parted by `/`."""
+    return NAME.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1 << 14)
+def scopes_of(scope: str) -> tuple[str, ...]:
+    """The scope and all scopes around it."""
+    parts = scope.split("/")
+    return tuple("/".join(parts[: i + 1]) for i in range(len(parts)))
+
+
+def check_names(names: list[str], taken: tuple[str, ...]) -> None:
+    """Raise GenotypeError for a malformed name, one given twice, or one that is also a scope."""
+    known = set(names)
+    if len(known) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise GenotypeError(f"node '{twice}' stands twice; names must differ")
+    for name in names:
+        if not is_name(name):
+            raise GenotypeError(f"node {name[:60]!r}: a name is letters, digits and _ (at most 100), scopes parted by /")
+    parents = {name.rpartition("/")[0] for name in names} - {""}
+    clash = known.intersection((*taken, *(scope for parent in parents for scope in scopes_of(parent))))
+    if clash:
+        raise GenotypeError(f"node '{min(clash)}' has the name of an input or of a scope; rename it")

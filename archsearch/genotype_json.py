@@ -1,0 +1,177 @@
+"""Genotypes as JSON text: written one line a node, read strictly and within limits."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from functools import lru_cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from archsearch.ops.base import OPS, Op, nearest
+from archsearch.tensor import TensorSpec
+
+FORMAT = "archsearch.genotype/1"
+MAX_TEXT = 16 * 2**20
+MAX_NODES = 20_000
+
+NamedNode = tuple[str, Op, tuple[int, ...]]
+
+
+def input_names(count: int) -> tuple[str, ...]:
+    """Names of so many inputs: `x`, or `x0`, `x1` and so on."""
+    return ("x",) if count == 1 else tuple(f"x{i}" for i in range(count))
+
+
+def dump(inputs: Sequence[TensorSpec], nodes: Sequence[NamedNode], outputs: Sequence[int]) -> str:
+    """JSON text of a genotype's parts."""
+    names = [*input_names(len(inputs)), *(name for name, _, _ in nodes)]
+    lines = [json.dumps({"name": name, "op": op_to_dict(op), "inputs": [names[i] for i in reads]}) for name, op, reads in nodes]
+    body = ",\n    ".join(lines)
+    return (
+        f'{{\n  "format": "{FORMAT}",\n  "inputs": {json.dumps([list(spec.shape) for spec in inputs])},\n'
+        f'  "nodes": [\n    {body}\n  ],\n  "outputs": {json.dumps([names[i] for i in outputs])}\n}}\n'
+    )
+
+
+def op_to_dict(op: Op) -> dict[str, Any]:
+    """The op's kind and all its fields."""
+    return {"kind": op.kind, **{f.name: getattr(op, f.name) for f in fields(op)}}  # type: ignore[arg-type]
+
+
+def load(text: str) -> tuple[tuple[TensorSpec, ...], list[NamedNode], tuple[int, ...]]:
+    """Parts of a genotype from JSON text. Raises ValueError, one line, with the node's name where one is at fault."""
+    data = expect(parse(text), dict, "the file")
+    keys(data, {"format", "inputs", "nodes", "outputs"}, "the file")
+    if data["format"] != FORMAT:
+        raise ValueError(f'"format" is {str(data["format"])[:60]!r}, expected "{FORMAT}"; this is no genotype, or one of another version')
+    shapes = expect(data["inputs"], list, '"inputs"')
+    specs = tuple(TensorSpec(tuple(expect(shape, list, 'an entry of "inputs"'))) for shape in shapes)
+    index = {name: i for i, name in enumerate(input_names(len(specs)))}
+    entries = expect(data["nodes"], list, '"nodes"')
+    if len(entries) > MAX_NODES:
+        raise ValueError(f"{len(entries)} nodes are over the limit of {MAX_NODES}")
+    nodes = []
+    for position, entry in enumerate(entries):
+        name, op, reads = read_node(entry, position, index)
+        nodes.append((name, op, reads))
+        index.setdefault(name, len(specs) + position)
+    outputs = tuple(look_up(name, index, '"outputs"') for name in expect(data["outputs"], list, '"outputs"'))
+    return specs, nodes, outputs
+
+
+def parse(text: str) -> Any:
+    """JSON text within limits, without repeated keys, NaN or infinity. Raises ValueError."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"the text has {len(text):,} characters, over the limit of {MAX_TEXT:,}")
+    try:
+        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}; the file may be cut off") from None
+    except RecursionError:
+        raise ValueError("not a genotype: nested too deeply") from None
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict, or ValueError when a key stands twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"key {twice[:60]!r} stands twice in one object")
+    return found
+
+
+def refuse_constant(name: str) -> Any:
+    """Raise ValueError: NaN and infinities are no JSON."""
+    raise ValueError(f"{name} is not allowed; write a finite number")
+
+
+def expect(value: Any, kind: type, what: str) -> Any:
+    """The value, or ValueError when it is of another type."""
+    if not isinstance(value, kind):
+        names = {dict: "an object {...}", list: "a list [...]", str: "a text"}
+        raise ValueError(f"{what} must be {names[kind]}, got {json.dumps(value)[:60]}")
+    return value
+
+
+def keys(data: dict[str, Any], wanted: set[str], what: str) -> None:
+    """Raise ValueError for a key that is missing or unknown."""
+    missing, unknown = wanted - data.keys(), data.keys() - wanted
+    if missing:
+        raise ValueError(f'{what} has no "{min(missing)}"')
+    if unknown:
+        name = min(unknown)
+        raise ValueError(f"{what} has an unknown field {name[:60]!r}; {nearest(name, sorted(wanted))}")
+
+
+def look_up(name: Any, index: dict[str, int], what: str) -> int:
+    """Index of the value of that name. Raises ValueError."""
+    if not isinstance(name, str) or name not in index:
+        raise ValueError(f"{what} reads {json.dumps(name)[:60]}, which is neither an input nor made before it; order the nodes so that each reads only earlier ones (a cycle cannot be ordered)")
+    return index[name]
+
+
+def read_node(entry: Any, position: int, index: dict[str, int]) -> NamedNode:
+    """Name, op and inputs of one node. Raises ValueError."""
+    keys(expect(entry, dict, f"node number {position}"), {"name", "op", "inputs"}, f"node number {position}")
+    name = expect(entry["name"], str, f"the name of node number {position}")
+    what = f"node '{name[:60]}'"
+    op = op_from_dict(expect(entry["op"], dict, f'"op" of {what}'), what)
+    reads = tuple(look_up(value, index, what) for value in expect(entry["inputs"], list, f'"inputs" of {what}'))
+    return name, op, reads
+
+
+def op_from_dict(data: dict[str, Any], what: str) -> Op:
+    """The op of a kind and its fields; fields left out get their defaults. Raises ValueError."""
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind not in OPS:
+        raise ValueError(f"{what}: unknown op {str(kind)[:60]!r}; {nearest(str(kind)[:60], sorted(OPS))}")
+    hints = field_types(OPS[kind])
+    given = {key: value for key, value in data.items() if key != "kind"}
+    for key, value in given.items():
+        if key not in hints:
+            raise ValueError(f"{what}: {kind} has no field {key[:60]!r}; {nearest(key, sorted(hints)) if hints else 'it takes none'}")
+        if not fits(value, hints[key]):
+            raise ValueError(f"{what}: {kind}: {key}={json.dumps(value)[:60]} has the wrong type, expected {type_name(hints[key])}")
+    missing = [f.name for f in fields(OPS[kind]) if f.default is MISSING and f.name not in given]  # type: ignore[arg-type]
+    if missing:
+        raise ValueError(f"{what}: {kind} needs the field '{missing[0]}'")
+    try:
+        return OPS[kind](**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def field_types(cls: type[Op]) -> dict[str, Any]:
+    """Type of every field of an op."""
+    hints = get_type_hints(cls)
+    return {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from JSON has the type of a field; true is no number."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if get_origin(hint) is tuple:
+        items = get_args(hint)
+        if not isinstance(value, list):
+            return False
+        if len(items) == 2 and items[1] is Ellipsis:
+            return all(fits(item, items[0]) for item in value)
+        return len(value) == len(items) and all(map(fits, value, items))
+    if hint is float:
+        return type(value) in (int, float)
+    return type(value) is hint
+
+
+def type_name(hint: Any) -> str:
+    """A type in words for an error."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(type_name(option) for option in get_args(hint))
+    if get_origin(hint) is tuple:
+        return f"a list of {', '.join(type_name(item) for item in get_args(hint))}"
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+    return words.get(hint, str(hint))

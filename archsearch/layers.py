@@ -1,0 +1,109 @@
+"""All layers that ops build from: torch.nn, and our few own modules, which need torch alone and travel with exported files."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import *  # noqa: F403
+from torch.utils.flop_counter import FlopCounterMode
+
+from archsearch.ops.base import Cost, Measured, Op, Saved
+from archsearch.tensor import TensorSpec
+
+
+class Add(nn.Module):
+    """Sum of values of one shape."""
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        if not others:
+            return first
+        total = first + others[0]
+        for other in others[1:]:
+            total += other
+        return total
+
+
+class Concat(nn.Module):
+    """Values side by side along an axis, the batch being axis 0."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, *values: Tensor) -> Tensor:
+        return torch.cat(values, self.axis)
+
+    def extra_repr(self) -> str:
+        return f"{self.axis}"
+
+
+class Mul(nn.Module):
+    """Product of two values; axes of length 1 stretch."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+
+class Zero(nn.Module):
+    """Zeros in the shape of the input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+OWN = (Add, Concat, Mul, Zero)
+"""Modules that are not in torch.nn."""
+
+
+def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
+    """Cost and saved bytes of an op that does not state them, read off its module on the meta device, where nothing is computed.
+
+    New tensors that grow with the batch count as elements of each sample, the rest as statistics; the scratch space that its forward
+    and backward passes may use besides is not seen.
+    """
+    with torch.device("meta"):
+        module = op.build(sys.modules[__name__], *inputs)
+        one, two = (_kept(module, inputs, batch) for batch in (2, 3))
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            module(*(torch.empty(1, *spec.shape) for spec in inputs))
+    buffers = list(module.buffers())
+    cost = Cost(
+        params=sum(p.numel() for p in module.parameters()),
+        buffers=sum(b.numel() for b in buffers),
+        macs=counter.get_total_flops() // 2,
+        counters=sum(b.dtype == torch.int64 for b in buffers),
+    )
+    sample = (two.new_bytes - one.new_bytes) // 4
+    saved = Saved(
+        inputs=one.inputs, output=one.output, elements=sample, statistics=one.new_bytes // 4 - 2 * sample,
+        view=one.view, eval_view=one.view, gradient="view" if one.view else "new",
+    )  # fmt: skip
+    return Measured(cost, saved)
+
+
+class _Kept(NamedTuple):
+    inputs: tuple[int, ...]
+    output: bool
+    view: bool
+    new_bytes: int
+
+
+def _kept(module: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> _Kept:
+    """What autograd keeps of one call: which inputs, the output, bytes of new tensors; parameters and buffers not counted."""
+    values = [torch.empty(batch, *spec.shape, requires_grad=True) for spec in inputs]
+    stores: dict[int, torch.UntypedStorage] = {}
+
+    def pack(kept: Tensor) -> Tensor:
+        stores[kept.untyped_storage()._cdata] = kept.untyped_storage()
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept):
+        output = module(*values)
+    known = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
+    places = {value.untyped_storage()._cdata: i for i, value in enumerate(values)}
+    result = output.untyped_storage()._cdata
+    new = [store.nbytes() for key, store in stores.items() if key not in known and key not in places and key != result]
+    return _Kept(tuple(sorted(places[key] for key in stores if key in places)), result in stores and result not in places, result in places, sum(new))

@@ -1,0 +1,218 @@
+"""What every op is: local facts that the walkers (analysis, compiler, export) chain together."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+
+from archsearch.tensor import TensorSpec
+
+Size = int | tuple[int, int]
+MAX_FIELD = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one op costs for one sample.
+
+    `params` counts learned elements, `buffers` elements of the state that is not learned (`counters` of them are int64
+    scalars), `macs` multiply-adds of convolutions and matrix products.
+    """
+
+    params: int = 0
+    buffers: int = 0
+    macs: int = 0
+    counters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What autograd keeps at one op between its forward and its backward pass, and how the gradient passes it.
+
+    `inputs` are positions of the inputs that are kept, `output` whether the result is; `crossed`: an input is kept only if
+    another one needs a gradient (products). New tensors: `elements` of the network's dtype and `indices` of int64 for each
+    sample, `statistics` of float32 for each batch. `view`: the result shares the storage of the first input, in
+    training; `eval_view`: the same in inference. `gradient` of the inputs: `new` tensors, the `same` tensor handed on,
+    a dense `view` or strided `slices` of it, or `none`. `eval_elements` and `eval_indices` are scratch space in inference,
+    `backward_elements` scratch space of the backward pass (negative when parts are freed before the gradient is there).
+    """
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    crossed: bool = False
+    elements: int = 0
+    indices: int = 0
+    statistics: int = 0
+    view: bool = False
+    eval_view: bool = False
+    gradient: Literal["new", "same", "view", "slices", "none"] = "new"
+    eval_elements: int = 0
+    eval_indices: int = 0
+    backward_elements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Input positions that one output position reads, as (height, width); `whole`: every position."""
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    whole: bool = False
+
+
+POINT = Window()
+WHOLE = Window(whole=True)
+Layers = Any  # torch.nn with our own modules, or what records the source of a call to them
+
+
+class Op(ABC):
+    """An operator with its hyperparameters: a frozen dataclass whose fields are those and nothing else.
+
+    Signatures are open here (`*inputs: Any, **named: Any`) so that each op writes down the inputs it takes.
+    A subclass states `infer` and `build`; an op that states no `cost` or `saved` is measured once per distinct shape
+    by running its module on torch's meta device, never counted as zero.
+    """
+
+    kind: ClassVar[str]
+    commutative: ClassVar[bool] = False
+    is_zero: ClassVar[bool] = False
+
+    @abstractmethod
+    def infer(self, *inputs: Any, **named: Any) -> TensorSpec:
+        """Shape of the result. Raises ShapeError when the inputs do not fit."""
+
+    @abstractmethod
+    def build(self, layers: Layers, *inputs: Any, **named: Any) -> Any:
+        """The torch module, made from `layers` (torch.nn and archsearch.layers under one name)."""
+
+    def cost(self, *inputs: Any, **named: Any) -> Cost:
+        """Parameters, buffers and multiply-adds for one sample."""
+        return _measured(self, inputs).cost
+
+    def saved(self, *inputs: Any, **named: Any) -> Saved:
+        """What autograd keeps, and how the gradient passes."""
+        return _measured(self, inputs).saved
+
+    def window(self) -> Window:
+        """Spatial window for the receptive field."""
+        return POINT
+
+    def operands(self, zeros: Sequence[bool]) -> tuple[int, ...]:
+        """Positions of the inputs that matter, given which of them are always zero."""
+        return tuple(range(len(zeros)))
+
+    def is_identity(self, inputs: int) -> bool:
+        """Whether the op with so many inputs returns its first input unchanged."""
+        return False
+
+    def __str__(self) -> str:
+        given = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]  # type: ignore[arg-type]
+        return f"{self.kind}({', '.join(given)})"
+
+
+class Measured(NamedTuple):
+    """Facts of an op read off its module."""
+
+    cost: Cost
+    saved: Saved
+
+
+@lru_cache(maxsize=4096)
+def _measured(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
+    # Ops import no torch: only an op that leaves its facts out pays for torch, and only when it is asked for them.
+    measured = import_module("archsearch.layers").measure(op, inputs)
+    assert isinstance(measured, Measured)
+    return measured
+
+
+class Facts(NamedTuple):
+    """All local facts of one op at given input shapes."""
+
+    spec: TensorSpec
+    elements: int
+    cost: Cost
+    saved: Saved
+    window: Window
+
+
+@lru_cache(maxsize=1 << 16)
+def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
+    """Local facts of `op` at these inputs, worked out once per distinct op and shapes."""
+    spec = op.infer(*inputs)
+    return Facts(spec, spec.elements, op.cost(*inputs), op.saved(*inputs), op.window())
+
+
+OPS: dict[str, type[Op]] = {}
+T = TypeVar("T", bound=type[Op])
+
+
+def register(kind: str) -> Callable[[T], T]:
+    """Class decorator: make an op known by its `kind`, the name that stands in JSON.
+
+    Raises:
+        ValueError: another class has that kind already.
+    """
+
+    def add(cls: T) -> T:
+        known = OPS.get(kind)
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise ValueError(f"op kind {kind!r} is taken by {known.__module__}.{known.__qualname__}; choose another name")
+        cls.kind = kind
+        OPS[kind] = cls
+        return cls
+
+    return add
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Words that end an error about an unknown name: the nearest known ones, or all."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def pair(size: Size) -> tuple[int, int]:
+    """(height, width) of a size that may be given as one number."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def check_sizes(op: Op, *names: str, least: int = 1) -> None:
+    """Normalise the named size fields of `op` (a pair of equal numbers becomes one number) and check their range.
+
+    Raises:
+        ValueError: a size is no whole number, or out of range.
+    """
+    for name in names:
+        value = getattr(op, name)
+        if type(value) is int and least <= value <= MAX_FIELD:
+            continue
+        if isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int and least <= v <= MAX_FIELD for v in value):
+            object.__setattr__(op, name, value[0] if value[0] == value[1] else tuple(value))
+            continue
+        raise ValueError(f"{op.kind}: {name}={value!r} must be a whole number of at least {least}, or two of them (height, width)")
+
+
+def check_counts(op: Op, *names: str) -> None:
+    """Check that the named fields of `op` are whole numbers of at least 1. Raises ValueError."""
+    for name in names:
+        value = getattr(op, name)
+        if type(value) is not int or not 1 <= value <= MAX_FIELD:
+            raise ValueError(f"{op.kind}: {name}={value!r} must be a whole number of at least 1")
+
+
+def slide(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Number of places of a sliding window: (size + 2*padding - dilation*(kernel-1) - 1) // stride + 1."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def check_number(op: Op, name: str, low: float, high: float) -> None:
+    """Check that a field is a number from `low` up to, not with, `high`, and make it a float. Raises ValueError."""
+    value = getattr(op, name)
+    if type(value) not in (int, float) or not low <= value < high:
+        raise ValueError(f"{op.kind}: {name}={value!r} must be a number from {low} up to, not with, {high}")
+    object.__setattr__(op, name, float(value))

@@ -1,0 +1,60 @@
+"""Linear maps over vectors and tokens, and the way to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.tensor import ShapeError, TensorSpec
+
+
+@register("linear")
+@dataclass(frozen=True)
+class Linear(Op):
+    """(F,) -> (features,), and (T, D) -> (T, features): a matrix product over the last axis."""
+
+    features: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_counts(self, "features")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        if len(x.shape) > 2:
+            raise ShapeError(f"linear needs a vector (F,) or tokens (T, D), got shape {x.shape}; insert flatten before it")
+        return TensorSpec((*x.shape[:-1], self.features))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        weights = x.shape[-1] * self.features
+        return Cost(params=weights + self.features * self.bias, macs=weights * x.elements // x.shape[-1])
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,))
+
+    def window(self) -> Window:
+        return WHOLE
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Linear(x.shape[-1], self.features, bias=self.bias)
+
+
+@register("flatten")
+@dataclass(frozen=True)
+class Flatten(Op):
+    """Any shape -> (F,), the elements in order."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return TensorSpec((x.elements,))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost()
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(view=True, eval_view=True, gradient="view")
+
+    def window(self) -> Window:
+        return WHOLE
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Flatten()

@@ -1,0 +1,150 @@
+"""Ops that bring values together, pass one on, or cut it off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.base import Cost, Layers, Op, Saved, register
+from archsearch.tensor import ShapeError, TensorSpec
+
+FREE = Cost()
+
+
+def at_least_one(op: Op, inputs: Sequence[TensorSpec]) -> None:
+    """Raise ShapeError when nothing comes in."""
+    if not inputs:
+        raise ShapeError(f"{op.kind} needs at least one input, got none; connect one or remove the node")
+
+
+@register("add")
+@dataclass(frozen=True)
+class Add(Op):
+    """Sum of inputs of one shape."""
+
+    commutative = True
+
+    def infer(self, *inputs: TensorSpec) -> TensorSpec:
+        at_least_one(self, inputs)
+        for position, x in enumerate(inputs):
+            if x.shape != inputs[0].shape:
+                fix = f"insert a 1x1 conv2d on input {position + 1}" if x.shape[1:] == inputs[0].shape[1:] else f"bring input {position + 1} to the same size first"
+                raise ShapeError(f"add needs equal shapes, got {inputs[0].shape} and {x.shape}; {fix}")
+        return inputs[0]
+
+    def cost(self, *inputs: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, *inputs: TensorSpec) -> Saved:
+        alone = len(inputs) == 1
+        return Saved(view=alone, eval_view=alone, gradient="same")
+
+    def operands(self, zeros: Sequence[bool]) -> tuple[int, ...]:
+        """Zeros add nothing; of zeros alone one stays."""
+        return tuple(i for i, zero in enumerate(zeros) if not zero) or (0,)
+
+    def is_identity(self, inputs: int) -> bool:
+        return inputs == 1
+
+    def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
+        return layers.Add()
+
+
+@register("concat")
+@dataclass(frozen=True)
+class Concat(Op):
+    """Inputs side by side along the channels (the last axis of tokens); all other axes must be equal."""
+
+    def infer(self, *inputs: TensorSpec) -> TensorSpec:
+        at_least_one(self, inputs)
+        axis = self._axis(inputs[0])
+        rest = [x.shape[:axis] + x.shape[axis + 1 :] if len(x.shape) == len(inputs[0].shape) else x.shape for x in inputs]
+        for x, other in zip(inputs, rest, strict=True):
+            if other != rest[0] or len(x.shape) != len(inputs[0].shape):
+                raise ShapeError(f"concat needs shapes that differ in the channels only, got {inputs[0].shape} and {x.shape}; bring both to one image size, by pooling or a strided conv2d")
+        total = sum(x.shape[axis] for x in inputs)
+        return TensorSpec((*inputs[0].shape[:axis], total, *inputs[0].shape[axis + 1 :]))
+
+    @staticmethod
+    def _axis(x: TensorSpec) -> int:
+        return 1 if len(x.shape) == 2 else 0
+
+    def cost(self, *inputs: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, *inputs: TensorSpec) -> Saved:
+        # torch.cat copies even a single input
+        return Saved(gradient="slices")
+
+    def is_identity(self, inputs: int) -> bool:
+        return inputs == 1
+
+    def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
+        return layers.Concat(self._axis(inputs[0]) + 1)
+
+
+@register("mul")
+@dataclass(frozen=True)
+class Mul(Op):
+    """Product of two values of one shape, or of an image and a gate: an axis of length 1 stretches to the other's."""
+
+    commutative = True
+
+    def infer(self, a: TensorSpec, b: TensorSpec) -> TensorSpec:
+        fits = len(a.shape) == len(b.shape) and all(1 in (i, j) or i == j for i, j in zip(a.shape, b.shape, strict=True))
+        if not fits:
+            raise ShapeError(f"mul needs equal shapes, or a gate with axes of length 1, got {a.shape} and {b.shape}; bring one to the other's channels with a 1x1 conv2d")
+        return TensorSpec(tuple(max(i, j) for i, j in zip(a.shape, b.shape, strict=True)))
+
+    def cost(self, a: TensorSpec, b: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, a: TensorSpec, b: TensorSpec) -> Saved:
+        # The gradient of a gate is made at full size, then summed down.
+        out = self.infer(a, b).elements
+        return Saved(inputs=(0, 1), crossed=True, backward_elements=sum(out for x in (a, b) if x.elements != out))
+
+    def build(self, layers: Layers, a: TensorSpec, b: TensorSpec) -> Any:
+        return layers.Mul()
+
+
+@register("identity")
+@dataclass(frozen=True)
+class Identity(Op):
+    """The input itself: a skip connection."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(view=True, eval_view=True, gradient="same")
+
+    def is_identity(self, inputs: int) -> bool:
+        return True
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Identity()
+
+
+@register("zero")
+@dataclass(frozen=True)
+class Zero(Op):
+    """Zeros in the shape of the input; no gradient passes."""
+
+    is_zero = True
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(gradient="none")
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Zero()

@@ -1,0 +1,72 @@
+"""Genotype -> Genotype: what stays the same network with less or other writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archsearch.genotype import Genotype, Node
+from archsearch.isomorphism import colours
+
+
+def canonicalise(genotype: Genotype) -> Genotype:
+    """The form in which isomorphic genotypes are equal but for names: identities folded, dead nodes dropped, nodes in order.
+
+    Names stay. The order is depth first from the outputs, operands of add sorted, so it reads branch by branch and keeps
+    few values alive. Values that no refinement of colours tells apart are taken as interchangeable.
+    """
+    return order(drop_dead(fold_identities(genotype)))
+
+
+def fold_identities(genotype: Genotype) -> Genotype:
+    """Let readers of an op that changes nothing (identity, dropout 0, sum of one value, zeros in a sum) read its input."""
+    offset = len(genotype.inputs)
+    source = list(range(offset))
+    zero = [False] * offset
+    nodes = list(genotype.nodes)
+    for position, node in enumerate(genotype.nodes):
+        reads = tuple(source[i] for i in node.inputs)
+        reads = tuple(reads[i] for i in node.op.operands([zero[i] for i in reads]))
+        nodes[position] = Node(node.op, reads, node.name)
+        folded = node.op.is_identity(len(reads))
+        source.append(reads[0] if folded else offset + position)
+        zero.append(zero[reads[0]] if folded else node.op.is_zero)
+    return Genotype(genotype.inputs, tuple(nodes), tuple(source[i] for i in genotype.outputs))
+
+
+def drop_dead(genotype: Genotype) -> Genotype:
+    """Drop nodes that no output depends on."""
+    offset = len(genotype.inputs)
+    alive = set(genotype.outputs)
+    for value in range(len(genotype.specs) - 1, offset - 1, -1):
+        if value in alive:
+            alive.update(genotype.nodes[value - offset].inputs)
+    return rearranged(genotype, genotype.nodes, [value for value in range(offset, len(genotype.specs)) if value in alive])
+
+
+def order(genotype: Genotype) -> Genotype:
+    """Put nodes depth first from the outputs, and operands of commutative ops in the order of their colours."""
+    offset = len(genotype.inputs)
+    colour = colours(genotype.inputs, [(node.op, node.inputs) for node in genotype.nodes], genotype.outputs)
+    reads = [tuple(sorted(node.inputs, key=colour.__getitem__)) if node.op.commutative else node.inputs for node in genotype.nodes]
+    made, done = [], set(range(offset))
+    stack = [(output, False) for output in reversed(genotype.outputs)]
+    while stack:
+        value, ready = stack.pop()
+        if value in done:
+            continue
+        if ready:
+            done.add(value)
+            made.append(value)
+            continue
+        stack.append((value, True))
+        stack.extend((read, False) for read in reversed(reads[value - offset]))
+    return rearranged(genotype, [Node(node.op, read, node.name) for node, read in zip(genotype.nodes, reads, strict=True)], made)
+
+
+def rearranged(genotype: Genotype, nodes: Sequence[Node], values: Sequence[int]) -> Genotype:
+    """The genotype with only those of `nodes` that make `values`, in this order."""
+    offset = len(genotype.inputs)
+    place = {i: i for i in range(offset)} | {value: offset + position for position, value in enumerate(values)}
+    kept = (nodes[value - offset] for value in values)
+    renumbered = tuple(Node(node.op, tuple([place[i] for i in node.inputs]), node.name) for node in kept)
+    return Genotype(genotype.inputs, renumbered, tuple(place[i] for i in genotype.outputs))

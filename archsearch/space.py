@@ -1,0 +1,185 @@
+"""Spaces: functions that pick and build. A strategy sees choices only, so every strategy works with every space."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
+from math import prod
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, get_origin, get_type_hints
+
+import numpy as np
+
+from archsearch.genotype import Genotype
+from archsearch.ops.base import nearest
+
+Scalar = str | int | float | bool | None
+Choices = dict[str, Scalar]
+SIZE_PROBES = 200
+
+
+class SpaceError(ValueError):
+    """A space that cannot be loaded or run; one line that says what, where and what to do."""
+
+
+class Pick:
+    """Makes the decisions of one network: each from the choices that are given, or drawn."""
+
+    def __init__(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> None:
+        self._given, self._rng = choices, rng
+        self.options: dict[str, tuple[Scalar, ...]] = {}
+        """What was asked, and what was on offer, in order."""
+        self.made: Choices = {}
+
+    def __call__(self, name: str, options: Sequence[Any]) -> Any:
+        """One decision among scalars; the same name gives the same answer again.
+
+        Raises:
+            SpaceError: no options, options that differ from before, or a given choice that is not on offer.
+        """
+        offered = tuple(options)
+        if self.options.setdefault(name, offered) != offered:
+            raise SpaceError(f"pick {name!r} offers {list(offered)}, before it offered {list(self.options[name])}; give the second decision a name of its own")
+        if name not in self.made:
+            self.made[name] = self._decide(name, offered)
+        return self.made[name]
+
+    def _decide(self, name: str, offered: tuple[Scalar, ...]) -> Scalar:
+        if not offered:
+            raise SpaceError(f"pick {name!r} offers nothing; give at least one option")
+        if name not in self._given:
+            return offered[int(self._rng.integers(len(offered)))]
+        if self._given[name] not in offered:
+            raise SpaceError(f"choice {name}={self._given[name]!r} is not on offer; options: {list(offered)}")
+        return offered[offered.index(self._given[name])]
+
+
+class Resolved(NamedTuple):
+    """A network and the full choices that lead to it."""
+
+    genotype: Genotype
+    choices: Choices
+
+
+@dataclass(frozen=True)
+class Space:
+    """A space function with its settings; `source` is what `load_space` was given."""
+
+    source: str
+    function: Callable[..., Genotype]
+    settings: dict[str, Any]
+
+    def resolve(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> Resolved:
+        """Run the function with these choices; what is missing is drawn, what is not asked for is left out.
+
+        Raises:
+            SpaceError: a choice that is not on offer. GenotypeError: the network is invalid.
+        """
+        pick = Pick(choices, rng)
+        genotype = self.function(pick, **self.settings)
+        return Resolved(genotype, pick.made)
+
+    def sample(self, rng: np.random.Generator) -> Resolved:
+        """A random network: every decision drawn uniformly."""
+        return self.resolve({}, rng)
+
+    def options(self) -> dict[str, tuple[Scalar, ...]]:
+        """All decisions met in a fixed set of random walks, with what they offer."""
+        return {name: offered for walk in self._walks() for name, offered in walk.items()}
+
+    def size(self) -> int:
+        """Number of choices: exact where every walk meets as many options, else an estimate (Knuth 1975, doi:10.1090/S0025-5718-1975-0373371-6)."""
+        sizes = [prod(len(offered) for offered in walk.values()) for walk in self._walks()]
+        return sizes[0] if len(set(sizes)) == 1 else sum(sizes) // len(sizes)
+
+    def is_conditional(self) -> bool:
+        """Whether some decisions depend on others, so that `size` is an estimate."""
+        return len({prod(len(offered) for offered in walk.values()) for walk in self._walks()}) > 1
+
+    def _walks(self) -> list[dict[str, tuple[Scalar, ...]]]:
+        walks = []
+        for probe in range(SIZE_PROBES):
+            pick = Pick({}, np.random.default_rng([0, probe]))
+            self.function(pick, **self.settings)
+            walks.append(pick.options)
+        return walks
+
+
+def space_folder() -> Path:
+    """Where the spaces that come with archsearch live: in the package when installed, beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    inside = here / "search_spaces"
+    return inside if inside.is_dir() else here.parent / "search_spaces"
+
+
+def space_names() -> list[str]:
+    """Names of the spaces that come with archsearch."""
+    return sorted(path.stem for path in space_folder().glob("[a-z]*.py"))
+
+
+def load_space(name_or_path: str, **settings: Any) -> Space:
+    """The space of a name, or of the function `space` in a Python file (`file.py`, or `file.py:function`).
+
+    A file is run: load only files that you trust.
+
+    Raises:
+        SpaceError: no such space, a file that fails, or an unknown or mistyped setting.
+    """
+    path, function_name = find_space(name_or_path)
+    function = getattr(load_file(str(path.resolve())), function_name, None)
+    if not callable(function):
+        raise SpaceError(f"{path} has no function {function_name!r}; a space is a function `space(pick, *, ...) -> Genotype`")
+    known = known_settings(function)
+    for setting, value in settings.items():
+        if setting not in known:
+            raise SpaceError(f"space {name_or_path!r} has no setting {setting!r}; {nearest(setting, sorted(known)) if known else 'it takes none'}")
+        check_setting(name_or_path, setting, value, get_type_hints(function).get(setting))
+    return Space(name_or_path, function, {**known, **settings})
+
+
+def known_settings(function: Callable[..., Genotype]) -> dict[str, Any]:
+    """Settings of a space function with their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check_setting(space: str, name: str, value: Any, hint: Any) -> None:
+    """Raise SpaceError when the value of a setting has not the type of its annotation."""
+    plain = {int: int, str: str, bool: bool, float: (int, float), tuple: tuple}
+    wanted = plain.get(get_origin(hint) or hint)
+    if wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool)):
+        raise SpaceError(f"space {space!r}: setting {name}={value!r} must be of type {getattr(hint, '__name__', hint)}")
+
+
+def find_space(name_or_path: str) -> tuple[Path, str]:
+    """File and function of a space. Raises SpaceError."""
+    if name_or_path in space_names():
+        return space_folder() / f"{name_or_path}.py", "space"
+    file, _, function = name_or_path.partition(".py:")
+    path = Path(f"{file}.py" if function else name_or_path)
+    if path.suffix != ".py":
+        raise SpaceError(f"unknown space {name_or_path!r}; {nearest(name_or_path, space_names())}; or give a file.py")
+    if not path.is_file():
+        raise SpaceError(f"no file {path}; give the path of a Python file with a function `space`")
+    return path, function or "space"
+
+
+@lru_cache(maxsize=64)
+def load_file(path: str) -> ModuleType:
+    """Run a Python file once and return its module; ops that it registers are known from then on. Raises SpaceError."""
+    name = f"archsearch_space_{Path(path).stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SpaceError(f"{path} cannot be read as Python")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise SpaceError(f"{path} fails when it is run: {type(error).__name__}: {error}") from error
+    return module

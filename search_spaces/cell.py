@@ -1,0 +1,61 @@
+"""The NAS-Bench-201 space: one cell of four nodes, repeated in three stages (Dong & Yang 2020, arXiv:2001.00326)."""
+
+from archsearch import Builder, Genotype, Pick, Value
+from archsearch.ops import Add, AvgPool2d, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Zero
+
+EDGES = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+OPS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+
+
+def space(pick: Pick, *, cells: int = 5, channels: int = 16, classes: int = 10, input: tuple[int, int, int] = (3, 32, 32)) -> Genotype:
+    """Six choices, one operation for each edge of the cell: 15,625 cells, 6,466 of them different as written in the paper.
+
+    `cells` in each of the three stages, `channels` in the first; they double, and the image halves, from stage to stage.
+    """
+    edges = {(source, target): pick(f"{source}->{target}", OPS) for source, target in EDGES}
+    b = Builder(input)
+    with b.scope("stem"):
+        x = b(BatchNorm2d(), b(Conv2d(channels, 3, bias=False), b.input))
+    for stage in range(3):
+        width = channels << stage
+        with b.scope(f"stage{stage + 1}"):
+            if stage:
+                x = residual(b, x, width)
+            convs = {"nor_conv_1x1": (ReLU(), Conv2d(width, 1, bias=False), BatchNorm2d()), "nor_conv_3x3": (ReLU(), Conv2d(width, 3, bias=False), BatchNorm2d())}
+            for _ in range(cells):
+                x = cell(b, x, edges, convs)
+    with b.scope("head"):
+        for op in (BatchNorm2d(), ReLU(), GlobalAvgPool2d(), Flatten(), Linear(classes)):
+            x = b(op, x)
+    return b.genotype(x)
+
+
+def cell(b: Builder, x: Value, edges: dict[tuple[int, int], str], convs: dict[str, tuple[ReLU, Conv2d, BatchNorm2d]]) -> Value:
+    """Four nodes; each sums what its edges bring from the nodes before it."""
+    with b.scope("cell"):
+        values = [x]
+        for target in (1, 2, 3):
+            arriving = [edge(b, values[source], edges[source, target], convs) for source in range(target) if edges[source, target] != "none"]
+            if not arriving:
+                values.append(b(Zero(), x))
+            else:
+                values.append(b(Add(), *arriving, name=f"node{target}") if len(arriving) > 1 else arriving[0])
+    return values[-1]
+
+
+def edge(b: Builder, x: Value, op: str, convs: dict[str, tuple[ReLU, Conv2d, BatchNorm2d]]) -> Value:
+    """The operation on one edge."""
+    if op == "avg_pool_3x3":
+        return b(AvgPool2d(3, 1, 1, count_padding=False), x)
+    for part in convs.get(op, ()):
+        x = b(part, x)
+    return x
+
+
+def residual(b: Builder, x: Value, width: int) -> Value:
+    """The block between stages: half the image, twice the channels; ceil lets odd images through."""
+    with b.scope("reduce"):
+        y = b(BatchNorm2d(), b(Conv2d(width, 3, 2, bias=False), b(ReLU(), x)))
+        y = b(BatchNorm2d(), b(Conv2d(width, 3, bias=False), b(ReLU(), y)))
+        shortcut = b(Conv2d(width, 1, bias=False), b(AvgPool2d(2, ceil=True), x), name="shortcut")
+        return b(Add(), y, shortcut)

@@ -91,8 +91,8 @@ def refuse_constant(name: str) -> Any:
 def expect(value: Any, kind: type, what: str) -> Any:
     """The value, or ValueError when it is of another type."""
     if not isinstance(value, kind):
-        names = {dict: "an object {...}", list: "a list [...]", str: "a text"}
-        raise ValueError(f"{what} must be {names[kind]}, got {json.dumps(value)[:60]}")
+        names: dict[type, str] = {dict: "an object {...}", list: "a list [...]", str: "a text"}
+        raise ValueError(f"{what} must be {names[kind]}, got {json.dumps(value)[:60]}")  # noqa: TRY004 one kind of error for all damage
     return value
 
 

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.util import module_from_spec, spec_from_file_location
 from math import prod
 from pathlib import Path
@@ -90,17 +90,18 @@ class Space:
 
     def options(self) -> dict[str, tuple[Scalar, ...]]:
         """All decisions met in a fixed set of random walks, with what they offer."""
-        return {name: offered for walk in self._walks() for name, offered in walk.items()}
+        return {name: offered for walk in self._walks for name, offered in walk.items()}
 
     def size(self) -> int:
         """Number of choices: exact where every walk meets as many options, else an estimate (Knuth 1975, doi:10.1090/S0025-5718-1975-0373371-6)."""
-        sizes = [prod(len(offered) for offered in walk.values()) for walk in self._walks()]
+        sizes = [prod(len(offered) for offered in walk.values()) for walk in self._walks]
         return sizes[0] if len(set(sizes)) == 1 else sum(sizes) // len(sizes)
 
     def is_conditional(self) -> bool:
         """Whether some decisions depend on others, so that `size` is an estimate."""
-        return len({prod(len(offered) for offered in walk.values()) for walk in self._walks()}) > 1
+        return len({prod(len(offered) for offered in walk.values()) for walk in self._walks}) > 1
 
+    @cached_property
     def _walks(self) -> list[dict[str, tuple[Scalar, ...]]]:
         walks = []
         for probe in range(SIZE_PROBES):
@@ -150,7 +151,7 @@ def known_settings(function: Callable[..., Genotype]) -> dict[str, Any]:
 
 def check_setting(space: str, name: str, value: Any, hint: Any) -> None:
     """Raise SpaceError when the value of a setting has not the type of its annotation."""
-    plain = {int: int, str: str, bool: bool, float: (int, float), tuple: tuple}
+    plain: dict[Any, Any] = {int: int, str: str, bool: bool, float: (int, float), tuple: tuple}
     wanted = plain.get(get_origin(hint) or hint)
     if wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool)):
         raise SpaceError(f"space {space!r}: setting {name}={value!r} must be of type {getattr(hint, '__name__', hint)}")

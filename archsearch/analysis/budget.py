@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from archsearch.analysis.cost import Analysis
+from archsearch.analysis.cost import analyse
+from archsearch.genotype import Genotype
 
 
 @dataclass(frozen=True)
 class Budget:
     """Upper limits; what is not given is not limited.
 
-    `params` in elements, `macs` for one sample, `memory_bytes` the peak of inference and `training_memory_bytes` that of
-    training as `analyse` gives them, `latency_ms` of one forward pass, measured by the evaluator before it trains.
+    `params` in elements, `macs` for one sample, `memory_bytes` the peak of inference for one sample, `training_memory_bytes`
+    that of a training step for the evaluator's batch and optimiser, `latency_ms` of one forward pass, measured by the evaluator
+    before it trains.
 
     Raises:
-        ValueError: a limit that is not positive.
+        ValueError: a limit that is not over 0.
     """
 
     params: int | None = None
@@ -25,23 +28,27 @@ class Budget:
     latency_ms: float | None = None
 
     def __post_init__(self) -> None:
-        for limit in fields(self):
-            value = getattr(self, limit.name)
-            if value is not None and not value > 0:
-                raise ValueError(f"budget {limit.name}={value!r} must be over 0")
+        for name, limit in self.limits().items():
+            if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+                raise ValueError(f"budget {name}={limit!r} must be a number over 0")
 
-    def overruns(self, analysis: Analysis) -> dict[str, float]:
-        """Costs over their limit, as cost divided by limit; empty when the network fits."""
-        costs = known_costs(analysis)
-        limits = {name: getattr(self, name) for name in costs}
-        return {name: costs[name] / limit for name, limit in limits.items() if limit is not None and costs[name] > limit}
+    def limits(self) -> dict[str, float]:
+        """The limits that are given."""
+        found = {limit.name: getattr(self, limit.name) for limit in fields(self)}
+        return {name: limit for name, limit in found.items() if limit is not None}
+
+    def overruns(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Costs over their limit, as cost divided by limit; empty when all that are known fit."""
+        return {name: costs[name] / limit for name, limit in self.limits().items() if costs.get(name, 0) > limit}
 
 
-def known_costs(analysis: Analysis) -> dict[str, int]:
-    """The costs that a budget limits and that need no measuring."""
+def known_costs(genotype: Genotype, batch: int = 1, optimizer: str = "sgd") -> dict[str, float]:
+    """The costs that need no measuring: for one sample, and for training with this batch and optimiser."""
+    single = analyse(genotype)
+    training = single if (batch, optimizer) == (1, "sgd") else analyse(genotype, batch, optimizer=optimizer)
     return {
-        "params": analysis.params,
-        "macs": analysis.macs,
-        "memory_bytes": analysis.inference_peak_bytes,
-        "training_memory_bytes": analysis.training_peak_bytes,
+        "params": single.params,
+        "macs": single.macs,
+        "memory_bytes": single.inference_peak_bytes,
+        "training_memory_bytes": training.training_peak_bytes,
     }

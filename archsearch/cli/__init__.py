@@ -1,0 +1,65 @@
+"""The command line: the only place that prints. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+class WrongUseError(ValueError):
+    """A command that cannot be carried out as it was given; one line that says why and what to do."""
+
+
+def main() -> None:
+    """Run the command in sys.argv and exit: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit code; what goes wrong becomes one line on stderr."""
+    from archsearch.cli.app import app
+
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="archsearch")
+    except KeyboardInterrupt:
+        print("archsearch: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of stdout had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        return explain(error)
+    return code if isinstance(code, int) else DONE
+
+
+def explain(error: Exception) -> int:
+    """Print an error that was foreseen as one line and return its exit code; raise any other."""
+    if hasattr(error, "format_message"):  # what typer raises for unknown commands and options
+        message, code = error.format_message(), WRONG_USE
+        if not message:
+            return code  # help was shown instead
+    elif (found := exit_code(error)) is not None:
+        message, code = str(error), found
+    else:
+        raise error
+    print(f"archsearch: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def exit_code(error: Exception) -> int | None:
+    """Exit code of an error that was foreseen, None of any other."""
+    from archsearch.executor import ExecutorError
+    from archsearch.genotype import GenotypeError
+    from archsearch.search import SearchError
+    from archsearch.space import SpaceError
+    from archsearch.store import RunExistsError, StoreError
+
+    if isinstance(error, WrongUseError | SpaceError | RunExistsError):
+        return WRONG_USE
+    foreseen = isinstance(error, StoreError | SearchError | ExecutorError | GenotypeError) or type(error).__name__ in (
+        "ExportError",
+        "DataError",
+    )
+    return FAILED if foreseen else None

@@ -1,0 +1,159 @@
+"""`search` and `resume`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from archsearch.analysis import Budget
+from archsearch.cli import INTERRUPTED, WrongUseError
+from archsearch.cli.console import print_json, print_text, progress_bar, remark
+from archsearch.cli.exporting import export_trial
+from archsearch.cli.options import make, parse_pairs
+from archsearch.cli.showing import front_rows, print_front
+from archsearch.cli.units import parse_bytes, parse_count, show_count, show_percent
+from archsearch.evaluators import EVALUATORS, load_evaluator
+from archsearch.evaluators.base import Evaluator
+from archsearch.report import write_report
+from archsearch.search import Progress, SearchError, resume, search
+from archsearch.space import Space, load_space
+from archsearch.store import Run, open_run
+from archsearch.strategies import STRATEGIES, Strategy
+from archsearch.trial import Objective
+
+Tick = Callable[[Progress], None] | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is made of, by name and in words."""
+
+    space: str
+    data: str
+    strategy: str
+    evaluator: str
+    settings: Sequence[str]
+    strategy_options: Sequence[str]
+    evaluator_options: Sequence[str]
+
+    def parts(self) -> tuple[Space, Strategy, Evaluator]:
+        """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
+        bare = load_space(self.space)
+        settings = parse_pairs(self.settings, bare.settings, f"space {self.space!r}")
+        strategy: Strategy = make("strategy", self.strategy, STRATEGIES, self.strategy_options)
+        evaluators = {name: load_evaluator(name) for name in EVALUATORS if name == self.evaluator}
+        evaluator: Evaluator = make(
+            "evaluator", self.evaluator, evaluators or dict.fromkeys(EVALUATORS, dict), self.evaluator_options, data=self.data
+        )
+        return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
+
+
+def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator: Evaluator) -> Space:
+    """The space with its settings, and what the data ask of a network where nothing else is said."""
+    try:
+        asked = {key: value for key, value in evaluator.setting().items() if key in known}
+    except ValueError as error:
+        raise WrongUseError(str(error)) from error
+    return load_space(name, **{**asked, **settings})
+
+
+def search_command(
+    plan: Plan, limits: Mapping[str, str | None], max_latency: float | None, objectives: Sequence[str], trials: int,
+    seed: int, workers: int, timeout: float | None, out: Path | None, quiet: bool, json: bool,
+) -> None:  # fmt: skip
+    """Search, then write the report and the model file."""
+    budget = read_budget(limits, max_latency)
+    wanted = read_objectives(objectives)
+    folder = out or Path("results") / f"{Path(plan.space).stem}-{Path(plan.data).stem}-{seed}"
+    space, strategy, evaluator = plan.parts()
+    run = watched(
+        folder, quiet, wanted,
+        lambda tick: search(space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
+                            out=folder, workers=workers, timeout_s=timeout, progress=tick),
+    )  # fmt: skip
+    finish(run, json)
+
+
+def resume_command(folder: Path, trials: int | None, workers: int | None, quiet: bool, json: bool) -> None:
+    """Go on with a run from what its folder says, then write the report and the model file."""
+    record = open_run(folder).record
+    if record.strategy not in STRATEGIES or record.evaluator not in EVALUATORS:
+        raise WrongUseError(
+            f"{folder}: strategy {record.strategy} or evaluator {record.evaluator} is your own; use archsearch.resume in Python"
+        )
+    strategy = STRATEGIES[record.strategy](**record.strategy_options)
+    evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
+    space = load_space(record.space, **record.settings)
+    run = watched(
+        folder,
+        quiet,
+        record.objectives,
+        lambda tick: resume(folder, space, strategy, evaluator, trials=trials, workers=workers, progress=tick),
+    )
+    finish(run, json)
+
+
+def read_budget(limits: Mapping[str, str | None], max_latency: float | None) -> Budget:
+    """The budget of the options. Raises WrongUseError."""
+    read = {name: (parse_bytes if name.endswith("bytes") else parse_count)(text) for name, text in limits.items() if text is not None}
+    try:
+        return Budget(**read, latency_ms=max_latency)
+    except ValueError as error:
+        raise WrongUseError(str(error)) from error
+
+
+def read_objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
+    """The objectives of the options, or commas within one. Raises WrongUseError."""
+    try:
+        return tuple(Objective.parse(part) for text in texts for part in text.split(","))
+    except ValueError as error:
+        raise WrongUseError(str(error)) from error
+
+
+def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Callable[[Tick], Run]) -> Run:
+    """Run with a progress bar; on Ctrl-C say how to go on, and end with 130."""
+    try:
+        with progress_bar(quiet, lambda at: standing(at, objectives[0])) as tick:
+            return go(tick)
+    except KeyboardInterrupt:
+        recorded = (folder / "run.json").is_file()
+        remark(f"stopped; `archsearch resume {folder}` goes on" if recorded else "stopped before the run began")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def standing(at: Progress, objective: Objective) -> str:
+    """Best error, front, refusals and failures in words."""
+    best = "none yet" if at.best is None else show_value(objective, at.best[0])
+    failed = f"  failed {at.failed}" if at.failed else ""
+    return f"best {objective.metric} {best}  front {at.front}  refused {at.refused}{failed}"
+
+
+def show_value(objective: Objective, value: float) -> str:
+    """Value of an objective with its unit."""
+    shown = -value if objective.maximise else value
+    return show_percent(shown) if objective.metric == "error" else show_count(shown)
+
+
+def finish(run: Run, json: bool) -> None:
+    """Write report and model file, and print the front."""
+    page = write_report(run)
+    front = run.front()
+    if not front:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
+        message = next((trial.failure.message for trial in run.trials if trial.failure), "")
+        raise SearchError(f"none of {len(run.trials)} trials has a result ({kinds}); the first failed with: {message}")
+    model = export_trial(run, front[0].number, None) if run.weights(front[0].number) else None
+    if json:
+        print_json({"run": str(run.folder), "front": front_rows(run), "report": str(page), "export": str(model) if model else None})
+        return
+    print_front(run)
+    print_text(f"\nReport  {page}")
+    if model:
+        print_text(f"Model   {model / 'model.py'}  (trial {front[0].number}; needs torch alone)")
+    if len(run.trials) < run.record.trials:
+        remark(f"the space has no further network within the budget: stopped after {len(run.trials)} of {run.record.trials} trials")
+

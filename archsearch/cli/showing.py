@@ -1,0 +1,173 @@
+"""`show`, `spaces` and `report`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from archsearch.analysis import Analysis, analyse
+from archsearch.cli import WrongUseError
+from archsearch.cli.console import print_json, print_table, print_text
+from archsearch.cli.units import show_bytes, show_count, show_percent
+from archsearch.genotype import Genotype, GenotypeError
+from archsearch.space import Space, load_file, load_space, space_names
+from archsearch.store import Run, open_run
+
+
+def show_command(target: str, batch: int, ops: list[str], json: bool) -> None:
+    """Show a run, or a network."""
+    if Path(target).is_dir():
+        show_run(open_run(target), json)
+        return
+    show_network(read_network(target, ops), batch, json)
+
+
+def read_network(target: str, ops: list[str]) -> Genotype:
+    """The genotype of RUN:TRIAL or of a file. Raises WrongUseError when there is none, GenotypeError when it is damaged."""
+    for file in ops:
+        load_file(str(Path(file).resolve()))
+    folder, colon, number = target.rpartition(":")
+    if colon and number.isdigit() and not Path(target).exists():
+        return trial_network(open_run(folder), int(number))
+    return read_genotype(Path(target))
+
+
+def trial_network(run: Run, number: int) -> Genotype:
+    """The genotype of a trial. Raises WrongUseError when the run has no such trial."""
+    try:
+        return run.genotype(number)
+    except KeyError as error:
+        raise WrongUseError(str(error.args[0])) from error
+
+
+def read_genotype(path: Path) -> Genotype:
+    """The genotype in a file. Raises WrongUseError when it cannot be read, GenotypeError when it is none."""
+    try:
+        if path.stat().st_size > 64 * 2**20:
+            raise GenotypeError(f"{path}: larger than any genotype")
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise GenotypeError(f"{path}: not a text in UTF-8") from None
+    except OSError as error:
+        raise WrongUseError(f"{path}: {error.strerror}; give a run's folder, RUN:TRIAL, or a genotype.json") from error
+    try:
+        return Genotype.from_json(text)
+    except GenotypeError as error:
+        raise GenotypeError(f"{path}: {error}") from error
+
+
+def show_run(run: Run, json: bool) -> None:
+    """Show where a run stands, and its front."""
+    if json:
+        standing = {"trials": len(run.trials), "refusals": dict(run.refusals), "failures": dict(run.failures)}
+        print_json({"run": str(run.folder), **standing, "record": _plain(run), "front": front_rows(run)})
+        return
+    record = run.record
+    print_text(f"{run.folder}: {record.strategy} in {record.space}, seed {record.seed}; {len(run.trials)} of {record.trials} trials")
+    limits = ", ".join(f"{name} {show_bytes(v) if name.endswith('bytes') else show_count(v)}" for name, v in record.budget.limits().items())
+    print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}\n")
+    print_front(run)
+
+
+def _plain(run: Run) -> dict[str, Any]:
+    record = run.record
+    return {**asdict(record), "objectives": [str(objective) for objective in record.objectives], "budget": record.budget.limits()}
+
+
+def _counts(counter: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counter.items()) or "none"
+
+
+def front_rows(run: Run) -> list[dict[str, Any]]:
+    """The front as plain data, metrics on the test part included."""
+    return [{"trial": trial.number, **trial.metrics, **run.tests.get(trial.number, {}), "choices": trial.choices} for trial in run.front()]
+
+
+SHOWN = {"error": show_percent, "test_error": show_percent, "params": show_count, "macs": show_count, "memory_bytes": show_bytes}
+
+
+def print_front(run: Run) -> None:
+    """The front as a table: errors, known costs, and every other objective."""
+    rows = front_rows(run)
+    extra = [o.metric for o in run.record.objectives if o.metric not in SHOWN]
+    columns = [name for name in (*SHOWN, *extra) if any(name in row for row in rows)]
+    cells = [[str(row["trial"]), *(SHOWN.get(name, show_count)(row[name]) if name in row else "" for name in columns)] for row in rows]
+    print_table(["trial", *(name.removesuffix("_bytes").replace("_", " ") for name in columns)], cells)
+
+
+def show_network(genotype: Genotype, batch: int, json: bool) -> None:
+    """Show what a network costs, node by node."""
+    analysis = analyse(genotype, batch)
+    if json:
+        print_json({**totals(analysis), "rows": [asdict(row) for row in analysis.rows]})
+        return
+    rows = [
+        [row.name, row.op, "x".join(map(str, row.shape)), f"{row.params:,}", f"{row.macs:,}", show_bytes(row.output_bytes)]
+        for row in analysis.rows
+    ]
+    feet = ["total", f"{len(rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
+    print_table(["node", "op", "output", "params", "MACs", "output bytes"], rows, left=2, footer=feet)
+    high, wide = analysis.receptive_field
+    print_text(f"\nbatch {batch}, {analysis.dtype}: inference peak {show_bytes(analysis.inference_peak_bytes)}, training peak")
+    print_text(
+        f"{show_bytes(analysis.training_peak_bytes)} (sgd); {show_count(analysis.flops)} FLOPs a sample; receptive field {high}x{wide}"
+    )
+
+
+def totals(analysis: Analysis) -> dict[str, Any]:
+    """The sums of an analysis as plain data."""
+    names = ("batch", "dtype", "optimizer", "params", "buffers", "macs", "flops", "saved_bytes", "inference_peak_bytes",
+             "training_peak_bytes", "receptive_field")  # fmt: skip
+    data = {name: getattr(analysis, name) for name in names}
+    genotype = analysis.genotype
+    shapes = {"inputs": [spec.shape for spec in genotype.inputs], "outputs": [spec.shape for spec in analysis.outputs]}
+    return {**data, **shapes, "fingerprint": genotype.fingerprint}
+
+
+def spaces_command(name: str | None, json: bool) -> None:
+    """List spaces, or show one."""
+    described = [describe(load_space(one)) for one in ([name] if name else space_names())]
+    if json:
+        print_json(described)
+    elif name:
+        print_space(described[0])
+    else:
+        rows = [[space["name"], space["about"], str(len(space["choices"])), show_size(space)] for space in described]
+        print_table(["space", "about", "choices", "networks"], rows, left=2)
+
+
+def describe(space: Space) -> dict[str, Any]:
+    """A space as plain data."""
+    about = (space.function.__doc__ or "").strip().split("\n")[0]
+    choices = {name: list(offered) for name, offered in space.options().items()}
+    return {
+        "name": space.source,
+        "about": about,
+        "settings": space.settings,
+        "choices": choices,
+        "size": space.size(),
+        "estimated": space.is_conditional(),
+    }
+
+
+def show_size(space: dict[str, Any]) -> str:
+    """How many choices a space holds, in words."""
+    size = f"{space['size']:,}" if space["size"] < 10**9 else f"{space['size']:.1e}"
+    return f"about {size}" if space["estimated"] else size
+
+
+def print_space(space: dict[str, Any]) -> None:
+    """One space with its settings and choices."""
+    print_text(f"{space['name']}: {space['about']}\n{show_size(space)} choices of\n")
+    print_table(["choice", "options"], [[name, ", ".join(map(str, offered))] for name, offered in space["choices"].items()], left=2)
+    print_text("")
+    print_table(["setting", "default"], [[name, str(value)] for name, value in space["settings"].items()], left=2)
+
+
+def report_command(folder: Path, out: Path | None, json: bool) -> None:
+    """Write the report page."""
+    from archsearch.report import write_report
+
+    page = write_report(open_run(folder), out)
+    print_json({"report": str(page)}) if json else print_text(str(page))

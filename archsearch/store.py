@@ -1,0 +1,266 @@
+"""A run on disk: `run.json` says what is searched, `run.db` (SQLite, WAL) what came out. One writer; readers never block it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archsearch.genotype import Genotype
+from archsearch.pareto import front
+from archsearch.record import Record
+from archsearch.trial import Failure, Trial, to_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS trials (
+    number INTEGER PRIMARY KEY, choices TEXT NOT NULL, fingerprint TEXT NOT NULL, genotype TEXT NOT NULL,
+    metrics TEXT NOT NULL, objectives TEXT, failure TEXT, message TEXT);
+CREATE TABLE IF NOT EXISTS curves (trial INTEGER, step INTEGER, metrics TEXT NOT NULL, PRIMARY KEY (trial, step));
+CREATE TABLE IF NOT EXISTS refusals (trial INTEGER, reason TEXT, count INTEGER NOT NULL, PRIMARY KEY (trial, reason));
+CREATE TABLE IF NOT EXISTS tests (trial INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT NULL);
+"""
+
+
+class StoreError(Exception):
+    """A run folder that cannot be written or read; one line that says what, where and what to do."""
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of the disk or the database into one clear StoreError."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise StoreError(f"{folder}: {reason}; what was recorded stays readable: free space or rights, then `archsearch resume {folder}`") from error
+
+
+class RunExistsError(StoreError):
+    """A new run was to be written where something stands already."""
+
+
+class Store:
+    """The writing side of a run folder; holds it locked until it is closed.
+
+    Raises:
+        StoreError: the folder cannot be written, or another process is writing it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with disk_errors(folder):
+            self._lock = lock(folder)
+            self._db = connect(folder / "run.db")
+            self._db.executescript(SCHEMA)
+
+    @classmethod
+    def create(cls, folder: Path, record: Record) -> Store:
+        """A new run folder. Raises RunExistsError when something is there already, StoreError when it cannot be written."""
+        if folder.exists() and not unused(folder):
+            hint = f"`archsearch resume {folder}` goes on with it" if (folder / "run.json").is_file() else "choose another --out"
+            raise RunExistsError(f"{folder} exists already; {hint}")
+        with disk_errors(folder):
+            (folder / "weights").mkdir(parents=True, exist_ok=True)
+        store = cls(folder)
+        store.write_record(record)
+        return store
+
+    def write_record(self, record: Record) -> None:
+        """Write `run.json`, whole or not at all."""
+        with disk_errors(self.folder):
+            draft = self.folder / "run.json.part"
+            draft.write_text(record.to_json(), encoding="utf-8")
+            draft.replace(self.folder / "run.json")
+
+    def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float) -> None:
+        """Record a trial with its curve and the refusals before it, all or nothing."""
+        objectives = None if trial.values is None else to_json(trial.values)
+        failure = trial.failure
+        row = (trial.number, to_json(trial.choices), trial.fingerprint, genotype.to_json(), to_json(trial.metrics), objectives,
+               failure.kind if failure else None, failure.message if failure else None)  # fmt: skip
+        with disk_errors(self.folder), self._db:
+            self._db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._db.executemany("INSERT INTO curves VALUES (?, ?, ?)", [(trial.number, i, to_json(m)) for i, m in enumerate(trial.curve)])
+            self._db.execute("INSERT INTO timings VALUES (?, ?)", (trial.number, seconds))
+            self._refuse(trial.number, refusals)
+
+    def refuse(self, number: int, refusals: Mapping[str, int]) -> None:
+        """Record refusals that led to no trial."""
+        with disk_errors(self.folder), self._db:
+            self._refuse(number, refusals)
+
+    def _refuse(self, number: int, refusals: Mapping[str, int]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)", [(number, reason, n) for reason, n in refusals.items()])
+
+    def add_test(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Record metrics on the test part for a trial of the final front."""
+        with disk_errors(self.folder), self._db:
+            self._db.execute("INSERT OR REPLACE INTO tests VALUES (?, ?)", (number, to_json(dict(metrics))))
+
+    def weights(self, number: int) -> Path:
+        """File of a trial's trained weights."""
+        return weights_file(self.folder, number)
+
+    def drop_weights(self, number: int) -> None:
+        """Delete the weights of a trial, if there are any."""
+        with disk_errors(self.folder):
+            self.weights(number).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._db.close()
+        self._lock.close()
+
+
+def unused(folder: Path) -> bool:
+    """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
+    begun = {"weights", "run.lock", "run.db", "run.db-wal", "run.db-shm", "run.json.part"}
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= begun
+
+
+def weights_file(folder: Path, number: int) -> Path:
+    """Where the trained weights of a trial are kept while it is on the front."""
+    return folder / "weights" / f"{number:06d}.safetensors"
+
+
+def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to a run's database."""
+    if read_only:
+        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+    db = sqlite3.connect(path, timeout=30)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
+def lock(folder: Path) -> sqlite3.Connection:
+    """Hold the folder against other writers until the connection, or this process, ends."""
+    # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
+    holder = sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        holder.close()
+        if "locked" not in str(error):
+            raise
+        raise StoreError(f"{folder} is being written by another process; wait for it, or end it") from error
+    return holder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as read from its folder; every property reads once and keeps what it read."""
+
+    folder: Path
+    record: Record
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """All recorded trials, by number."""
+        curves: dict[int, list[dict[str, float]]] = {}
+        for number, metrics in self._query("SELECT trial, metrics FROM curves ORDER BY trial, step"):
+            curves.setdefault(number, []).append(json.loads(metrics))
+        rows = self._query("SELECT number, choices, fingerprint, metrics, objectives, failure, message FROM trials ORDER BY number")
+        return tuple(read_trial(row, tuple(curves.get(row[0], ()))) for row in rows)
+
+    @cached_property
+    def tests(self) -> dict[int, dict[str, float]]:
+        """Metrics on the test part, by trial; only for trials of the final front."""
+        return {number: json.loads(metrics) for number, metrics in self._query("SELECT trial, metrics FROM tests ORDER BY trial")}
+
+    @cached_property
+    def refusals(self) -> Counter[str]:
+        """How many proposals were refused before evaluation, by reason."""
+        return Counter(dict(self._query("SELECT reason, SUM(count) FROM refusals GROUP BY reason ORDER BY reason")))
+
+    @cached_property
+    def failures(self) -> Counter[str]:
+        """How many trials failed, by kind."""
+        return Counter(trial.failure.kind for trial in self.trials if trial.failure)
+
+    @cached_property
+    def seconds(self) -> dict[int, float]:
+        """Wall-clock seconds of every trial."""
+        return dict(self._query("SELECT trial, seconds FROM timings"))
+
+    def front(self) -> list[Trial]:
+        """Trials that none dominates in the objectives, best first objective first."""
+        found = [(trial.values, trial.number, trial) for trial in self.trials if trial.values is not None]
+        return [found[i][2] for i in sorted(front([values for values, _, _ in found]), key=lambda i: found[i][:2])]
+
+    def trial(self, number: int) -> Trial:
+        """One trial. Raises KeyError when it is not recorded."""
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        raise KeyError(f"run {self.folder} has no trial {number}; it has {len(self.trials)}, numbered from 0")
+
+    def genotype(self, number: int) -> Genotype:
+        """The network of a trial, in canonical form. Raises KeyError when it is not recorded."""
+        self.trial(number)
+        [(text,)] = self._query("SELECT genotype FROM trials WHERE number = ?", (number,))
+        return Genotype.from_json(text)
+
+    def weights(self, number: int) -> Path | None:
+        """File of a trial's trained weights, kept for trials of the front."""
+        path = weights_file(self.folder, number)
+        return path if path.is_file() else None
+
+    def frame(self) -> pd.DataFrame:
+        """All trials as a pandas table, a column for every metric."""
+        # The one arrow that points up, at the moment of the call: a reader without pandas on its mind does not load it.
+        table: pd.DataFrame = import_module("archsearch.report.frame").frame(self.trials, self.front())
+        return table
+
+    def _query(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            db = connect(self.folder / "run.db", read_only=True)
+            try:
+                return db.execute(sql, values).fetchall()
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder / 'run.db'} cannot be read: {error}") from error
+
+
+def read_trial(row: tuple[Any, ...], curve: tuple[dict[str, float], ...]) -> Trial:
+    """A trial from a row of the database."""
+    number, choices, fingerprint, metrics, objectives, failure, message = row
+    return Trial(
+        number,
+        json.loads(choices),
+        fingerprint,
+        json.loads(metrics),
+        None if objectives is None else tuple(json.loads(objectives)),
+        None if failure is None else Failure(failure, message),
+        curve,
+    )
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """The run in a folder.
+
+    Raises:
+        StoreError: no run there, or one that cannot be read.
+    """
+    folder = Path(path)
+    try:
+        text = (folder / "run.json").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise StoreError(f"{folder} is no run: it has no readable run.json; give the folder that a search wrote") from None
+    try:
+        return Run(folder, Record.from_json(text))
+    except ValueError as error:
+        raise StoreError(f"{folder / 'run.json'}: {error}") from error

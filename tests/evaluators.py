@@ -1,0 +1,74 @@
+"""Evaluators for tests: real ones by the protocol, quick, and some that fail in every way there is. None needs torch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from archsearch.analysis import analyse
+from archsearch.evaluators.base import Candidate, Report
+from archsearch.trial import EvaluationError
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An error that falls with the params and has noise of its own for every network and seed."""
+
+    seconds: float = 0.0
+    batch: int = 8
+    optimizer: str = "sgd"
+
+    def setting(self) -> dict[str, Any]:
+        return {"input": (1, 8, 8), "classes": 10}
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        noise = int.from_bytes(blake2b(f"{candidate.genotype.fingerprint}{candidate.seed}".encode(), digest_size=4).digest(), "big") / 2**32
+        error = 1 / (1 + analyse(candidate.genotype).params / 5000) + 0.1 * noise
+        for epoch in range(3):
+            time.sleep(self.seconds / 3)
+            if report(epoch, {"error": error + (2 - epoch) / 10}):
+                break
+        if candidate.weights is not None:
+            candidate.weights.write_bytes(candidate.genotype.fingerprint.encode())
+        return {"error": error}
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        assert candidate.weights is not None
+        assert candidate.weights.read_text() == candidate.genotype.fingerprint
+        return {"test_error": float(candidate.trial)}
+
+
+@dataclass(frozen=True)
+class Failing(Formula):
+    """Trial 1 is killed, 2 out of memory, 3 diverges, 4 gives NaN, 5 never ends, 6 raises, 7 asks for more memory than there is."""
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        metrics = super().evaluate(candidate, report)
+        match candidate.trial:
+            case 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case 2:
+                raise MemoryError
+            case 3:
+                raise EvaluationError("diverged", "loss is NaN at epoch 1")
+            case 4:
+                return {"error": float("nan")}
+            case 5:
+                time.sleep(3600)
+            case 6:
+                raise ZeroDivisionError("a bug of the user's")
+            case 7:
+                return {"error": float(len(bytearray(1 << 46)))}
+        return metrics
+
+
+@dataclass(frozen=True)
+class Stillborn(Formula):
+    """Cannot even be set up in a worker."""
+
+    def setting(self) -> dict[str, Any]:
+        os._exit(3)

@@ -1,0 +1,41 @@
+"""What tests of the loop share: spaces in miniature, searches, and the comparison of two runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from archsearch.analysis import Budget
+from archsearch.search import search
+from archsearch.space import Space, load_space
+from archsearch.store import Run
+from archsearch.strategies import Evolution, Strategy
+from tests.evaluators import Formula
+
+TABLES = ("trials", "curves", "refusals", "tests")
+
+
+def small_space(name: str = "cell") -> Space:
+    settings: dict[str, Any] = {"input": (1, 8, 8), "classes": 10}
+    return load_space(name, **settings, **({"cells": 1, "channels": 4} if name == "cell" else {}))
+
+
+def small_search(out: Path, strategy: Strategy | None = None, evaluator: Formula | None = None, **options: Any) -> Run:
+    options = {"trials": 40, "objectives": ("error", "params"), "workers": 0, "budget": Budget(params=20_000), **options}
+    space = options.pop("space", None) or small_space()
+    return search(space, strategy or Evolution(population=10, tournament=4), evaluator or Formula(), out=out, **options)
+
+
+def table(folder: Path, name: str) -> list[tuple[Any, ...]]:
+    """All rows of a table of a run, in order; timings aside, a run holds nothing that depends on the clock."""
+    db = sqlite3.connect(f"{(folder / 'run.db').resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        return db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
+    finally:
+        db.close()
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    for name in TABLES:
+        assert table(a, name) == table(b, name), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -78,11 +79,21 @@ class Space:
         """Run the function with these choices; what is missing is drawn, what is not asked for is left out.
 
         Raises:
-            SpaceError: a choice that is not on offer. GenotypeError: the network is invalid.
+            SpaceError: a choice that is not on offer, or a function that fails. ValueError: the network is invalid.
         """
         pick = Pick(choices, rng)
-        genotype = self.function(pick, **self.settings)
-        return Resolved(genotype, pick.made)
+        return Resolved(self._run(pick), pick.made)
+
+    def _run(self, pick: Pick) -> Genotype:
+        try:
+            genotype = self.function(pick, **self.settings)
+        except ValueError:
+            raise
+        except Exception as error:
+            raise SpaceError(f"space {self.source!r} fails{place(error)}: {type(error).__name__}: {error}") from error
+        if not isinstance(genotype, Genotype):
+            raise SpaceError(f"space {self.source!r} returned {type(genotype).__name__}; it must return a Genotype, such as b.genotype(x)")
+        return genotype
 
     def sample(self, rng: np.random.Generator) -> Resolved:
         """A random network: every decision drawn uniformly."""
@@ -106,9 +117,15 @@ class Space:
         walks = []
         for probe in range(SIZE_PROBES):
             pick = Pick({}, np.random.default_rng([0, probe]))
-            self.function(pick, **self.settings)
+            self._run(pick)
             walks.append(pick.options)
         return walks
+
+
+def place(error: Exception) -> str:
+    """File and line where an exception arose, as words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def space_folder() -> Path:

@@ -39,7 +39,7 @@ class Formula:
     def test(self, candidate: Candidate) -> dict[str, float]:
         assert candidate.weights is not None
         assert candidate.weights.read_text() == candidate.genotype.fingerprint
-        return {"test_error": float(candidate.trial)}
+        return {"error": float(candidate.trial)}
 
 
 @dataclass(frozen=True)

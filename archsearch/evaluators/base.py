@@ -36,10 +36,10 @@ class Evaluator(Protocol):
     """
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
-        """Metrics of a candidate, `error` among them where there is one; higher epochs overwrite lower ones."""
+        """Metrics of a candidate, `error` among them where there is one."""
 
     def test(self, candidate: Candidate) -> dict[str, float]:
-        """Metrics of the trained weights in `candidate.weights` on data that no search ever saw; for the final front only."""
+        """The same metrics of the trained weights in `candidate.weights` on data that the search never saw; for the final front only."""
 
     def setting(self) -> dict[str, object]:
         """What the data ask of a network: `input` shape and number of `classes`."""

@@ -1,0 +1,289 @@
+"""Train a network on images and measure its error."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archsearch.compiler import compile_network
+from archsearch.data import Data, Part, load_data
+from archsearch.data.augment import augment
+from archsearch.evaluators.base import Candidate, Report
+from archsearch.genotype import Genotype
+from archsearch.ops.base import nearest
+from archsearch.trial import EvaluationError
+
+OPTIMIZERS = ("adamw", "momentum", "sgd")
+DEVICES = ("auto", "cpu", "cuda")
+STEPS_BETWEEN_LOOKS = 16
+EXPLODED = 100
+"""A loss over so many times that of guessing will not come back."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train on the training part, measure on the validation part: `error` as a fraction, `loss` as mean cross-entropy.
+
+    `data` by name or path, split by `data_seed`; `batch` images a step, an incomplete last batch waits for the next
+    epoch; `optimizer` adamw, momentum (SGD with 0.9) or sgd; `lr` rises over the first `warmup` of all steps, then falls to 0 as a
+    cosine; images shift by up to `shift` of their sides, in whole pixels (none on the 8x8 digits, two at 32x32), and mirror where the
+    data allow it; `device` auto is cuda where there is one.
+
+    On one CPU thread equal seeds give equal bits.
+
+    Raises:
+        ValueError: an option out of range, or data that cannot be loaded (when they are first needed).
+    """
+
+    data: str = "digits"
+    data_seed: int = 0
+    epochs: int = 25
+    batch: int = 64
+    optimizer: str = "adamw"
+    lr: float = 0.02
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    warmup: float = 0.25
+    shift: float = 0.06
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, least in (("data_seed", 0), ("epochs", 1), ("batch", 2)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+        for name, known in (("optimizer", OPTIMIZERS), ("device", DEVICES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; {nearest(str(getattr(self, name)), known)}")
+        for name, high in (("weight_decay", 1000), ("label_smoothing", 1), ("warmup", 1), ("shift", 0.5)):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 <= value < high:
+                raise ValueError(f"{name}={value!r} must be a number from 0 up to, not with, {high}")
+        if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
+            raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        """Train from `candidate.seed` and return validation `error` and `loss`, and `latency_ms` where it is limited.
+
+        Reports every epoch its mean training loss, the validation loss and error, and the last learning rate.
+
+        Raises:
+            EvaluationError: rejected (too slow, or not made for these data) or diverged.
+        """
+        data, device = load_data(self.data, self.data_seed), pick_device(self.device)
+        check_fit(candidate.genotype, data)
+        network = compile_network(candidate.genotype, candidate.seed).to(device)
+        metrics = {} if candidate.max_latency_ms is None else within_latency(network, data.shape, device, candidate.max_latency_ms)
+        tensors = on_device(data, device, self.shift)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(candidate.seed)  # for dropout
+            training = Training(self, network, tensors, torch.Generator(device).manual_seed(candidate.seed))
+            for epoch in range(self.epochs):
+                train_loss, lr = training.epoch()
+                loss, error = measure(network, tensors.validation, 4 * self.batch)
+                metrics |= {"error": error, "loss": check_loss(loss, data.classes)}
+                if report(epoch, {"train_loss": train_loss, "loss": loss, "error": error, "lr": lr}):
+                    break
+        if candidate.weights is not None:
+            save_weights(network, candidate.weights)
+        return metrics
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        """`error` and `loss` of the trained weights on the test part.
+
+        Raises:
+            ValueError: the weights cannot be read, or are not of this network.
+        """
+        data, device = load_data(self.data, self.data_seed), pick_device(self.device)
+        network = load_weights(compile_network(candidate.genotype, candidate.seed), candidate.weights).to(device)
+        loss, error = measure(network, on_device(data, device, self.shift).test, 4 * self.batch)
+        return {"error": error, "loss": loss}
+
+    def setting(self) -> dict[str, object]:
+        """What the data ask of a network: `input` (C, H, W) and number of `classes`."""
+        data = load_data(self.data, self.data_seed)
+        return {"input": data.shape, "classes": data.classes}
+
+    def preprocessing(self) -> dict[str, list[float] | list[str]]:
+        """What goes before the network and after it: `mean` and `std` of every channel of pixels in [0, 1], and names of `classes`."""
+        data = load_data(self.data, self.data_seed)
+        return {"mean": list(data.mean), "std": list(data.std), "classes": list(data.class_names)}
+
+
+def check_fit(genotype: Genotype, data: Data) -> None:
+    """Raise EvaluationError (rejected) unless the network takes one image of the data and gives one number for each class."""
+    takes = " and ".join(str(spec.shape) for spec in genotype.inputs)
+    gives = " and ".join(str(genotype.specs[i].shape) for i in genotype.outputs)
+    if (takes, gives) != (str(data.shape), str((data.classes,))):
+        raise EvaluationError("rejected", f"the network maps {takes} to {gives}, data {data.name!r} need {data.shape} to {(data.classes,)}")
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a name. Raises ValueError when there is no such device."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device='cuda' is asked for, but torch sees none; use device='cpu' or 'auto'")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device("cuda", torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensors:
+    """A dataset on a device, normalised; training images are padded on all sides with black, by what they may shift."""
+
+    size: tuple[int, int]
+    train: tuple[Tensor, Tensor]
+    validation: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
+    classes: int
+    flip: bool
+
+
+@lru_cache(maxsize=1)
+def on_device(data: Data, device: torch.device, shift: float) -> Tensors:
+    """The data as tensors, made once for all candidates."""
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (data.mean, data.std))
+
+    _, height, width = data.shape
+    down, right = round(shift * height), round(shift * width)
+
+    def part(of: Part, *padding: int) -> tuple[Tensor, Tensor]:
+        images = torch.tensor(of.images, device=device)
+        return (functional.pad(images, padding) - mean) / std, torch.tensor(of.labels, device=device)
+
+    train = part(data.train, right, right, down, down)
+    return Tensors((height, width), train, part(data.validation), part(data.test), data.classes, data.flip)
+
+
+class Training:
+    """One network in training: its optimiser, its place in the schedule, its random order of images."""
+
+    def __init__(self, options: Train, network: nn.Module, data: Tensors, generator: torch.Generator) -> None:
+        self.options, self.network, self.data, self.generator = options, network, data, generator
+        self.batch = min(options.batch, len(data.train[1]))
+        self.per_epoch = len(data.train[1]) // self.batch
+        self.step = 0
+        self.optimizer = make_optimizer(options, network)
+
+    def epoch(self) -> tuple[float, float]:
+        """Go once through the images; return the mean loss and the last learning rate. Raises EvaluationError (diverged)."""
+        self.network.train()
+        images, labels = self.data.train
+        order = torch.randperm(len(labels), generator=self.generator, device=labels.device)[: self.per_epoch * self.batch]
+        total = 0.0
+        for chunk in torch.split(order, STEPS_BETWEEN_LOOKS * self.batch):
+            inputs = augment(images[chunk], self.data.size, self.data.flip, self.generator)
+            total += self.steps(torch.split(inputs, self.batch), torch.split(labels[chunk], self.batch))
+        return total / self.per_epoch, self.options.lr * schedule((self.step - 1) / self.total, self.options.warmup)
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole training."""
+        return self.options.epochs * self.per_epoch
+
+    def steps(self, inputs: tuple[Tensor, ...], labels: tuple[Tensor, ...]) -> float:
+        """One step for each batch; return the sum of their losses. Raises EvaluationError (diverged)."""
+        network, optimizer, smoothing = self.network, self.optimizer, self.options.label_smoothing
+        losses = []
+        for x, y in zip(inputs, labels, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = self.options.lr * schedule(self.step / self.total, self.options.warmup)
+            loss = functional.cross_entropy(network(x), y, label_smoothing=smoothing)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            self.step += 1
+            losses.append(loss.detach())
+        total = float(torch.stack(losses).sum())
+        check_loss(total / len(losses), self.data.classes)
+        return total
+
+
+def make_optimizer(options: Train, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser of these options, fused: one call updates all weights."""
+    weights = list(network.parameters())
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(weights, options.lr, weight_decay=options.weight_decay, fused=True)
+    momentum = 0.9 if options.optimizer == "momentum" else 0.0
+    return torch.optim.SGD(weights, options.lr, momentum, weight_decay=options.weight_decay, nesterov=momentum > 0, fused=True)
+
+
+def schedule(done: float, warmup: float) -> float:
+    """Factor of the learning rate after a fraction `done` of all steps: up in a line, then down as a cosine (arXiv:1608.03983)."""
+    if done < warmup:
+        return (done + 0.01) / (warmup + 0.01)
+    return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
+
+
+def check_loss(loss: float, classes: int) -> float:
+    """The loss itself. Raises EvaluationError (diverged) when it is no number, or far over that of guessing."""
+    if not loss < EXPLODED * math.log(classes):  # NaN fails this as well
+        raise EvaluationError("diverged", f"loss is {loss:.3g}, guessing gives {math.log(classes):.3g}; a lower lr or batch norm may help")
+    return loss
+
+
+@torch.inference_mode()
+def measure(network: nn.Module, part: tuple[Tensor, Tensor], batch: int) -> tuple[float, float]:
+    """Mean cross-entropy and fraction of wrong answers."""
+    network.eval()
+    images, labels = part
+    logits = torch.cat([network(x) for x in torch.split(images, batch)])
+    wrong = (logits.argmax(1) != labels).sum()
+    return float(functional.cross_entropy(logits, labels)), int(wrong) / len(labels)
+
+
+def within_latency(network: nn.Module, shape: tuple[int, ...], device: torch.device, limit_ms: float) -> dict[str, float]:
+    """`latency_ms` of one image. Raises EvaluationError (rejected) when it is over the limit."""
+    latency = latency_ms(network, shape, device)
+    if latency > limit_ms:
+        raise EvaluationError("rejected", f"one forward pass takes {latency:.3g} ms, the limit is {limit_ms:g} ms")
+    return {"latency_ms": latency}
+
+
+@torch.inference_mode()
+def latency_ms(network: nn.Module, shape: tuple[int, ...], device: torch.device, passes: int = 30, seconds: float = 1.0) -> float:
+    """Median time of a forward pass with one image in ms, after 5 passes to warm up; at most `passes`, and about `seconds` in all."""
+    network.eval()
+    x = torch.zeros(1, *shape, device=device)
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < 6 or (len(times) < 5 + passes and time.perf_counter() - began < seconds):
+        start = time.perf_counter()
+        network(x)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append((time.perf_counter() - start) * 1000)
+    return median(times[5:])
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights as safetensors, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_weights(network: nn.Module, path: Path | None) -> nn.Module:
+    """The network with the weights of a file. Raises ValueError."""
+    if path is None or not path.is_file():
+        raise ValueError(f"there are no weights in {path}; evaluate the candidate first")
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"weights {path} do not fit the network: {' '.join(str(error).split())[:300]}") from error
+    return network

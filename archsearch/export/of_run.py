@@ -1,0 +1,53 @@
+"""Export what a run found: a trial's network with its trained weights and the preprocessing of its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from archsearch.evaluators import EVALUATORS, load_evaluator
+from archsearch.export.base import ExportError
+from archsearch.export.network import export_network
+from archsearch.genotype import Genotype
+from archsearch.store import Run, open_run
+from archsearch.trial import Trial
+
+
+def export(target: Genotype | Trial, folder: str | Path) -> Path:
+    """Write a genotype (with fresh weights) or a trial of a run (with its trained ones) into a new folder, and check it there.
+
+    Raises:
+        ExportError: the folder exists or cannot be written, or the trial's weights were not kept.
+    """
+    if isinstance(target, Genotype):
+        return export_network(target, folder)
+    if target.run is None:
+        raise ExportError(f"trial {target.number} belongs to no run on disk; take it from open_run(folder).trials")
+    return export_trial(open_run(target.run), target.number, folder)
+
+
+def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Path:
+    """Write the model files of a trial, into the run's own `export/` when no folder is named, and return their folder.
+
+    Raises:
+        ExportError: as `export`.
+        KeyError: the run has no such trial.
+    """
+    genotype, weights = run.genotype(number), run.weights(number)
+    if weights is None:
+        raise ExportError(
+            f"weights of trial {number} were not kept: it is not on the front; `archsearch show {run.folder}` lists the front"
+        )
+    target = run.folder / "export" / f"trial-{number:04d}" if folder is None else Path(folder)
+    title = f"Trial {number} of a search in the space {run.record.space}, seed {run.record.seed}."
+    export_network(genotype, target, weights, preprocessing(run), title=title, overwrite=folder is None)
+    return target
+
+
+def preprocessing(run: Run) -> dict[str, Any] | None:
+    """What the evaluator did to images before the network saw them, where it is one of ours and says so."""
+    if run.record.evaluator not in EVALUATORS:
+        return None
+    evaluator = load_evaluator(run.record.evaluator)(**run.record.evaluator_options)
+    describe = getattr(evaluator, "preprocessing", None)
+    return None if describe is None else dict(describe())

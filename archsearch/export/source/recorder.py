@@ -1,0 +1,110 @@
+"""Stand-in for `layers` that makes no modules but the source text of the calls that would make them."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from archsearch import layers
+from archsearch.export.base import ExportError
+from archsearch.export.source.definitions import Definitions
+
+EMPTY = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Call:
+    """Source of one module: the name of its class, and its arguments."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.arguments)})"
+
+
+class Recorder:
+    """Looks like `archsearch.layers` to an op's `build`; every class of modules in it returns a Call instead.
+
+    `definitions` collects the source of modules that are not torch's own.
+    """
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(layers, name)
+        return partial(self._record, found) if isinstance(found, type) and issubclass(found, nn.Module) else found
+
+    def _record(self, cls: type[nn.Module], *args: Any, **named: Any) -> Call:
+        bound = inspect.signature(cls).bind(*args, **named)
+        texts: list[str] = []
+        for name, value in bound.arguments.items():
+            parameter = bound.signature.parameters[name]
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                texts += [self.text(item) for item in value]
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                texts += [f"{key}={self.text(item)}" for key, item in value.items()]
+            elif not is_default(value, parameter.default):
+                texts.append(f"{name}={self.text(value)}" if by_name(parameter) else self.text(value))
+        return Call(self._definitions.name_of(cls), tuple(texts))
+
+    def text(self, value: Any) -> str:
+        """Python source of an argument. Raises ExportError for what has none."""
+        if value is None or isinstance(value, Call) or type(value) in (bool, int):
+            return str(value)
+        if type(value) is str:
+            return repr(value)
+        if type(value) is float:
+            return repr(value) if math.isfinite(value) else f'float("{value}")'
+        if isinstance(value, dict):
+            return f"{{{', '.join(f'{self.text(key)}: {self.text(item)}' for key, item in value.items())}}}"
+        if type(value) in (list, tuple):
+            return self._sequence(value)
+        if isinstance(value, nn.Module):
+            return str(self.written(value))
+        raise ExportError(
+            f"an argument {str(value)[:60]!r} of type {type(value).__name__} has no source; use numbers, texts and modules from `layers`"
+        )
+
+    def _sequence(self, values: Sequence[Any]) -> str:
+        inner = ", ".join(self.text(item) for item in values)
+        if type(values) is list:
+            return f"[{inner}]"
+        return f"({inner},)" if len(values) == 1 else f"({inner})"
+
+    def written(self, module: Any) -> Call:
+        """Source of a module that an op made without `layers`, read off attributes with the names of its arguments.
+
+        Raises:
+            ExportError: it has no such attributes.
+        """
+        if isinstance(module, Call):
+            return module
+        cls = type(module)
+        if not isinstance(module, nn.Module):
+            raise ExportError(f"build returns {cls.__name__}, expected a module; return what `layers` makes")
+        arguments = {}
+        for name, parameter in inspect.signature(cls).parameters.items():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(module, name):
+                raise ExportError(
+                    f"module {cls.__name__} does not keep its argument {name!r} as an attribute; keep it, or build from `layers`"
+                )
+            arguments[name] = getattr(module, name)
+        return self._record(cls, **arguments)
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether an argument may be left out."""
+    return default is not EMPTY and type(value) is type(default) and bool(value == default)
+
+
+def by_name(parameter: inspect.Parameter) -> bool:
+    """Whether an argument is written with its name: all that have a default are."""
+    return parameter.kind is parameter.KEYWORD_ONLY or (parameter.default is not EMPTY and parameter.kind is not parameter.POSITIONAL_ONLY)

@@ -1,0 +1,383 @@
+"""Exported folders: source that runs on torch alone, computes the same, and is written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save, save_file
+
+from archsearch.builder import Builder
+from archsearch.compiler import compile_network
+from archsearch.export import STANDARD, ExportError, export_network, gather, source_text
+from archsearch.export.source.reader import read_safetensors
+from archsearch.export.verify import verify
+from archsearch.genotype import Genotype, GenotypeError, Node
+from archsearch.ops import (
+    OPS,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    Mul,
+    Op,
+    SeparableConv2d,
+    Sigmoid,
+    Zero,
+)
+from archsearch.space import load_space
+from archsearch.tensor import TensorSpec
+
+CELL = {
+    "0->1": "nor_conv_3x3",
+    "0->2": "none",
+    "1->2": "avg_pool_3x3",
+    "0->3": "skip_connect",
+    "1->3": "nor_conv_1x1",
+    "2->3": "skip_connect",
+}
+
+
+def cell() -> Genotype:
+    return load_space("cell", cells=1, channels=4, input=(1, 8, 8)).resolve(CELL, np.random.default_rng(0)).genotype
+
+
+def nested() -> Genotype:
+    """Numbered scopes, several inputs and outputs, names that Python keeps for itself, long calls, a value that nobody reads."""
+    b = Builder((3, 8, 8), (4,))
+    image, vector = b.inputs
+    with b.scope("layer1"):
+        for block in ("0", "1"):
+            with b.scope(block):
+                image = b(BatchNorm2d(), b(Conv2d(6, 3, bias=False), image, name="conv1"), name="bn1")
+    with b.scope("mixed"):
+        y = b(SeparableConv2d(6, (5, 3)), image, name="7")
+        z = b(LeakyReLU(0.2), b(MaxPool2d(3, 1, 1), y, name="lambda"), name="__hidden")
+    both = b(Concat(), image, y, z, name="forward")
+    gated = b(Mul(), both, b(Sigmoid(), b(GlobalAvgPool2d(), both)), name="training")
+    b(AvgPool2d(2), gated, name="unread")
+    head = b(Linear(5), b(Dropout(0.25), b(Flatten(), gated)))
+    return b.genotype(head, b(Add(), b(Linear(5), vector), head, b(Zero(), head)), image)
+
+
+REFERENCES = {"cell": cell, "nested": nested}
+
+
+def run_model(folder: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"exported_{abs(hash(folder))}", folder / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def batch(genotype: Genotype) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.randn(3, *spec.shape, generator=torch.Generator().manual_seed(1)) for spec in genotype.inputs)
+
+
+def assert_same_network(folder: Path, genotype: Genotype, network: torch.nn.Module) -> None:
+    exported = run_model(folder).load()
+    assert exported.state_dict().keys() == network.state_dict().keys()
+    assert not exported.training
+    with torch.no_grad():
+        ours, theirs = (net(*batch(genotype)) for net in (network.eval(), exported))
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_source_is_golden(name: str, assert_golden: Callable[[str, str], None]):
+    given = {"mean": [0.25], "std": [0.5], "classes": [f"digit {i}" for i in range(10)]} if name == "cell" else None
+    assert_golden(f"export_{name}.py.txt", source_text(gather(REFERENCES[name](), preprocessing=given)))
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_the_folder_holds_a_network_that_runs_alone(name: str, tmp_path: Path):
+    genotype = REFERENCES[name]()
+    folder = export_network(genotype, tmp_path / "out")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(STANDARD)
+    assert_same_network(folder, genotype, compile_network(genotype))
+    assert Genotype.from_json((folder / "genotype.json").read_text()) == genotype
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def op_genotype(op: Op, inputs: list[tuple[int, ...]]) -> Genotype:
+    specs = tuple(TensorSpec(shape) for shape in inputs)
+    return Genotype(specs, (Node(op, tuple(range(len(specs))), "part"),), (len(specs),))
+
+
+IMAGE, GATE, VECTOR, TOKENS = (4, 6, 6), (4, 1, 1), (8,), (6, 8)
+INPUTS = [[IMAGE], [IMAGE, IMAGE], [IMAGE, GATE], [VECTOR], [TOKENS], [TOKENS] * 3, [IMAGE] * 3, [VECTOR, VECTOR]]
+
+
+def examples(cls: type[Op]) -> list[Genotype]:
+    """The op, its required fields being 4, on every kind of input that it takes."""
+    op = cls(**{f.name: 4 for f in fields(cls) if f.default is MISSING})  # type: ignore[arg-type]
+    found = []
+    for inputs in INPUTS:
+        with suppress(GenotypeError):
+            found.append(op_genotype(op, inputs))
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, cls in OPS.items() if cls.__module__.startswith("archsearch.ops.")))
+def test_every_op_is_written_without_being_known(kind: str, tmp_path: Path):
+    genotypes = examples(OPS[kind])
+    assert genotypes, f"no inputs here that {kind} takes; add some to INPUTS"
+    for place, genotype in enumerate(genotypes):
+        folder = export_network(genotype, tmp_path / str(place), check=False)
+        assert_same_network(folder, genotype, compile_network(genotype))
+
+
+def test_random_cells_compute_the_same(tmp_path: Path):
+    space = load_space("cell", cells=1, channels=4)
+    for seed in range(10):
+        genotype = space.sample(np.random.default_rng(seed)).genotype
+        folder = export_network(genotype, tmp_path / str(seed), check=False)
+        assert_same_network(folder, genotype, compile_network(genotype))
+
+
+def test_trained_weights_travel(tmp_path: Path):
+    genotype = cell()
+    trained = compile_network(genotype, seed=7)
+    with torch.no_grad():
+        trained(torch.randn(4, 1, 8, 8))  # running statistics other than at the start
+    save_file(trained.state_dict(), tmp_path / "weights.safetensors")
+    for name, weights in (("file", tmp_path / "weights.safetensors"), ("dict", trained.state_dict())):
+        folder = export_network(genotype, tmp_path / name, weights=weights)
+        assert_same_network(folder, genotype, trained)
+        assert "trained" in (folder / "model.py").read_text()
+    assert load_file(folder / "model.safetensors").keys() == trained.state_dict().keys()
+    assert "NOT trained" in source_text(gather(genotype))
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path):
+    state = compile_network(cell()).state_dict()
+    state["head.linear.weight"] = state["head.linear.weight"][:3]
+    with pytest.raises(ExportError, match=r"another network: 'head.linear.weight' is \(3, 16\), expected \(10, 16\)"):
+        export_network(cell(), tmp_path / "out", weights=state)
+    with pytest.raises(ExportError, match=r"another network: 'stray' is \(2,\), expected no such name"):
+        export_network(cell(), tmp_path / "out", weights={**compile_network(cell()).state_dict(), "stray": torch.zeros(2)})
+    (tmp_path / "bad.safetensors").write_bytes(b"not safe")
+    for name in ("bad.safetensors", "absent.safetensors"):
+        with pytest.raises(ExportError, match=rf"{name} cannot be read: .*give a .safetensors file"):
+            export_network(cell(), tmp_path / "out", weights=tmp_path / name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_preprocess_normalises_what_the_network_was_trained_on(tmp_path: Path):
+    names = [f'class """ {i} \\ \u2028' for i in range(10)]
+    folder = export_network(cell(), tmp_path / "out", preprocessing={"mean": [0.25], "std": [0.5], "classes": names}, check=False)
+    model = run_model(folder)
+    images = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(model.preprocess(images), (images - 0.25) / 0.5)
+    assert tuple(names) == model.CLASSES
+    with pytest.raises(ValueError, match=r"expected float images in \[0, 1\] of shape \(N, 1, 8, 8\), got torch.uint8"):
+        model.preprocess(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"mean": [0.1], "std": []}, "1 means and 0 stds"),
+        ({"mean": [0.1], "std": [0.0]}, "every std over 0"),
+        ({"mean": [0.1] * 3, "std": [1.0] * 3}, "means for 3 channels, but the network reads 1x8x8"),
+        ({"classes": ["a"]}, "names 1 classes, but the network's output is"),
+        ({"median": 1}, "unknown key 'median'"),
+    ],
+)
+def test_preprocessing_that_does_not_fit_is_refused(given: dict[str, Any], words: str, tmp_path: Path):
+    with pytest.raises(ExportError, match=words):
+        export_network(cell(), tmp_path / "out", preprocessing=given)
+
+
+def test_the_file_run_as_a_program_says_what_it_is(tmp_path: Path):
+    folder = export_network(cell(), tmp_path / "out", check=False)
+    done = subprocess.run([sys.executable, "-I", "model.py"], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert "params" in done.stdout
+    assert "zeros of shape (1, 1, 8, 8) give (1, 10)" in done.stdout
+
+
+def test_an_existing_folder_is_safe(tmp_path: Path):
+    folder = export_network(cell(), tmp_path / "out", check=False)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ExportError, match=r"out exists already; choose another folder, or overwrite it"):
+        export_network(nested(), folder, check=False)
+    assert_same_network(folder, cell(), compile_network(cell()))
+    export_network(nested(), folder, check=False, overwrite=True)
+    assert_same_network(folder, nested(), compile_network(nested()))
+    assert (folder / "notes.txt").read_text() == "mine"
+    with pytest.raises(ExportError, match=r"notes.txt exists already; it is a file, choose a folder"):
+        export_network(cell(), folder / "notes.txt", check=False, overwrite=True)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match=r"file/out cannot be written: Not a directory"):
+        export_network(cell(), tmp_path / "file" / "out", check=False)
+    with pytest.raises(ExportError, match=r"no exporter 'model.onx'; did you mean model\.\w+"):
+        export_network(cell(), tmp_path / "out", files=["model.onx"])
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path):
+    script = textwrap.dedent("""
+        import resource, sys
+        from archsearch.builder import Builder
+        from archsearch.export import ExportError, export_network
+        from archsearch.ops import Linear
+        b = Builder((64,))
+        genotype = b.genotype(b(Linear(64), b.input))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+        try:
+            export_network(genotype, sys.argv[1])
+        except ExportError as error:
+            print(error)
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], capture_output=True, text=True, check=True)
+    assert "cannot be written: File too large; free space" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_check_finds_another_network(tmp_path: Path):
+    folder = export_network(cell(), tmp_path / "out", check=False)
+    verify(folder, cell(), compile_network(cell()).eval())
+    with pytest.raises(ExportError, match=r"output 0 of the exported model.py differs from the network's by up to \S+, allowed are 1e-05"):
+        verify(folder, cell(), compile_network(cell(), seed=1).eval())
+    (folder / "model.py").write_text("import archsearch\n")
+    with pytest.raises(ExportError, match=r"does not run on its own: ModuleNotFoundError: import of archsearch halted"):
+        verify(folder, cell(), compile_network(cell()).eval())
+
+
+DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.uint8, torch.bool]
+
+
+@given(st.lists(st.tuples(st.sampled_from(DTYPES), st.lists(st.integers(0, 4), max_size=3)), max_size=5))
+def test_reader_agrees_with_safetensors(entries: list[tuple[torch.dtype, list[int]]]):
+    tensors = {f"t{i}": (torch.arange(int(np.prod(shape))) % 2).reshape(shape).to(dtype) for i, (dtype, shape) in enumerate(entries)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "some.safetensors")
+        path.write_bytes(save(tensors, metadata={"format": "pt"}))
+        found = read_safetensors(path)
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor)
+
+
+def safe_file(header: Any, body: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def entry(shape: Any = (2,), offsets: Any = (0, 8), dtype: Any = "F32") -> dict[str, Any]:
+    return {"a": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is no safetensors file, or is cut off"),
+        (b"\xff" * 64, "is no safetensors file"),
+        (safe_file(entry(), bytes(4)), "tensor 'a' does not fit"),
+        (safe_file(entry(shape=[3]), bytes(8)), "tensor 'a' does not fit"),
+        (safe_file(entry(shape=[-1, -2]), bytes(8)), "tensor 'a' does not fit"),
+        (safe_file(entry(shape=[2**70, 0], offsets=[0, 8]), bytes(8)), "tensor 'a' does not fit"),
+        (safe_file(entry(offsets=[-8, 0]), bytes(8)), "tensor 'a' does not fit"),
+        (safe_file(entry(shape=[[2]]), bytes(8)), "tensor 'a' does not fit"),
+        (safe_file(entry(dtype="F99"), bytes(8)), "damaged header"),
+        (safe_file(entry(offsets=3), bytes(8)), "damaged header"),
+        (safe_file([1]), "damaged header"),
+        (safe_file({"a": None}), "damaged header"),
+        ((4).to_bytes(8, "little") + b"{{{{", "damaged header"),
+    ],
+)
+def test_reader_refuses_damaged_files(content: bytes, words: str, tmp_path: Path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        read_safetensors(path)
+
+
+SCALE = 3.0
+
+
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+class Scaled(torch.nn.Module):
+    """What a user's op may bring: a module of its own, with a constant and a function from its file."""
+
+    def __init__(self, channels: int, power: float = 1.0) -> None:
+        super().__init__()
+        self.channels, self.power = channels, power
+        self.gain = torch.nn.Parameter(torch.ones(channels, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return doubled(x) * self.gain**self.power * SCALE
+
+
+class Forgetful(torch.nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@dataclass(frozen=True)
+class UserOp(Op):
+    kind = "user_op_of_test_export"
+    module: str = "scaled"
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def build(self, layers: Any, x: TensorSpec) -> Any:
+        if self.module == "scaled":
+            return layers.Sequential(Scaled(x.channels, power=2.0), layers.ReLU())
+        return Forgetful(x.channels) if self.module == "forgetful" else layers.Conv2d(x.channels, 4, kernel_size=torch.ones(1))
+
+
+def test_modules_of_a_user_travel_with_all_that_they_read(tmp_path: Path):
+    genotype = op_genotype(UserOp(), [(4, 6, 6)])
+    source = source_text(gather(genotype))
+    assert "self.part = nn.Sequential(Scaled(4, power=2.0), nn.ReLU())" in source
+    assert source.index("SCALE = 3.0") < source.index("class Scaled")
+    assert "def doubled" in source
+    folder = export_network(genotype, tmp_path / "out")
+    assert_same_network(folder, genotype, compile_network(genotype))
+
+
+def test_a_module_that_cannot_be_written_says_why():
+    with pytest.raises(
+        ExportError, match=r"node 'part': .* does not keep its argument 'channels' as an attribute; keep it, or build from `layers`"
+    ):
+        source_text(gather(op_genotype(UserOp("forgetful"), [(4, 6, 6)])))
+
+
+def test_the_source_needs_torch_alone():
+    assert "archsearch." not in source_text(gather(nested())).partition("\n")[2]

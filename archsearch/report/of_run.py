@@ -1,0 +1,51 @@
+"""The report of a run on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archsearch.report.page import write_report
+from archsearch.report.summary import Summary
+from archsearch.store import Run
+
+
+def report_run(run: Run, out: Path | None = None) -> Path:
+    """Write the page of a run, `report.html` in its folder where no other file is named, and return its path.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    return write_report(summarise(run), out or run.folder / "report.html")
+
+
+def summarise(run: Run) -> Summary:
+    """A run in plain data, as far as it has got."""
+    record, done = run.record, len(run.trials)
+    front = tuple(trial.number for trial in run.front())
+    return Summary(
+        title=run.folder.resolve().name,
+        space=record.space,
+        data=str(record.evaluator_options.get("data", "")),
+        strategy=record.strategy,
+        seed=record.seed,
+        objectives=record.objectives,
+        trials=run.trials,
+        front=front,
+        budget=record.budget.limits(),
+        tests=run.tests,
+        refusals=run.refusals,
+        settings={
+            **record.settings,
+            **record.strategy_options,
+            **record.evaluator_options,
+            "trials": record.trials,
+            "workers": record.workers,
+        },
+        versions=record.versions,
+        links={
+            number: f"export/trial-{number:04d}/model.py"
+            for number in front
+            if (run.folder / f"export/trial-{number:04d}/model.py").is_file()
+        },
+        status="" if done >= record.trials else f"{done} of {record.trials} trials",
+    )

@@ -1,0 +1,124 @@
+"""One offline page that shows a run: a single file that asks no host for anything."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import secrets
+from contextlib import suppress
+from functools import lru_cache
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from archsearch.report import figures
+from archsearch.report.markup import script_json
+from archsearch.report.sections import Chart, Section, footer, header, sections
+from archsearch.report.summary import Summary
+
+POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+{header}
+<main>
+{main}
+</main>
+{footer}
+{library}
+<script>{script}</script>
+</body>
+</html>
+"""
+LIBRARY = """<script type="application/json" id="figures">{figures}</script>
+<script type="application/gzip" id="library">{packed}</script>"""
+
+
+class ReportError(Exception):
+    """A report that cannot be written; one line."""
+
+
+def write_report(summary: Summary, path: str | Path) -> Path:
+    """Write the page of a run to a file, whole or not at all.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    target = Path(path)
+    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        staging.write_text(page(summary), encoding="utf-8")
+        staging.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            staging.unlink()
+        raise ReportError(f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path") from error
+    return target
+
+
+def page(summary: Summary) -> str:
+    """The page as HTML text."""
+    shown = sections(summary)
+    charts = [chart for section in shown for chart in section.charts]
+    script = resource("page.js")
+    packed = library()
+    return PAGE.format(
+        policy=POLICY.format(scripts=f"'sha256-{digest(script)}' 'sha256-{packed.digest}'"),
+        title=escape(summary.title),
+        style=resource("page.css"),
+        header=header(summary),
+        main="\n".join(map(section_html, shown)),
+        footer=footer(summary),
+        library=LIBRARY.format(figures=figures_json(charts), packed=packed.text) if charts else "",
+        script=script,
+    )
+
+
+def section_html(section: Section) -> str:
+    """One part of the page."""
+    note = f'<p class="note">{escape(section.note)}</p>' if section.note else ""
+    places = "".join(f'<div class="figure{" tall" * chart.tall}" id="{chart.name}"></div>' for chart in section.charts)
+    charts = f'<div class="figures">{places}</div>' if places else ""
+    return f"<section>\n<h2>{escape(section.title)}</h2>\n{note}{charts}{section.html}\n</section>"
+
+
+def figures_json(charts: list[Chart]) -> str:
+    """All charts as JSON that may stand in a script element."""
+    drawn = ", ".join(f"{json.dumps(chart.name)}: {chart.figure.to_json()}" for chart in charts)
+    return script_json(f'{{"config": {json.dumps(figures.CONFIG)}, "figures": {{{drawn}}}}}')
+
+
+class Library(NamedTuple):
+    """Plotly for the browser: gzip in base64, and the digest of the unpacked text for the page's policy."""
+
+    text: str
+    digest: str
+
+
+@lru_cache(maxsize=1)
+def library() -> Library:
+    """The library that the installed plotly brings; packed, since it holds all kinds of charts: 1.9 instead of 4.8 MB."""
+    text = figures.bundle()
+    return Library(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode(), digest(text))
+
+
+def digest(text: str) -> str:
+    """SHA-256 in base64, as a content security policy names inline scripts."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def resource(name: str) -> str:
+    """Text of a file that lies beside this module."""
+    return files("archsearch.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Parts of the page: a summary in, titles, HTML and charts out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from html import escape
+from typing import Literal, NamedTuple
+
+from archsearch.report import figures
+from archsearch.report.frame import curves, frame, progress
+from archsearch.report.markup import Cell, Column, link, pairs, table
+from archsearch.report.summary import Summary
+from archsearch.report.units import DASH, unit
+from archsearch.trial import FAILURE_KINDS, Trial
+
+COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes", "latency_ms")
+MOST_ROWS = 200
+MESSAGES = 3
+"""So many messages stand for all failures of a kind."""
+
+
+class Chart(NamedTuple):
+    """A figure and the id of its place in the page."""
+
+    name: str
+    figure: figures.Figure
+    tall: bool = False
+
+
+class Section(NamedTuple):
+    """A titled part of the page: charts, then HTML."""
+
+    title: str
+    note: str
+    html: str = ""
+    charts: tuple[Chart, ...] = ()
+
+
+def header(summary: Summary) -> str:
+    """Title, one line on what was searched, headline numbers."""
+    status = f' <span class="status">{escape(summary.status)}</span>' if summary.status else ""
+    facts = {"space": summary.space, "data": summary.data, "strategy": summary.strategy, "seed": str(summary.seed)}
+    parts = [f"{name} <b>{escape(value)}</b>" for name, value in facts.items() if value]
+    limits = ", ".join(f"{words_of(name)} \u2264 {unit(name).text(limit)}" for name, limit in summary.budget.items())
+    parts.append(f"budget <b>{escape(limits) or 'none'}</b>")
+    for verb, maximise in (("minimising", False), ("maximising", True)):
+        goals = ", ".join(words_of(goal.metric) for goal in summary.objectives if goal.maximise is maximise)
+        parts += [f"{verb} <b>{escape(goals)}</b>"] * bool(goals)
+    numbers = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
+        for name, value, note in headline(summary)
+    )
+    title = f"<h1>{escape(summary.title)}{status}</h1>"
+    return f'<header>\n{title}\n<p class="about">{" · ".join(parts)}</p>\n<dl class="numbers">{numbers}</dl>\n</header>'
+
+
+def words_of(metric: str) -> str:
+    """A metric inside a sentence."""
+    label = unit(metric).label
+    return label if label.isupper() or label == "MACs" else label[:1].lower() + label[1:]
+
+
+def headline(summary: Summary) -> list[tuple[str, str, str]]:
+    """Numbers to see first: name, value, a few words."""
+    trials, failed = summary.trials, [trial for trial in summary.trials if trial.failure]
+    kinds = Counter(trial.failure.kind for trial in failed if trial.failure)
+    rows = [("Trials", f"{len(trials):,}", "networks evaluated")]
+    if len(summary.objectives) > 1:
+        rows.append(("On the front", f"{len(summary.front):,}", "no other is better in all objectives"))
+    if summary.objectives:
+        goal = summary.objectives[0]
+        best = min((trial for trial in trials if trial.values), key=lambda trial: trial.values or (), default=None)
+        test = summary.tests.get(best.number, {}).get(goal.metric) if best else None
+        where = (
+            f"trial {best.number}" + (f", {unit(goal.metric).text(test)} on test data" if test is not None else "")
+            if best
+            else "no trial succeeded yet"
+        )
+        rows.append((f"Best {words_of(goal.metric)}", unit(goal.metric).text(best.metrics.get(goal.metric)) if best else DASH, where))
+    rows.append(("Failed", f"{len(failed):,}", ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.most_common())))
+    refusals = Counter(summary.refusals)
+    rows.append(
+        ("Refused", f"{refusals.total():,}", ", ".join(f"{count:,} {reason_text(reason)}" for reason, count in refusals.most_common(3)))
+    )
+    return rows
+
+
+def reason_text(reason: str) -> str:
+    """Why a candidate was refused, for people: `over macs` becomes `over MACs`."""
+    verb, _, metric = reason.partition(" ")
+    return f"{verb} {words_of(metric)}" if verb == "over" and metric else reason.replace("_", " ")
+
+
+def sections(summary: Summary) -> list[Section]:
+    """All parts below the header, in order; parts with nothing to say are left out."""
+    if not any(trial.ok for trial in summary.trials):
+        words = "No trial succeeded; the failures are below." if summary.trials else "No trial has been evaluated yet."
+        return [Section("Results", "", f'<p class="empty">{words}</p>'), *failures(summary)]
+    return [*tradeoffs(summary), front_table(summary), *development(summary), *learning(summary), *failures(summary)]
+
+
+def tradeoffs(summary: Summary) -> list[Section]:
+    """Scatter of the first objective over each other one; nothing to show with a single one."""
+    if len(summary.objectives) < 2:
+        return []
+    first, *others = summary.objectives
+    rows = frame(summary.trials, summary.front)
+    plain_front = len(others) == 1
+    charts = tuple(
+        Chart(f"pareto-{i}", figures.pareto(rows, other, first, line=plain_front), tall=plain_front) for i, other in enumerate(others)
+    )
+    note = "Every point is a network."
+    if not plain_front:
+        note += " A network on the front may look beaten in one chart: it wins in another."
+    return [Section("Trade-off", note, charts=charts)]
+
+
+def front_table(summary: Summary) -> Section:
+    """Networks on the front, or the best ones of a single objective."""
+    trials = summary.front_trials
+    metrics = columns_of(summary, trials)
+    first = summary.objectives[0]
+    order: Literal["ascending", "descending"] = "descending" if first.maximise else "ascending"
+    heads = [
+        Column("Trial", sorts=True, text=True),
+        *(Column(unit(name).label, sorts=True, sorted=order if name == first.metric else "") for name, _ in metrics),
+        Column("Choices", text=True),
+    ]
+    rows = []
+    for trial in trials[:MOST_ROWS]:
+        values = [
+            (summary.tests.get(trial.number, {}) if tested else trial.metrics).get(name.removeprefix("test_") if tested else name)
+            for name, tested in metrics
+        ]
+        cells = [Cell(escape(unit(name).text(value)), value) for (name, _), value in zip(metrics, values, strict=True)]
+        rows.append([Cell(link(f"trial {trial.number}", summary.links.get(trial.number)), trial.number), *cells, Cell(choices_html(trial))])
+    cut = f" The first {MOST_ROWS} of {len(trials)} are shown." if len(trials) > MOST_ROWS else ""
+    several = len(summary.objectives) > 1
+    note = (
+        "Click a head to sort. Costs are for one image; memory is the peak of inference."
+        if "memory_bytes" in dict(metrics)
+        else "Click a head to sort."
+    )
+    return Section("Networks on the front" if several else "Best network", note + cut, table(heads, rows))
+
+
+def columns_of(summary: Summary, trials: tuple[Trial, ...]) -> list[tuple[str, bool]]:
+    """Metrics of the table, and whether each is of the test part: objectives first, every one followed by its test."""
+    present = dict.fromkeys(name for trial in trials for name in trial.metrics)
+    tested = {name for trial in trials for name in summary.tests.get(trial.number, {})}
+    wanted = dict.fromkeys([*(goal.metric for goal in summary.objectives if goal.metric not in COSTS), *COSTS])
+    names = [name for name in (*wanted, *(goal.metric for goal in summary.objectives)) if name in present]
+    found: list[tuple[str, bool]] = []
+    for name in dict.fromkeys(names):
+        found.append((name, False))
+        if name in tested:
+            found.append((f"test_{name}", True))
+    return found
+
+
+def choices_html(trial: Trial) -> str:
+    """The choices of a trial, folded away."""
+    if not trial.choices:
+        return ""
+    return f"<details><summary>{len(trial.choices)} choice{'s' * (len(trial.choices) > 1)}</summary>{pairs(trial.choices)}</details>"
+
+
+def development(summary: Summary) -> list[Section]:
+    """How the run went: best of the first objective, and the front as a whole; nothing to show of a single trial."""
+    if len(summary.trials) < 2:
+        return []
+    rows, steps = frame(summary.trials, summary.front), progress(summary.trials, summary.objectives)
+    charts = [Chart(f"best-{i}", figures.best_so_far(rows, steps, goal)) for i, goal in enumerate(summary.objectives[:1])]
+    note = "Every dot is a trial, the line the best so far."
+    if len(summary.objectives) > 1:
+        charts.append(Chart("hypervolume", figures.growth(steps)))
+        note += " Hypervolume is the share of the box, from the best values seen to just beyond the worst, that the front beats."
+    return [Section("Progress", note, charts=tuple(charts))]
+
+
+def learning(summary: Summary) -> list[Section]:
+    """Learning curves of the front, of the first objective where it was reported."""
+    rows = curves(summary.trials, summary.front)
+    wanted = [*(goal.metric for goal in summary.objectives), *(name for name in rows.columns if name not in ("number", "epoch"))]
+    metric = next((name for name in wanted if name in rows.columns and rows[name].notna().any()), None)
+    if metric is None:
+        return []
+    shown = min(rows["number"].nunique(), figures.MOST_CURVES)
+    note = f"{unit(metric).label} by epoch of {'the network' if shown == 1 else f'{shown} networks'} on the front."
+    return [Section("Learning curves", note, charts=(Chart("curves", figures.learning_curves(rows, metric)),))]
+
+
+def failures(summary: Summary) -> list[Section]:
+    """Failures by kind with some messages, and refusals by reason; nothing when all went well."""
+    rows = []
+    for kind in FAILURE_KINDS:
+        failed = [(trial.number, trial.failure.message) for trial in summary.trials if trial.failure and trial.failure.kind == kind]
+        if failed:
+            latest = "<br>".join(escape(f"trial {number}: {message[:300]}") for number, message in failed[-MESSAGES:])
+            rows.append([Cell("failed"), Cell(escape(kind.replace("_", " "))), Cell(f"{len(failed):,}", len(failed)), Cell(latest)])
+    for reason, count in Counter(summary.refusals).most_common():
+        rows.append([Cell("refused"), Cell(escape(reason_text(reason))), Cell(f"{count:,}", count), Cell("never evaluated")])
+    if not rows:
+        return []
+    heads = [Column("What", text=True), Column("Reason", text=True), Column("Count", sorts=True), Column("Latest", text=True, wraps=True)]
+    return [Section("Failures and refusals", "Failed while being evaluated, or refused before it.", table(heads, rows))]
+
+
+def footer(summary: Summary) -> str:
+    """Settings and versions."""
+    parts = [
+        f"<div><h2>{title}</h2>{pairs(items)}</div>"
+        for title, items in (("Settings", summary.settings), ("Versions", summary.versions))
+        if items
+    ]
+    return f'<footer><div class="columns">{"".join(parts)}</div></footer>' if parts else ""

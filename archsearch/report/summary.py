@@ -1,0 +1,43 @@
+"""What a report is made from: plain data, so that it does not care where a run is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archsearch.trial import Objective, Trial
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in plain data.
+
+    `budget`: limits by metric; `front`: numbers of the trials on the front; `tests`: metrics on the test part by trial;
+    `refusals`: how many candidates were refused before evaluation, by reason; `links`: where a trial's files lie, relative to
+    the page; `status`: a word or two, such as `running`.
+    """
+
+    title: str
+    space: str
+    data: str
+    strategy: str
+    seed: int
+    objectives: tuple[Objective, ...]
+    trials: tuple[Trial, ...] = ()
+    front: tuple[int, ...] = ()
+    budget: Mapping[str, float] = field(default_factory=dict)
+    tests: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[int, str] = field(default_factory=dict)
+    status: str = ""
+
+    @property
+    def front_trials(self) -> tuple[Trial, ...]:
+        """Trials on the front, the best of the first objective first."""
+        chosen = set(self.front)
+        return tuple(
+            sorted((trial for trial in self.trials if trial.number in chosen and trial.values), key=lambda trial: trial.values or ())
+        )

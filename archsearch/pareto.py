@@ -11,7 +11,7 @@ Points = NDArray[np.float64]
 def as_points(points: ArrayLike) -> Points:
     """Points as an (n, objectives) array of floats."""
     found = np.asarray(points, dtype=np.float64)
-    return found.reshape(len(found), -1)
+    return found.reshape(len(found), -1) if len(found) else found.reshape(0, found.shape[-1] if found.ndim > 1 else 0)
 
 
 def dominates(a: ArrayLike, b: ArrayLike) -> bool:

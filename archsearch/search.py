@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from archsearch.analysis import Budget, known_costs
 from archsearch.evaluators import EVALUATORS
 from archsearch.evaluators.base import Candidate, Evaluator
 from archsearch.executor import Executor, Inline, Outcome, Processes
-from archsearch.genotype import Genotype, GenotypeError
+from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
 from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
@@ -35,7 +35,7 @@ class SearchError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: after every trial that is recorded."""
+    """Where a run stands: at its beginning, and after every trial that is recorded."""
 
     done: int
     trials: int
@@ -82,7 +82,7 @@ def search(
         out: A folder that does not exist yet, or is empty.
         workers: Processes that evaluate side by side; 0 evaluates in this process.
         timeout_s: Limit for one evaluation in seconds.
-        progress: Called after every trial.
+        progress: Called at the beginning and after every trial.
 
     Raises:
         SearchError: no network of the space fits the budget, or an objective is never measured.
@@ -90,29 +90,37 @@ def search(
     """
     if trials < 1 or workers < 0 or seed < 0:
         raise SearchError(f"trials={trials} must be at least 1, workers={workers} and seed={seed} at least 0")
-    record = Record(
-        space=space.source,
-        settings=space.settings,
-        strategy=name_of(strategy, STRATEGIES),
-        strategy_options=options_of(strategy),
-        evaluator=name_of(evaluator, EVALUATORS),
-        evaluator_options=options_of(evaluator),
-        objectives=tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives),
-        budget=budget or Budget(),
-        trials=trials,
-        seed=seed,
-        workers=workers,
-        # With one worker each proposal knows all trials before it; with more, enough are ahead that none waits for long. Which
-        # trials a proposal knows depends on its number alone, never on timing: that is why a run repeats with any number of workers.
-        lookahead=1 if workers <= 1 else 2 * workers,
-        timeout_s=timeout_s,
-        space_sha256=space_digest(space.source),
-        versions=versions(),
-    )
-    if not record.objectives:
+    if not objectives:
         raise SearchError("a search needs at least one objective, such as error")
-    store = Store.create(Path(out), record)
-    return go(store, record, space, strategy, evaluator, progress)
+    wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
+    parts = identity(space, strategy, evaluator)
+    record = Record(
+        **parts, objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
+        lookahead=lookahead(workers), timeout_s=timeout_s, versions=versions(),
+    )  # fmt: skip
+    return go(Store.create(Path(out), record), record, space, strategy, evaluator, progress)
+
+
+def identity(space: Space, strategy: Strategy, evaluator: Evaluator) -> dict[str, Any]:
+    """What must stay the same from the beginning of a run to its end: fields of its record."""
+    return {
+        "space": space.source,
+        "settings": space.settings,
+        "space_sha256": space_digest(space.source),
+        "strategy": name_of(strategy, STRATEGIES),
+        "strategy_options": options_of(strategy),
+        "evaluator": name_of(evaluator, EVALUATORS),
+        "evaluator_options": options_of(evaluator),
+    }
+
+
+def lookahead(workers: int) -> int:
+    """How many trials may be under way at once: one with one worker, so that each proposal knows all trials before it.
+
+    With more workers enough are ahead that none waits for long. Which trials a proposal knows depends on its number
+    alone, never on timing: that is why a run repeats with any number of workers.
+    """
+    return 1 if workers <= 1 else 2 * workers
 
 
 def resume(
@@ -134,18 +142,13 @@ def resume(
         StoreError: no run there, or another process is writing it.
     """
     record = open_run(out).record
-    given = {
-        "settings": (space.settings, record.settings),
-        "strategy": (name_of(strategy, STRATEGIES), record.strategy),
-        "strategy options": (options_of(strategy), record.strategy_options),
-        "evaluator": (name_of(evaluator, EVALUATORS), record.evaluator),
-        "evaluator options": (options_of(evaluator), record.evaluator_options),
-    }
-    for what, (now, before) in given.items():
-        if now != before:
-            raise SearchError(f"{out}: the run began with {what} {before}, now given {now}; resume with the same")
-    if space_digest(space.source) != record.space_sha256:
-        raise SearchError(f"{out}: the file of space {record.space} has changed since the run began; put it back, or start a new run")
+    for what, now in identity(space, strategy, evaluator).items():
+        before = getattr(record, what)
+        if now == before:
+            continue
+        if what == "space_sha256":
+            raise SearchError(f"{out}: the file of space {record.space} has changed since the run began; put it back, or start a new run")
+        raise SearchError(f"{out}: the run began with {what} {before}, now given {now}; resume with the same")
     record = replace(record, trials=max(record.trials, trials or 0), workers=record.workers if workers is None else workers)
     store = Store(Path(out))
     store.write_record(record)
@@ -205,6 +208,7 @@ class _Loop:
         for trial in self.before.trials:
             self.take_in(trial)
         self.refused = sum(self.before.refusals.values())
+        self.show()
         for number in range(self.record.trials):
             self.catch_up(number - self.record.lookahead + 1)
             if number in self.trials:
@@ -246,7 +250,7 @@ class _Loop:
             choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}
             try:
                 genotype, full = self.space.resolve(choices, rng)
-            except (GenotypeError, SpaceError) as error:
+            except ValueError as error:
                 refusals["invalid"] += 1
                 last_error = error
                 continue
@@ -286,8 +290,7 @@ class _Loop:
         trial = Trial(outcome.trial, proposal.choices, genotype.fingerprint, metrics, values, failure, finite_curve(outcome.curve))
         self.store.add(trial, genotype, proposal.refusals, outcome.seconds)
         self.take_in(trial)
-        if self.progress is not None:
-            self.progress(self.standing())
+        self.show()
 
     def values(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """The objectives of a trial, to be minimised. Raises SearchError for one that is not measured."""
@@ -312,11 +315,13 @@ class _Loop:
             self.store.drop_weights(other.number)
         self.front.append(trial)
 
-    def standing(self) -> Progress:
-        """Where the run stands."""
+    def show(self) -> None:
+        """Say where the run stands."""
+        if self.progress is None:
+            return
         best = min((trial.values for trial in self.front if trial.values), default=None)
-        done = len(self.trials)
-        return Progress(done, self.record.trials, best, len(self.front), self.refused, self.failed, len(self.before.trials))
+        done, before = len(self.trials), len(self.before.trials)
+        self.progress(Progress(done, self.record.trials, best, len(self.front), self.refused, self.failed, before))
 
     def test_front(self) -> None:
         """Measure the final front on the test part, each network once."""

@@ -173,7 +173,7 @@ class Run:
         for number, metrics in self._query("SELECT trial, metrics FROM curves ORDER BY trial, step"):
             curves.setdefault(number, []).append(json.loads(metrics))
         rows = self._query("SELECT number, choices, fingerprint, metrics, objectives, failure, message FROM trials ORDER BY number")
-        return tuple(read_trial(row, tuple(curves.get(row[0], ()))) for row in rows)
+        return tuple(read_trial(row, tuple(curves.get(row[0], ())), self.folder) for row in rows)
 
     @cached_property
     def tests(self) -> dict[int, dict[str, float]]:
@@ -221,7 +221,7 @@ class Run:
     def frame(self) -> pd.DataFrame:
         """All trials as a pandas table, a column for every metric."""
         # The one arrow that points up, at the moment of the call: a reader without pandas on its mind does not load it.
-        table: pd.DataFrame = import_module("archsearch.report.frame").frame(self.trials, self.front())
+        table: pd.DataFrame = import_module("archsearch.report.frame").frame(self.trials, [trial.number for trial in self.front()], self.tests)
         return table
 
     def _query(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
@@ -235,7 +235,7 @@ class Run:
             raise StoreError(f"{self.folder / 'run.db'} cannot be read: {error}") from error
 
 
-def read_trial(row: tuple[Any, ...], curve: tuple[dict[str, float], ...]) -> Trial:
+def read_trial(row: tuple[Any, ...], curve: tuple[dict[str, float], ...], folder: Path) -> Trial:
     """A trial from a row of the database."""
     number, choices, fingerprint, metrics, objectives, failure, message = row
     return Trial(
@@ -246,6 +246,7 @@ def read_trial(row: tuple[Any, ...], curve: tuple[dict[str, float], ...]) -> Tri
         None if objectives is None else tuple(json.loads(objectives)),
         None if failure is None else Failure(failure, message),
         curve,
+        folder,
     )
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from archsearch.space import Choices
@@ -63,7 +64,8 @@ class Trial:
     """One evaluated candidate.
 
     `metrics` holds the known costs (params, macs, memory_bytes, training_memory_bytes) and what the evaluator measured;
-    `values` the objectives, all to be minimised, or None after a failure; `curve` what was reported epoch by epoch.
+    `values` the objectives, all to be minimised, or None after a failure; `curve` what was reported epoch by epoch; `run` the folder
+    that it was read from.
     """
 
     number: int
@@ -73,6 +75,7 @@ class Trial:
     values: tuple[float, ...] | None
     failure: Failure | None = None
     curve: tuple[dict[str, float], ...] = field(default=(), repr=False)
+    run: Path | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:

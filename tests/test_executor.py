@@ -1,0 +1,133 @@
+"""Executors: one contract, and what the supervisor does with workers that die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from archsearch.evaluators.base import Candidate
+from archsearch.executor import Executor, ExecutorError, Inline, Outcome, Processes, died, environment
+from archsearch.genotype import Genotype
+from tests.evaluators import Failing, Formula, Stillborn
+from tests.runs import small_space
+
+EXECUTORS = {"inline": Inline, "one process": lambda e: Processes(e, 1), "two processes": lambda e: Processes(e, 2)}
+
+
+def candidate(number: int, tmp_path: Path) -> Candidate:
+    import numpy as np
+
+    genotype: Genotype = small_space().sample(np.random.default_rng(number)).genotype
+    return Candidate(number, genotype, seed=number, weights=tmp_path / f"{number}.weights")
+
+
+def gather(executor: Executor, count: int) -> dict[int, Outcome]:
+    try:
+        return {outcome.trial: outcome for outcome in (executor.wait() for _ in range(count))}
+    finally:
+        executor.close()
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_all_executors_give_the_same_outcomes(name: str, tmp_path: Path) -> None:
+    executor = EXECUTORS[name](Formula())
+    for number in range(6):
+        executor.submit(candidate(number, tmp_path))
+    outcomes = gather(executor, 6)
+    here = Inline(Formula())
+    for number in range(6):
+        here.submit(candidate(number, tmp_path))
+        expected = here.wait()
+        assert (outcomes[number].metrics, outcomes[number].curve) == (expected.metrics, expected.curve)
+        assert len(expected.curve) == 3
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_weights_are_tested_where_they_were_trained(name: str, tmp_path: Path) -> None:
+    executor = EXECUTORS[name](Formula())
+    executor.submit(candidate(4, tmp_path))
+    assert executor.wait().failure is None
+    executor.submit(candidate(4, tmp_path), "test")
+    assert gather(executor, 1)[4].metrics == {"error": 4.0}
+
+
+@pytest.mark.parametrize("make", [lambda stop: Inline(Formula(), stop), lambda stop: Processes(Formula(), 1, stopper=stop)])
+def test_a_stopper_ends_an_evaluation_early(make, tmp_path: Path) -> None:
+    executor = make(lambda trial, epoch, metrics: epoch == 1)
+    executor.submit(candidate(0, tmp_path))
+    assert len(gather(executor, 1)[0].curve) == 2
+
+
+def test_a_late_worker_is_replaced_and_the_next_candidate_runs(tmp_path: Path) -> None:
+    executor = Processes(Failing(), 1, timeout_s=1)
+    for number in (5, 8):
+        executor.submit(candidate(number, tmp_path))
+    outcomes = gather(executor, 2)
+    assert outcomes[5].failure.kind == "timeout"
+    assert outcomes[5].failure.message == "over the limit of 1 s"
+    assert outcomes[8].failure is None
+
+
+def test_workers_that_cannot_start_end_the_search(tmp_path: Path) -> None:
+    executor = Processes(Stillborn(), 1)
+    executor.submit(candidate(0, tmp_path))
+    with pytest.raises(ExecutorError, match="workers die while they start .*exit code 3"):
+        executor.wait()
+    executor.close()
+
+
+def test_workers_end_with_their_supervisor() -> None:
+    code = (
+        "import os, sys, time; from pathlib import Path; from tests.test_executor import *\n"
+        "if __name__ == '__main__':\n"
+        "    executor = Processes(Formula(seconds=600), 1); executor.submit(candidate(0, Path('.')))\n"
+        "    executor._pool[0].pipe.poll(60)\n"
+        "    print(executor._pool[0].process.pid, flush=True); time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    assert_gone(worker)
+
+
+def assert_gone(process: int) -> None:
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return
+        state = Path(f"/proc/{process}/stat")
+        if state.is_file() and state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"process {process} is still there")
+
+
+def test_wrong_options_are_refused() -> None:
+    with pytest.raises(ValueError, match="workers=0 must be at least 1"):
+        Processes(Formula(), 0)
+    with pytest.raises(ValueError, match="timeout_s=0 must be over 0"):
+        Processes(Formula(), 1, timeout_s=0)
+
+
+def test_how_a_worker_died_is_said() -> None:
+    assert died(-signal.SIGKILL).message == "the worker process was ended by SIGKILL; the system kills so when memory runs out"
+    assert died(-signal.SIGSEGV).message == "the worker process was ended by SIGSEGV"
+    assert died(1).message == "the worker process ended with exit code 1"
+
+
+def test_environment_is_set_for_a_while() -> None:
+    os.environ["ARCHSEARCH_A"] = "before"
+    with environment({"ARCHSEARCH_A": "now", "ARCHSEARCH_B": "now"}):
+        assert (os.environ["ARCHSEARCH_A"], os.environ["ARCHSEARCH_B"]) == ("now", "now")
+    assert os.environ.pop("ARCHSEARCH_A") == "before"
+    assert "ARCHSEARCH_B" not in os.environ

@@ -1,0 +1,162 @@
+"""A run on disk: whole records, one writer, damaged and full disks."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archsearch.analysis import Budget
+from archsearch.record import Record
+from archsearch.search import resume
+from archsearch.space import SpaceError
+from archsearch.store import Store, StoreError, open_run
+from archsearch.strategies import Evolution
+from archsearch.trial import Failure, Objective, Trial, to_json
+from tests.evaluators import Formula
+from tests.runs import small_search, small_space, table
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    record = small_search(tmp_path / "run", trials=2, budget=Budget(params=9_000, latency_ms=1000.5)).record
+    assert Record.from_json(record.to_json()) == record
+    assert open_run(tmp_path / "run").record == record
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "not valid JSON at line"),
+        (lambda text: text.replace("archsearch.run/1", "archsearch.run/9"), 'no run of format "archsearch.run/1"'),
+        (lambda text: text.replace('"seed": 0', '"seed": "0"'), '"seed" must be a whole number'),
+        (lambda text: text.replace('"seed"', '"sed"'), "fields missing or unknown: sed, seed"),
+        (lambda text: text.replace('"params"', '"parms"'), "a field has the wrong type"),
+        (lambda text: "[]", 'no run of format "archsearch.run/1"'),
+        (lambda text: text.replace('"error"', "3"), "a field has the wrong type"),
+    ],
+)
+def test_a_damaged_record_gets_one_clear_line(damage, message: str, tmp_path: Path) -> None:
+    small_search(tmp_path / "run", trials=1)
+    file = tmp_path / "run" / "run.json"
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(StoreError, match=message) as caught:
+        open_run(tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is no run: it has no readable run.json"):
+        open_run(tmp_path)
+
+
+def test_a_damaged_database_says_so(tmp_path: Path) -> None:
+    small_search(tmp_path / "run", trials=1)
+    for file in (tmp_path / "run").glob("run.db-*"):
+        file.unlink()
+    (tmp_path / "run" / "run.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match="run.db cannot be read: file is not a database"):
+        _ = open_run(tmp_path / "run").trials
+
+
+def test_only_one_process_writes_and_readers_do_not_wait(tmp_path: Path) -> None:
+    small_search(tmp_path / "run", trials=3)
+    holder = Store(tmp_path / "run")
+    try:
+        with pytest.raises(StoreError, match="is being written by another process"):
+            resume(tmp_path / "run", small_space(), Evolution(population=10, tournament=4), Formula(), trials=5)
+        assert len(open_run(tmp_path / "run").trials) == 3
+    finally:
+        holder.close()
+    resume(tmp_path / "run", small_space(), Evolution(population=10, tournament=4), Formula(), trials=5)
+    assert len(open_run(tmp_path / "run").trials) == 5
+
+
+def test_a_trial_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", trials=3)
+    store = Store(run.folder)
+    trial = replace(run.trials[0], number=3, curve=({"error": float("nan")},))
+    with pytest.raises(ValueError, match="Out of range float values"):
+        store.add(trial, run.genotype(0), {}, 1.0)
+    with pytest.raises(StoreError, match="UNIQUE constraint failed: trials.number; what was recorded stays readable"):
+        store.add(run.trials[0], run.genotype(0), {}, 1.0)
+    store.close()
+    assert open_run(run.folder).trials == run.trials
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fills a file system of Linux")
+def test_a_full_disk_stops_with_a_clear_line_and_keeps_what_was_recorded(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from tests.runs import small_search; from archsearch.store import StoreError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))\n"
+        "try: small_search(Path(sys.argv[1]), trials=400)\n"
+        "except StoreError as error: print(error); sys.exit(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "what was recorded stays readable" in done.stdout
+    recorded = open_run(tmp_path / "run").trials
+    assert len(recorded) >= 5
+    resume(tmp_path / "run", small_space(), Evolution(population=10, tournament=4), Formula(), workers=0, trials=400)
+    assert open_run(tmp_path / "run").trials[: len(recorded)] == recorded
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc").is_dir(), reason="root writes everywhere")
+def test_an_unwritable_place_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Not a directory"):
+        small_search(tmp_path / "file" / "run")
+
+
+def test_unknown_objective_words_and_failures_are_refused() -> None:
+    with pytest.raises(ValueError, match="objective 'big:error' must be a metric's name"):
+        Objective.parse("big:error")
+    with pytest.raises(ValueError, match="failure kind 'odd' is unknown; known: out_of_memory"):
+        Failure("odd", "x")  # type: ignore[arg-type]
+    assert str(Objective.parse("max:accuracy")) == "max:accuracy"
+    assert Objective.parse("memory").metric == "memory_bytes"
+
+
+def test_metrics_that_are_not_finite_never_reach_the_disk() -> None:
+    with pytest.raises(ValueError, match="Out of range float values"):
+        to_json({"error": float("inf")})
+
+
+def test_a_run_reads_as_a_table(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", trials=6)
+    frame = run.frame()
+    assert list(frame["number"]) == list(range(6))
+    assert list(frame["params"]) == [trial.metrics["params"] for trial in run.trials]
+    assert set(frame.loc[frame["on_front"], "number"]) == {trial.number for trial in run.front()}
+
+
+def test_a_space_that_changed_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    source = (Path(__file__).parents[1] / "search_spaces" / "cell.py").read_text()
+    file.write_text(source)
+    from archsearch.space import load_space
+
+    space = load_space(str(file), cells=1, channels=4, input=(1, 8, 8))
+    small_search(tmp_path / "run", space=space, trials=2)
+    file.write_text(source + "\n# changed\n")
+    with pytest.raises(Exception, match="has changed since the run began"):
+        resume(tmp_path / "run", space, Evolution(population=10, tournament=4), Formula())
+    file.unlink()
+    with pytest.raises(SpaceError, match="no file"):
+        load_space(str(file))
+
+
+def test_the_database_is_plain_sqlite_with_json(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", trials=2)
+    row = table(run.folder, "trials")[0]
+    assert json.loads(row[1]) == run.trials[0].choices
+    assert isinstance(run.trials[0], Trial)
+    with sqlite3.connect(run.folder / "run.db") as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -49,17 +49,10 @@ def explain(error: Exception) -> int:
 
 
 def exit_code(error: Exception) -> int | None:
-    """Exit code of an error that was foreseen, None of any other."""
-    from archsearch.executor import ExecutorError
-    from archsearch.genotype import GenotypeError
-    from archsearch.search import SearchError
+    """Exit code of an error that was foreseen, which is any of archsearch's own classes; None of any other."""
     from archsearch.space import SpaceError
-    from archsearch.store import RunExistsError, StoreError
+    from archsearch.store import RunExistsError
 
     if isinstance(error, WrongUseError | SpaceError | RunExistsError):
         return WRONG_USE
-    foreseen = isinstance(error, StoreError | SearchError | ExecutorError | GenotypeError) or type(error).__name__ in (
-        "ExportError",
-        "DataError",
-    )
-    return FAILED if foreseen else None
+    return FAILED if type(error).__module__.startswith("archsearch.") else None

@@ -46,7 +46,7 @@ def progress_bar(quiet: bool, words: Callable[[Any], str]) -> Iterator[Callable[
     if quiet:
         yield None
     elif not sys.stderr.isatty():
-        yield lambda at: remark(f"{at.done}/{at.trials}  {words(at)}") if at.done % 10 == 0 or at.done == at.trials else None
+        yield lambda at: remark(f"{at.done}/{at.trials}  {words(at)}") if at.done and (at.done % 10 == 0 or at.done == at.trials) else None
     else:
         with bar(words) as update:
             yield update

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
-from archsearch.cli.showing import read_network, trial_network
+from archsearch.cli.showing import read_network
 from archsearch.store import Run, open_run
 
 
@@ -14,9 +14,9 @@ def export_command(target: str, out: Path | None, ops: list[str], json: bool) ->
     """Export a trial of a run with its trained weights, or a genotype file with fresh ones."""
     if Path(target).is_dir():
         run = open_run(target)
-        folder = export_trial(run, best(run), out)
+        folder = checked_trial(run, best(run), out)
     elif (colon := target.rpartition(":"))[2].isdigit() and Path(colon[0]).is_dir():
-        folder = export_trial(open_run(colon[0]), int(colon[2]), out)
+        folder = checked_trial(open_run(colon[0]), int(colon[2]), out)
     else:
         folder = export_file(target, out, ops)
     if json:
@@ -33,29 +33,14 @@ def best(run: Run) -> int:
     return front[0].number
 
 
-def export_trial(run: Run, number: int, out: Path | None) -> Path:
-    """Write the model files of a trial and return their folder."""
-    from archsearch.export import export_network
+def checked_trial(run: Run, number: int, out: Path | None) -> Path:
+    """Write the model files of a trial and return their folder. Raises WrongUseError when the run has no such trial."""
+    from archsearch.export import export_trial
 
-    genotype = trial_network(run, number)
-    weights = run.weights(number)
-    if weights is None:
-        raise WrongUseError(
-            f"weights of trial {number} were not kept: it is not on the front; `archsearch show {run.folder}` lists the front"
-        )
-    folder = out or run.folder / "export" / f"trial-{number:04d}"
-    return export_network(genotype, folder, weights=weights, preprocessing=preprocessing(run), overwrite=out is None)
-
-
-def preprocessing(run: Run) -> dict[str, object] | None:
-    """What the evaluator did to images before the network saw them, where it is one of ours."""
-    from archsearch.evaluators import EVALUATORS, load_evaluator
-
-    if run.record.evaluator not in EVALUATORS:
-        return None
-    evaluator = load_evaluator(run.record.evaluator)(**run.record.evaluator_options)
-    describe = getattr(evaluator, "preprocessing", None)
-    return None if describe is None else dict(describe())
+    try:
+        return export_trial(run, number, out)
+    except KeyError as error:
+        raise WrongUseError(str(error.args[0])) from error
 
 
 def export_file(target: str, out: Path | None, ops: list[str]) -> Path:
@@ -66,4 +51,5 @@ def export_file(target: str, out: Path | None, ops: list[str]) -> Path:
     if out is None:
         raise WrongUseError("give --out FOLDER for the exported files")
     remark("a genotype holds no weights: the exported ones are fresh, as before training")
-    return export_network(genotype, out)
+    export_network(genotype, out)
+    return out

@@ -12,13 +12,11 @@ import typer
 from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, progress_bar, remark
-from archsearch.cli.exporting import export_trial
 from archsearch.cli.options import make, parse_pairs
 from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.units import parse_bytes, parse_count, show_count, show_percent
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Evaluator
-from archsearch.report import write_report
 from archsearch.search import Progress, SearchError, resume, search
 from archsearch.space import Space, load_space
 from archsearch.store import Run, open_run
@@ -140,13 +138,16 @@ def show_value(objective: Objective, value: float) -> str:
 
 def finish(run: Run, json: bool) -> None:
     """Write report and model file, and print the front."""
-    page = write_report(run)
+    from archsearch.export import export_trial  # slow to import: only now
+    from archsearch.report.of_run import report_run
+
     front = run.front()
     if not front:
         kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
         message = next((trial.failure.message for trial in run.trials if trial.failure), "")
         raise SearchError(f"none of {len(run.trials)} trials has a result ({kinds}); the first failed with: {message}")
-    model = export_trial(run, front[0].number, None) if run.weights(front[0].number) else None
+    model = export_trial(run, front[0].number) if run.weights(front[0].number) else None
+    page = report_run(run)
     if json:
         print_json({"run": str(run.folder), "front": front_rows(run), "report": str(page), "export": str(model) if model else None})
         return

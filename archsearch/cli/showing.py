@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from inspect import getmodule
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def _counts(counter: dict[str, int]) -> str:
 
 def front_rows(run: Run) -> list[dict[str, Any]]:
     """The front as plain data, metrics on the test part included."""
-    return [{"trial": trial.number, **trial.metrics, **run.tests.get(trial.number, {}), "choices": trial.choices} for trial in run.front()]
+    tests = {number: {f"test_{name}": value for name, value in metrics.items()} for number, metrics in run.tests.items()}
+    return [{"trial": trial.number, **trial.metrics, **tests.get(trial.number, {}), "choices": trial.choices} for trial in run.front()]
 
 
 SHOWN = {"error": show_percent, "test_error": show_percent, "params": show_count, "macs": show_count, "memory_bytes": show_bytes}
@@ -139,7 +141,7 @@ def spaces_command(name: str | None, json: bool) -> None:
 
 def describe(space: Space) -> dict[str, Any]:
     """A space as plain data."""
-    about = (space.function.__doc__ or "").strip().split("\n")[0]
+    about = (getmodule(space.function).__doc__ or "").strip().split("\n")[0]
     choices = {name: list(offered) for name, offered in space.options().items()}
     return {
         "name": space.source,
@@ -167,7 +169,7 @@ def print_space(space: dict[str, Any]) -> None:
 
 def report_command(folder: Path, out: Path | None, json: bool) -> None:
     """Write the report page."""
-    from archsearch.report import write_report
+    from archsearch.report.of_run import report_run
 
-    page = write_report(open_run(folder), out)
+    page = report_run(open_run(folder), out)
     print_json({"report": str(page)}) if json else print_text(str(page))

@@ -42,8 +42,8 @@ def show_bytes(value: float) -> str:
 
 
 def show_percent(fraction: float) -> str:
-    """A fraction in percent: 1.39 %."""
-    return f"{100 * fraction:.2f} %"
+    """A fraction in percent: 1.39%."""
+    return f"{100 * fraction:.2f}%"
 
 
 def scaled(value: float, units: list[str]) -> str:

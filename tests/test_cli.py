@@ -1,0 +1,255 @@
+"""The command line as its users meet it: every command in a process of its own, with right input, wrong input and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archsearch.cli import WrongUseError, run
+from archsearch.cli.options import parse_pairs
+from archsearch.cli.units import parse_bytes, parse_count, show_bytes, show_count, show_percent
+from archsearch.space import load_space
+from archsearch.store import open_run
+
+TREE = Path(__file__).parents[1]
+README = (TREE / "README.md").read_text(encoding="utf-8")
+COMMANDS = ("search", "resume", "show", "spaces", "report", "export")
+QUICK = ("--evaluator-set", "epochs=2", "--workers", "1", "--max-params", "20k")
+
+
+def call(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(TREE / "cli.py"), *arguments], capture_output=True, text=True, cwd=cwd, timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run `x`, made by the command of a new user, from a folder that is not the project's."""
+    folder = tmp_path_factory.mktemp("user")
+    done = call("search", "chain", "--trials", "5", "--objective", "error", "--objective", "macs", *QUICK, "--out", "x", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Report  x/report.html" in done.stdout
+    assert re.search(r"Model   x/export/trial-\d{4}/model.py", done.stdout)
+    assert "5/5" in done.stderr
+    return folder
+
+
+def test_a_search_leaves_front_report_and_a_model_that_runs_alone(searched: Path) -> None:
+    run = open_run(searched / "x")
+    front = run.front()
+    assert len(run.trials) == 5
+    assert set(run.tests) == {trial.number for trial in front}
+    assert all(0 <= metrics["error"] <= 1 for metrics in run.tests.values())
+    assert "<html" in (searched / "x" / "report.html").read_text(encoding="utf-8")
+    model = searched / "x" / "export" / f"trial-{front[0].number:04d}"
+    assert {"model.py", "model.safetensors", "genotype.json"} <= {path.name for path in model.iterdir()}
+    code = "import sys; sys.path.insert(0, '.'); import model; model.load(); assert not any('archsearch' in name for name in sys.modules)"
+    subprocess.run([sys.executable, "-I", "-c", code], cwd=model, check=True)
+
+
+def test_show_prints_the_front_and_a_network(searched: Path) -> None:
+    front = call("show", "x", cwd=searched)
+    number = open_run(searched / "x").front()[0].number
+    assert front.returncode == 0
+    assert "evolution in chain, seed 0; 5 of 5 trials" in front.stdout
+    assert "test error" in front.stdout
+    network = call("show", f"x:{number}", "--batch", "8", cwd=searched)
+    assert "head/linear" in network.stdout
+    assert "Batch 8, float32: peak" in network.stdout
+    told = json.loads(call("show", f"x:{number}", "--json", cwd=searched).stdout)
+    assert told["params"] == open_run(searched / "x").trial(number).metrics["params"] == sum(row["params"] for row in told["rows"])
+    assert json.loads(call("show", "x", "--json", cwd=searched).stdout)["front"][0]["trial"] == number
+
+
+def test_report_and_export_write_where_they_are_told(searched: Path) -> None:
+    assert call("report", "x", "--out", "page.html", cwd=searched).stdout == "page.html\n"
+    number = open_run(searched / "x").front()[-1].number
+    done = call("export", f"x:{number}", "--out", "mine", "--json", cwd=searched)
+    assert json.loads(done.stdout)["files"] == ["genotype.json", "model.py", "model.safetensors"]
+    again = call("export", f"x:{number}", "--out", "mine", cwd=searched)
+    assert_one_line(again, 1, "exists")
+    fresh = call("export", "mine/genotype.json", "--out", "fresh", cwd=searched)
+    assert fresh.returncode == 0
+    assert "weights" in fresh.stderr
+
+
+def test_resume_goes_on_to_more_trials(searched: Path, tmp_path: Path) -> None:
+    whole = call(
+        "search",
+        "chain",
+        "--trials",
+        "7",
+        "--objective",
+        "error",
+        "--objective",
+        "macs",
+        *QUICK,
+        "--out",
+        str(tmp_path / "w"),
+        cwd=tmp_path,
+    )
+    assert whole.returncode == 0, whole.stderr
+    more = call("resume", "x", "--trials", "7", "--json", cwd=searched)
+    assert more.returncode == 0, more.stderr
+    assert open_run(searched / "x").trials == open_run(tmp_path / "w").trials
+    assert json.loads(more.stdout)["run"] == "x"
+
+
+def test_spaces_lists_what_can_be_searched(tmp_path: Path) -> None:
+    listed = json.loads(call("spaces", "--json", cwd=tmp_path).stdout)
+    assert {space["name"]: space["size"] for space in listed}["cell"] == 15625
+    assert "avg_pool_3x3" in call("spaces", "cell", cwd=tmp_path).stdout
+    assert "15,625" in call("spaces", cwd=tmp_path).stdout
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, str(TREE / "cli.py"), "search", "chain", "--trials", "500", *QUICK, "--workers", "2", "--out", "x"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (recorded := list_trials(tmp_path / "x")):
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.strip().splitlines()[-1] == "stopped; `archsearch resume x` goes on"
+    assert "Traceback" not in err
+    assert open_run(tmp_path / "x").trials[: len(recorded)] == recorded
+
+
+def list_trials(folder: Path) -> tuple:
+    return open_run(folder).trials if (folder / "run.json").is_file() else ()
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("archsearch: ")
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["serch"], 2, ["No such command 'serch'", "search"]),
+        (["search", "chian"], 2, ["unknown space 'chian'", "did you mean chain"]),
+        (["search", "missing.py"], 2, ["no file missing.py"]),
+        (["search", "chain", "--data", "digit"], 2, ["'digit'", "digits"]),
+        (["search", "chain", "--data", "missing.npz"], 2, ["missing.npz"]),
+        (["search", "chain", "--strategy", "evolutoin"], 2, ["unknown strategy 'evolutoin'", "did you mean evolution"]),
+        (["search", "chain", "--strategy-set", "populaton=3"], 2, ["strategy 'evolution' has no setting 'populaton'", "population"]),
+        (["search", "chain", "--strategy-set", "population=0"], 2, ["tournament=7 must lie in 1..population=0"]),
+        (["search", "chain", "--set", "stage=3"], 2, ["space 'chain' has no setting 'stage'", "stages"]),
+        (["search", "chain", "--set", "stages=three"], 2, ["stages=three must be a whole number"]),
+        (["search", "chain", "--set", "stages"], 2, ["'stages' must be NAME=VALUE"]),
+        (["search", "chain", "--evaluator", "trian"], 2, ["unknown evaluator 'trian'", "did you mean train"]),
+        (["search", "chain", "--evaluator-set", "epochs=0"], 2, ["epochs=0"]),
+        (["search", "chain", "--evaluator-set", "epoch=3"], 2, ["has no setting 'epoch'", "epochs"]),
+        (["search", "chain", "--trails", "3"], 2, ["--trails", "--trials"]),
+        (["search", "chain", "--trials", "0"], 2, ["--trials"]),
+        (["search", "chain", "--max-params", "many"], 2, ["'many' must be a number such as 20000, 50k or 5M"]),
+        (["search", "chain", "--max-memory", "64XB"], 2, ["'64XB' must be a size such as"]),
+        (["search", "chain", "--max-latency", "-1"], 2, ["budget latency_ms=-1.0 must be a number over 0"]),
+        (["search", "chain", "--objective", "big:error"], 2, ["objective 'big:error'"]),
+        (["search", "chain", "--out", "taken"], 2, ["taken exists already"]),
+        (
+            ["search", "chain", "--max-params", "5", "--workers", "0", "--out", "nothing-fits"],
+            1,
+            ["no network of space 'chain' met the budget", "params"],
+        ),
+        (["show", "nowhere.json"], 2, ["nowhere.json", "No such file"]),
+        (["show", "taken"], 1, ["taken is no run"]),
+        (["show", "cut.json"], 1, ["cut.json", "not valid JSON"]),
+        (["show", "cycle.json"], 1, ["cycle.json", "node 'a'", "made before it"]),
+        (["show", "odd.json"], 1, ["odd.json", "node 'a'", "unknown op 'conv3d'", "conv2d"]),
+        (["show", "type.json"], 1, ["type.json", "node 'a'", "channels=", "whole number"]),
+        (["show", "huge.json"], 1, ["huge.json", "node 'a'", "2**31"]),
+        (["show", "binary.json"], 1, ["binary.json"]),
+        (["resume", "nowhere"], 1, ["nowhere is no run"]),
+        (["report", "nowhere"], 1, ["nowhere is no run"]),
+        (["export", "nowhere"], 2, ["nowhere", "No such file"]),
+        (["spaces", "cel"], 2, ["unknown space 'cel'", "cell"]),
+    ],
+)
+def test_wrong_input_gets_one_line(arguments: list[str], code: int, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("mine")
+    whole = load_space("chain").sample(np.random.default_rng(0)).genotype.to_json()
+    node = '{"name": "a", "op": %s, "inputs": ["%s"]}'
+    text = '{"format": "archsearch.genotype/1", "inputs": [[1, 8, 8]], "nodes": [%s], "outputs": ["a"]}'
+    files = {
+        "cut.json": whole[: len(whole) // 2],
+        "cycle.json": text % (node % ('{"kind": "relu"}', "a")),
+        "odd.json": text % (node % ('{"kind": "conv3d"}', "x")),
+        "type.json": text % (node % ('{"kind": "conv2d", "channels": "8"}', "x")),
+        "huge.json": text % (node % ('{"kind": "conv2d", "channels": 2000000000}', "x")),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "binary.json").write_bytes(bytes(range(128, 256)))
+    assert_one_line(call(*arguments, cwd=tmp_path), code, *words)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_stands_in_the_readme(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "Usage: archsearch" in text
+    assert f"archsearch {command} " in README
+
+
+def test_the_table_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["--help"])
+    listed = re.findall(r"^│ (\w+) ", capsys.readouterr().out, flags=re.M)
+    assert tuple(listed) == COMMANDS
+
+
+def test_options_in_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```console\n(.*?)```", README, flags=re.S)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.startswith("$ archsearch")]
+    assert len(lines) >= 6
+    for line in lines:
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        run([words[1], "--help"])
+        known = capsys.readouterr().out
+        for option in (word for word in words if word.startswith("--")):
+            assert option in known, f"{line}: {option}"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("20000", 20_000), ("50k", 50_000), ("5M", 5_000_000), ("1.5G", 1_500_000_000), ("2 k", 2_000)]
+)
+def test_counts_are_read(text: str, value: int) -> None:
+    assert parse_count(text) == value
+
+
+def test_bytes_are_read_and_written() -> None:
+    assert [parse_bytes(text) for text in ("64MB", "64MiB", "500kB", "1024")] == [64_000_000, 64 * 2**20, 500_000, 1024]
+    assert [show_bytes(value) for value in (12, 36_112, 999_600, 1_048_576)] == ["12 B", "36.1 kB", "1 MB", "1.05 MB"]
+    assert [show_count(value) for value in (12, 16_794, 5_000_000)] == ["12", "16.8 k", "5 M"]
+    assert show_percent(0.0139) == "1.39%"
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "1e3", "", "k", "1" * 40, "nan"])
+def test_counts_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(WrongUseError, match="must be"):
+        parse_count(text)
+
+
+def test_settings_get_the_type_of_their_default() -> None:
+    defaults = {"a": 1, "b": 0.5, "c": True, "d": "x", "e": (1, 2), "f": None}
+    pairs = ["a=3", "b=1e-3", "c=no", "d=y=z", "e=3,4,5", "f=7"]
+    assert parse_pairs(pairs, defaults, "it") == {"a": 3, "b": 0.001, "c": False, "d": "y=z", "e": (3, 4, 5), "f": 7}
+    with pytest.raises(WrongUseError, match="it: c=maybe must be true or false"):
+        parse_pairs(["c=maybe"], defaults, "it")

@@ -1,0 +1,38 @@
+# make search   a search on real images, its report and a model file, in about two minutes
+# make test     style, types and all tests
+# make bench    the measured tables
+
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= results/search-$(shell date +%Y%m%d-%H%M%S)
+TESTS ?= tests
+
+.PHONY: search test bench clean
+
+search: .venv/installed
+	$(BIN)/archsearch search chain --data digits --strategy evolution --trials 64 --objective error --objective params \
+		--max-params 20k --max-macs 5M --max-memory 64MB --workers 2 --seed 0 --out $(OUT)
+
+test: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 $(TESTS)
+
+bench: .venv/installed-bench
+	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.network
+
+# constraints.txt holds the exact set of versions that the tests ran with.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("archsearch needs Python 3.11 or newer: make PYTHON=python3.11 search" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-%: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

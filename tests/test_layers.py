@@ -1,0 +1,161 @@
+"""The house: which module may import which, which libraries stay in which rooms, and what starts without torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[1]
+PACKAGE = TREE / "archsearch"
+
+LAYERS = [
+    {"tensor", "pareto"},
+    {"ops"},
+    {"isomorphism", "genotype_json", "genotype", "builder"},
+    {"passes", "analysis", "space"},
+    {"layers", "compiler"},
+    {"trial", "morphisms"},
+    {"strategies", "evaluators", "data"},
+    {"record", "store", "executor"},
+    {"search"},
+    {"report", "export"},
+    {"cli"},
+]
+LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
+WITHIN_A_LAYER = {
+    ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
+    ("compiler", "layers"), ("evaluators", "data"), ("store", "record"),
+}  # fmt: skip
+SIBLINGS = ("strategies", "evaluators", "export")
+JOINTS = ("__init__", "base", "network", "of_run")
+"""Where siblings are put together."""
+HOMES = {
+    "torch": {"layers", "compiler", "morphisms", "evaluators", "data", "export"},
+    "safetensors": {"evaluators", "export"},
+    "sklearn": {"data"},
+    "pandas": {"report/frame"},
+    "plotly": {"report/figures"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "sqlite3": {"store"},
+    "networkx": set(),
+}
+
+
+def modules() -> list[Path]:
+    return [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of what a module imports, those for type checkers alone left out."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    own = room(path)
+    assert own in LEVEL, f"{own} has no layer"
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "archsearch" or parts[1:2] == ["__version__"] or len(parts) < 2 or parts[1] == own:
+            continue
+        assert LEVEL[parts[1]] < LEVEL[own] or (own, parts[1]) in WITHIN_A_LAYER, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room(p) in SIBLINGS and p.stem not in JOINTS], ids=lambda p: p.stem)
+def test_siblings_import_only_their_base(path: Path) -> None:
+    own = path.relative_to(PACKAGE).with_suffix("").parts
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[:2] == ["archsearch", own[0]] and len(own) == 2:
+            assert parts[2] == "base", f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    inside = path.relative_to(PACKAGE).with_suffix("")
+    for name in imports(path):
+        homes = HOMES.get(name.split(".")[0])
+        if homes is not None:
+            assert inside.parts[0] in homes or str(inside) in homes, f"{inside} imports {name}"
+
+
+def test_only_the_command_line_prints() -> None:
+    for path in modules():
+        if room(path) != "cli":
+            calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+            assert "print" not in calls, path
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    for path in modules():
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert not {ast.unparse(call.func) for call in calls} & {"eval", "exec", "pickle.load", "pickle.loads", "__import__"}, path
+        loads = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "torch.load"]
+        assert all("weights_only=True" in load for load in loads), path
+
+
+START = """
+import sys
+{code}
+assert "torch" not in sys.modules and "pandas" not in sys.modules and "sklearn" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import archsearch; archsearch.Genotype, archsearch.load_space, archsearch.search, archsearch.open_run, archsearch.Budget",
+        "from archsearch.cli import run; assert run(['--help']) == 0",
+        "from archsearch.cli import run; assert run(['spaces']) == 0",
+        "from archsearch.cli import run; assert run(['search', 'nowhere']) == 2",
+        "import numpy, pathlib, tempfile; from archsearch import load_space; from archsearch.cli import run\n"
+        "file = pathlib.Path(tempfile.mkdtemp()) / 'g.json'\n"
+        "file.write_text(load_space('cell').sample(numpy.random.default_rng(0)).genotype.to_json())\n"
+        "assert run(['show', str(file)]) == 0",
+    ],
+)
+def test_what_needs_no_torch_starts_without_it(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", START.format(code=code)], capture_output=True, text=True, cwd=TREE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_public_names_are_there() -> None:
+    import archsearch
+
+    for name in archsearch.__all__:
+        assert getattr(archsearch, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = archsearch.nonsense
+
+
+def test_functions_and_files_stay_small() -> None:
+    for path in [*modules(), *(TREE / "search_spaces").glob("*.py"), *(TREE / "benchmarks").glob("*.py")]:
+        text = path.read_text()
+        assert text.count("\n") <= 350, f"{path} is long"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+                assert node.end_lineno - node.lineno < 45, f"{path}: {node.name} is long"

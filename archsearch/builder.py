@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archsearch.genotype import Genotype, GenotypeError, Node, node_facts
 from archsearch.genotype_json import input_names
-from archsearch.ops.base import Op
+from archsearch.ops.base import Facts, Op
 from archsearch.tensor import TensorSpec
 
 Shape = tuple[int, ...]
@@ -44,6 +44,7 @@ class Builder:
     def __init__(self, *inputs: Shape) -> None:
         self.inputs = tuple(Value(i, TensorSpec(tuple(shape))) for i, shape in enumerate(inputs))
         self._nodes: list[Node] = []
+        self._facts: list[Facts] = []
         self._scope = ""
         self._taken = set(input_names(len(inputs)))
         self._count: dict[str, int] = {}
@@ -67,15 +68,17 @@ class Builder:
         """Add a node and return the value that it makes."""
         full = self._unique(self._scope + (name or op.kind))
         try:
-            spec = node_facts(op, [value.spec for value in inputs]).spec
+            fact = node_facts(op, [value.spec for value in inputs])
         except ValueError as error:
             raise GenotypeError(f"node '{full}': {error}") from error
         self._nodes.append(Node(op, tuple([value.index for value in inputs]), full))
-        return Value(len(self.inputs) + len(self._nodes) - 1, spec)
+        self._facts.append(fact)
+        return Value(len(self.inputs) + len(self._nodes) - 1, fact.spec)
 
     def genotype(self, *outputs: Value) -> Genotype:
         """The finished genotype with these outputs."""
-        return Genotype(tuple(value.spec for value in self.inputs), tuple(self._nodes), tuple(value.index for value in outputs))
+        specs, reads = tuple(value.spec for value in self.inputs), tuple(value.index for value in outputs)
+        return Genotype(specs, tuple(self._nodes), reads, tuple(self._facts))
 
     def _unique(self, name: str) -> str:
         if name not in self._taken:

@@ -33,9 +33,13 @@ def compile_network(genotype: Genotype, seed: int = 0) -> fx.GraphModule:
 
 
 def module_path(name: str) -> str:
-    """Dotted path of a node's module; a part that Python or torch.nn.Module needs itself gets a trailing underscore."""
-    return ".".join(part + "_" if keyword.iskeyword(part) or hasattr(nn.Module, part) or part in RESERVED else part for part in name.split("/"))
+    """Dotted path of a node's module; a part that Python or torch needs itself gets a trailing underscore."""
+    return ".".join(part + "_" if is_taken(part) or is_taken(part.rstrip("_")) else part for part in name.split("/"))
 
 
-RESERVED = frozenset(vars(nn.Module()))
-"""Attributes that every module has of its own, such as `training`."""
+def is_taken(part: str) -> bool:
+    """Whether a word is Python's own, or an attribute that every network has, such as `training` or `code`."""
+    return keyword.iskeyword(part) or part in RESERVED
+
+
+RESERVED = frozenset({"self", *dir(fx.GraphModule({}, fx.Graph()))})

@@ -237,7 +237,8 @@ class Processes:
         if not worker.ready:
             self._false_starts += 1
         if self._false_starts >= MAX_FALSE_STARTS:
-            raise ExecutorError(f"workers die while they start ({died(worker.process.exitcode).message}); what they say on stderr tells why")
+            how = died(worker.process.exitcode).message
+            raise ExecutorError(f"workers die while they start ({how}); what they say on stderr tells why")
         self._pool[self._pool.index(worker)] = self._start()
 
     def _end_late(self) -> None:

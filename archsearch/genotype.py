@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property, lru_cache
 
 from archsearch import genotype_json
@@ -48,14 +48,16 @@ class Genotype:
     outputs: tuple[int, ...]
     facts: tuple[Facts, ...] = field(init=False, repr=False, compare=False)
     """Local facts of every node at its input shapes."""
+    known: InitVar[tuple[Facts, ...] | None] = None
+    """The facts, from who has worked them out already: the builder, a pass that keeps shapes."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, known: tuple[Facts, ...] | None) -> None:
         if not self.inputs or not self.outputs:
             raise GenotypeError("a genotype needs at least one input and one output")
         if len(self.nodes) > MAX_NODES:
             raise GenotypeError(f"{len(self.nodes)} nodes are over the limit of {MAX_NODES}; split the network")
         check_names([node.name for node in self.nodes], self.input_names)
-        object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes))
+        object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes) if known is None else known)
         values = len(self.inputs) + len(self.nodes)
         for output in self.outputs:
             if not 0 <= output < values:

@@ -7,6 +7,7 @@ import types
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from functools import lru_cache
+from math import isinf
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from archsearch.ops.base import OPS, Op, nearest
@@ -15,6 +16,7 @@ from archsearch.tensor import TensorSpec
 FORMAT = "archsearch.genotype/1"
 MAX_TEXT = 16 * 2**20
 MAX_NODES = 20_000
+MAX_DIGITS = 300
 
 NamedNode = tuple[str, Op, tuple[int, ...]]
 
@@ -66,7 +68,7 @@ def parse(text: str) -> Any:
     if len(text) > MAX_TEXT:
         raise ValueError(f"the text has {len(text):,} characters, over the limit of {MAX_TEXT:,}")
     try:
-        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
+        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_int=whole, parse_float=finite)
     except json.JSONDecodeError as error:
         raise ValueError(f"not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}; the file may be cut off") from None
     except RecursionError:
@@ -86,6 +88,21 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def refuse_constant(name: str) -> Any:
     """Raise ValueError: NaN and infinities are no JSON."""
     raise ValueError(f"{name} is not allowed; write a finite number")
+
+
+def whole(digits: str) -> int:
+    """A whole number, or ValueError when it has too many digits to be one of ours."""
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits is not allowed; write at most {MAX_DIGITS}")
+    return int(digits)
+
+
+def finite(digits: str) -> float:
+    """A number with a fraction or an exponent, or ValueError when it is beyond floating point."""
+    value = float(digits)
+    if isinf(value):
+        raise ValueError(f"{digits[:60]} is not allowed; write a finite number")
+    return value
 
 
 def expect(value: Any, kind: type, what: str) -> Any:
@@ -109,7 +126,10 @@ def keys(data: dict[str, Any], wanted: set[str], what: str) -> None:
 def look_up(name: Any, index: dict[str, int], what: str) -> int:
     """Index of the value of that name. Raises ValueError."""
     if not isinstance(name, str) or name not in index:
-        raise ValueError(f"{what} reads {json.dumps(name)[:60]}, which is neither an input nor made before it; order the nodes so that each reads only earlier ones (a cycle cannot be ordered)")
+        raise ValueError(
+            f"{what} reads {json.dumps(name)[:60]}, which is neither an input nor made before it; "
+            "order the nodes so that each reads only earlier ones (a cycle cannot be ordered)"
+        )
     return index[name]
 
 

@@ -106,4 +106,6 @@ def _kept(module: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> _Kep
     places = {value.untyped_storage()._cdata: i for i, value in enumerate(values)}
     result = output.untyped_storage()._cdata
     new = [store.nbytes() for key, store in stores.items() if key not in known and key not in places and key != result]
-    return _Kept(tuple(sorted(places[key] for key in stores if key in places)), result in stores and result not in places, result in places, sum(new))
+    return _Kept(
+        tuple(sorted(places[key] for key in stores if key in places)), result in stores and result not in places, result in places, sum(new)
+    )

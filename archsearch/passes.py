@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archsearch.genotype import Genotype, Node
+from archsearch.genotype import Genotype, Node, node_facts
 from archsearch.isomorphism import colours
 
 
@@ -67,6 +67,10 @@ def rearranged(genotype: Genotype, nodes: Sequence[Node], values: Sequence[int])
     """The genotype with only those of `nodes` that make `values`, in this order."""
     offset = len(genotype.inputs)
     place = {i: i for i in range(offset)} | {value: offset + position for position, value in enumerate(values)}
-    kept = (nodes[value - offset] for value in values)
-    renumbered = tuple(Node(node.op, tuple([place[i] for i in node.inputs]), node.name) for node in kept)
-    return Genotype(genotype.inputs, renumbered, tuple(place[i] for i in genotype.outputs))
+    renumbered, known = [], []
+    for value in values:
+        old, node = genotype.nodes[value - offset], nodes[value - offset]
+        renumbered.append(Node(node.op, tuple([place[i] for i in node.inputs]), node.name))
+        same = node.inputs == old.inputs  # facts belong to the order of the operands
+        known.append(genotype.facts[value - offset] if same else node_facts(node.op, [genotype.specs[i] for i in node.inputs]))
+    return Genotype(genotype.inputs, tuple(renumbered), tuple(place[i] for i in genotype.outputs), tuple(known))

@@ -20,7 +20,7 @@ from archsearch.ops.base import nearest
 from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
 from archsearch.record import Record, name_of, options_of, space_digest, versions
-from archsearch.space import Choices, Space, SpaceError, find_space, space_names
+from archsearch.space import Choices, Space, find_space, space_names
 from archsearch.store import Run, Store, open_run
 from archsearch.strategies import STRATEGIES, Strategy
 from archsearch.trial import Objective, Trial
@@ -147,7 +147,7 @@ def resume(
         if now == before:
             continue
         if what == "space_sha256":
-            raise SearchError(f"{out}: the file of space {record.space} has changed since the run began; put it back, or start a new run")
+            raise SearchError(f"{out}: the file of space {record.space} has changed since the run began; put it back, or begin a new run")
         raise SearchError(f"{out}: the run began with {what} {before}, now given {now}; resume with the same")
     record = replace(record, trials=max(record.trials, trials or 0), workers=record.workers if workers is None else workers)
     store = Store(Path(out))
@@ -155,7 +155,9 @@ def resume(
     return go(store, record, space, strategy, evaluator, progress)
 
 
-def go(store: Store, record: Record, space: Space, strategy: Strategy, evaluator: Evaluator, progress: Callable[[Progress], None] | None) -> Run:
+def go(
+    store: Store, record: Record, space: Space, strategy: Strategy, evaluator: Evaluator, progress: Callable[[Progress], None] | None
+) -> Run:
     """Run the loop to its end, whatever was recorded before, and let go of workers and folder."""
     try:
         run = open_run(store.folder)

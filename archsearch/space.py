@@ -45,7 +45,10 @@ class Pick:
         """
         offered = tuple(options)
         if self.options.setdefault(name, offered) != offered:
-            raise SpaceError(f"pick {name!r} offers {list(offered)}, before it offered {list(self.options[name])}; give the second decision a name of its own")
+            before = list(self.options[name])
+            raise SpaceError(
+                f"pick {name!r} offers {list(offered)}, before it offered {before}; give the second decision a name of its own"
+            )
         if name not in self.made:
             self.made[name] = self._decide(name, offered)
         return self.made[name]
@@ -104,7 +107,10 @@ class Space:
         return {name: offered for walk in self._walks for name, offered in walk.items()}
 
     def size(self) -> int:
-        """Number of choices: exact where every walk meets as many options, else an estimate (Knuth 1975, doi:10.1090/S0025-5718-1975-0373371-6)."""
+        """Number of choices: exact where every walk meets as many options, else an estimate.
+
+        By random walks (Knuth 1975, doi:10.1090/S0025-5718-1975-0373371-6).
+        """
         sizes = [prod(len(offered) for offered in walk.values()) for walk in self._walks]
         return sizes[0] if len(set(sizes)) == 1 else sum(sizes) // len(sizes)
 
@@ -155,7 +161,8 @@ def load_space(name_or_path: str, **settings: Any) -> Space:
     known = known_settings(function)
     for setting, value in settings.items():
         if setting not in known:
-            raise SpaceError(f"space {name_or_path!r} has no setting {setting!r}; {nearest(setting, sorted(known)) if known else 'it takes none'}")
+            near = nearest(setting, sorted(known)) if known else "it takes none"
+            raise SpaceError(f"space {name_or_path!r} has no setting {setting!r}; {near}")
         check_setting(name_or_path, setting, value, get_type_hints(function).get(setting))
     return Space(name_or_path, function, {**known, **settings})
 

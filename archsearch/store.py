@@ -44,7 +44,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StoreError(f"{folder}: {reason}; what was recorded stays readable: free space or rights, then `archsearch resume {folder}`") from error
+        hint = f"what was recorded stays readable: free space or rights, then `archsearch resume {folder}`"
+        raise StoreError(f"{folder}: {reason}; {hint}") from error
 
 
 class RunExistsError(StoreError):
@@ -221,7 +222,8 @@ class Run:
     def frame(self) -> pd.DataFrame:
         """All trials as a pandas table, a column for every metric."""
         # The one arrow that points up, at the moment of the call: a reader without pandas on its mind does not load it.
-        table: pd.DataFrame = import_module("archsearch.report.frame").frame(self.trials, [trial.number for trial in self.front()], self.tests)
+        report = import_module("archsearch.report.frame")
+        table: pd.DataFrame = report.frame(self.trials, [trial.number for trial in self.front()], self.tests)
         return table
 
     def _query(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:

@@ -21,7 +21,7 @@ def space(pick: Pick, *, cells: int = 5, channels: int = 16, classes: int = 10, 
         with b.scope(f"stage{stage + 1}"):
             if stage:
                 x = residual(b, x, width)
-            convs = {"nor_conv_1x1": (ReLU(), Conv2d(width, 1, bias=False), BatchNorm2d()), "nor_conv_3x3": (ReLU(), Conv2d(width, 3, bias=False), BatchNorm2d())}
+            convs = {f"nor_conv_{k}x{k}": (ReLU(), Conv2d(width, k, bias=False), BatchNorm2d()) for k in (1, 3)}
             for _ in range(cells):
                 x = cell(b, x, edges, convs)
     with b.scope("head"):
@@ -35,7 +35,8 @@ def cell(b: Builder, x: Value, edges: dict[tuple[int, int], str], convs: dict[st
     with b.scope("cell"):
         values = [x]
         for target in (1, 2, 3):
-            arriving = [edge(b, values[source], edges[source, target], convs) for source in range(target) if edges[source, target] != "none"]
+            sources = [source for source in range(target) if edges[source, target] != "none"]
+            arriving = [edge(b, values[source], edges[source, target], convs) for source in sources]
             if not arriving:
                 values.append(b(Zero(), x))
             else:

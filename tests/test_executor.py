@@ -77,7 +77,7 @@ def test_a_late_worker_is_replaced_and_the_next_candidate_runs(tmp_path: Path) -
 def test_workers_that_cannot_start_end_the_search(tmp_path: Path) -> None:
     executor = Processes(Stillborn(), 1)
     executor.submit(candidate(0, tmp_path))
-    with pytest.raises(ExecutorError, match="workers die while they start .*exit code 3"):
+    with pytest.raises(ExecutorError, match=r"workers die while they start .*exit code 3"):
         executor.wait()
     executor.close()
 

@@ -98,7 +98,7 @@ def test_an_objective_that_nobody_measures_is_named(tmp_path: Path) -> None:
 def test_an_existing_folder_is_refused_and_resume_named(tmp_path: Path) -> None:
     small_search(tmp_path / "run", trials=2)
     before = table(tmp_path / "run", "trials")
-    with pytest.raises(RunExistsError, match="exists already; `archsearch resume .*run` goes on"):
+    with pytest.raises(RunExistsError, match=r"exists already; `archsearch resume .*run` goes on"):
         small_search(tmp_path / "run", trials=2)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "precious.txt").write_text("mine")

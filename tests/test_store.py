@@ -51,7 +51,7 @@ def test_a_damaged_record_gets_one_clear_line(damage, message: str, tmp_path: Pa
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is no run: it has no readable run.json"):
+    with pytest.raises(StoreError, match=r"is no run: it has no readable run.json"):
         open_run(tmp_path)
 
 
@@ -60,7 +60,7 @@ def test_a_damaged_database_says_so(tmp_path: Path) -> None:
     for file in (tmp_path / "run").glob("run.db-*"):
         file.unlink()
     (tmp_path / "run" / "run.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreError, match="run.db cannot be read: file is not a database"):
+    with pytest.raises(StoreError, match=r"run.db cannot be read: file is not a database"):
         _ = open_run(tmp_path / "run").trials
 
 
@@ -83,7 +83,7 @@ def test_a_trial_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
     trial = replace(run.trials[0], number=3, curve=({"error": float("nan")},))
     with pytest.raises(ValueError, match="Out of range float values"):
         store.add(trial, run.genotype(0), {}, 1.0)
-    with pytest.raises(StoreError, match="UNIQUE constraint failed: trials.number; what was recorded stays readable"):
+    with pytest.raises(StoreError, match=r"UNIQUE constraint failed: trials.number; what was recorded stays readable"):
         store.add(run.trials[0], run.genotype(0), {}, 1.0)
     store.close()
     assert open_run(run.folder).trials == run.trials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from archsearch.analysis.memory import Memory, Units, inference_memory, training_memory
 from archsearch.analysis.receptive_field import receptive_fields
@@ -15,8 +16,7 @@ OPTIMIZERS = {"sgd": (0, 0), "momentum": (1, 0), "adam": (2, 1), "adamw": (2, 1)
 """State and scratch of one step (foreach form), in units of the weights."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One node in numbers, for one sample; `live_bytes` is what is held after it in inference, for the whole batch."""
 
     name: str
@@ -41,8 +41,8 @@ class Analysis:
     frees each value at its last use; `training_peak_bytes` = weights + buffers + optimiser state + the largest live set of one
     step with `optimizer` (forward, backward from gradients of the outputs, update; gradients dropped before the forward pass);
     `saved_bytes` = what autograd keeps between forward and backward pass, each storage once, parameters not counted.
-    `receptive_field`: height and width of the input region that one output position of the last image-shaped value depends
-    on, padding included, global pooling not.
+    `receptive_field`: height and width of the input region that one position of the outputs depends on, padding included;
+    what reads every position (global pooling, flatten, linear) passes on the field of what it reads.
     """
 
     genotype: Genotype
@@ -73,8 +73,9 @@ class Analysis:
 
     @cached_property
     def receptive_field(self) -> tuple[int, int]:
-        """(height, width) in input pixels; (1, 1) where nothing looks around."""
-        return max(self._fields, default=(1, 1))
+        """(height, width) in input pixels; the largest of all outputs."""
+        high, wide = zip(*(self._fields[i] for i in self.genotype.outputs), strict=True)
+        return max(high), max(wide)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -120,11 +121,11 @@ def analyse(genotype: Genotype, batch: int = 1, dtype: str = "float32", optimize
     state, scratch = OPTIMIZERS[optimizer]
     inference = inference_memory(genotype, units)
     training = training_memory(genotype, units)
-    step = training.after + scratch * params * item
+    trained = training.trained * item
     return Analysis(
         genotype, batch, dtype, optimizer, params, buffers, macs,
         saved_bytes=training.saved,
         inference_peak_bytes=fixed + inference.peak,
-        training_peak_bytes=fixed + state * params * item + max(training.peak, step),
+        training_peak_bytes=fixed + state * trained + max(training.peak, training.after + scratch * trained),
         _inference=inference,
     )  # fmt: skip

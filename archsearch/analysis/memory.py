@@ -2,13 +2,15 @@
 
 The rules are those of straight-line code that frees each value after its last use, and of torch's autograd engine
 (torch/csrc/autograd: engine.cpp, input_buffer.cpp). The unit is the storage: views alias it, and a value that two ops keep
-counts once. Checked against storage-exact tracking on the meta device.
+counts once. Checked against storage-exact tracking of torch, byte for byte.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from archsearch.analysis.backward import Backward
 from archsearch.genotype import Genotype
 from archsearch.ops.base import Saved
 
@@ -28,18 +30,22 @@ class Memory(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Bytes besides weights, buffers and optimiser state: peak of the step, saved for backward, live after it."""
+    """Bytes besides weights, buffers and optimiser state: peak of the step, saved for backward, live after it.
+
+    `trained` counts the parameters that get a gradient, in elements: optimisers keep state for those alone.
+    """
 
     peak: int
     saved: int
     after: int
+    trained: int
 
 
 def inference_memory(genotype: Genotype, units: Units) -> Memory:
     """Largest live set of inference; inputs and outputs are held to the end."""
     unit = units.item * units.batch
     root, sizes = storages(genotype, unit, training=False)
-    frees = freed(genotype, root, sizes, set())
+    frees = freed(genotype, root, sizes, set(), {})
     live = sum(sizes[: len(genotype.inputs)])
     peak, offset, timeline = live, len(genotype.inputs), []
     for position, fact in enumerate(genotype.facts):
@@ -66,40 +72,55 @@ def storages(genotype: Genotype, unit: int, training: bool) -> tuple[list[int], 
     return root, sizes
 
 
-def freed(genotype: Genotype, root: list[int], sizes: list[int], kept: set[int]) -> list[int]:
-    """Bytes that can go after every node: storages read there for the last time, and not kept, put in or put out."""
+def freed(genotype: Genotype, root: list[int], sizes: list[int], kept: set[int], lingering: Mapping[int, int]) -> list[int]:
+    """Bytes that go after every node: storages used there for the last time, and not kept, put in or put out.
+
+    `lingering` says of storages after which node something else lets go of them.
+    """
     offset = len(genotype.inputs)
-    done = kept | set(range(offset)) | {root[i] for i in genotype.outputs}
+    last = [-1] * len(root)
+    for position, node in enumerate(genotype.nodes):
+        last[root[offset + position]] = position
+        for value in node.inputs:
+            last[root[value]] = position
+    for store, position in lingering.items():
+        last[store] = max(last[store], position)
+    staying = kept.union(range(offset), [root[i] for i in genotype.outputs])
     frees = [0] * len(genotype.nodes)
-    for position in range(len(genotype.nodes) - 1, -1, -1):
-        for value in (offset + position, *genotype.nodes[position].inputs):
-            store = root[value]
-            if store not in done:
-                done.add(store)
-                frees[position] += sizes[store]
+    for store, position in enumerate(last):
+        if position >= 0 and store not in staying:
+            frees[position] += sizes[store]
     return frees
 
 
 def training_memory(genotype: Genotype, units: Units) -> Training:
     """Peak of one training step, from the first op to the last gradient."""
+    offset = len(genotype.inputs)
     root, sizes = storages(genotype, units.item * units.batch, training=True)
     needs = needs_gradient(genotype)
     reached = reached_by_gradient(genotype, needs)
-    keeps = kept(genotype, root, needs, reached)
+    keeps = kept(genotype, root, needs)
+    extras = [extra_bytes(fact.saved, units) for fact in genotype.facts]
+    ends = {} if reached == needs else ends_of_graph(genotype, needs, reached)
+    held = [stores for stores, used in zip(keeps, reached[offset:], strict=True) if used]
+    alive = {store for stores in held for store in stores}
+    lingering: dict[int, int] = {}
+    for value, end in ends.items():
+        lingering.update({store: max(end, lingering.get(store, 0)) for store in keeps[value - offset]})
+    frees = freed(genotype, root, sizes, alive, lingering)
+    for position, extra in enumerate(extras):
+        if extra and not reached[offset + position]:
+            frees[ends.get(offset + position, position)] += extra
+    peak, live = forward(sizes, offset, frees, extras)
+    saved = sum([sizes[store] for store in alive]) + sum([extra for extra, used in zip(extras, reached[offset:], strict=True) if used])
     holders = [0] * len(root)
-    for stores in keeps:
+    for stores in (*held, {*range(offset), *(root[i] for i in genotype.outputs)}):
         for store in stores:
             holders[store] += 1
-    alive = {store for store, count in enumerate(holders) if count}
-    extras = [extra_bytes(fact.saved, units) for fact in genotype.facts]
-    offset = len(genotype.inputs)
-    saved = sum([sizes[store] for store in alive]) + sum([extra for extra, used in zip(extras, reached[offset:], strict=True) if used])
-    peak, live = forward(genotype, sizes, freed(genotype, root, sizes, alive), extras, reached)
-    for store in {*range(offset), *(root[i] for i in genotype.outputs)}:
-        holders[store] += 1
-    back = _Backward(genotype, units, live, peak)
-    back.run(needs, keeps, holders, sizes, extras)
-    return Training(back.peak, saved, back.live)
+    back = Backward(genotype, units.item, units.batch, needs, live, peak)
+    back.run(keeps, holders, sizes, extras)
+    trained = sum([fact.cost.params for fact, used in zip(genotype.facts, reached[offset:], strict=True) if used])
+    return Training(back.peak, saved, back.live, trained)
 
 
 def needs_gradient(genotype: Genotype) -> list[bool]:
@@ -111,7 +132,7 @@ def needs_gradient(genotype: Genotype) -> list[bool]:
         elif fact.saved.gradient == "none":
             needs.append(False)
         else:
-            needs.append(any([needs[i] for i in node.inputs]))
+            needs.append(True in [needs[i] for i in node.inputs])
     return needs
 
 
@@ -122,18 +143,18 @@ def reached_by_gradient(genotype: Genotype, needs: list[bool]) -> list[bool]:
     for output in genotype.outputs:
         reached[output] = needs[output]
     for value in range(len(needs) - 1, offset - 1, -1):
-        if reached[value] and genotype.facts[value - offset].saved.gradient != "none":
+        if reached[value]:
             for read in genotype.nodes[value - offset].inputs:
                 reached[read] = needs[read]
     return reached
 
 
-def kept(genotype: Genotype, root: list[int], needs: list[bool], reached: list[bool]) -> list[tuple[int, ...]]:
+def kept(genotype: Genotype, root: list[int], needs: list[bool]) -> list[tuple[int, ...]]:
     """For every node: the storages of values that autograd keeps for its backward."""
     keeps: list[tuple[int, ...]] = []
     for value, (node, fact) in enumerate(zip(genotype.nodes, genotype.facts, strict=True), len(genotype.inputs)):
         saved = fact.saved
-        if not reached[value]:
+        if not needs[value]:
             keeps.append(())
         elif saved.crossed:
             others = {i for i in saved.inputs for j, read in enumerate(node.inputs) if j != i and needs[read]}
@@ -145,98 +166,29 @@ def kept(genotype: Genotype, root: list[int], needs: list[bool], reached: list[b
     return keeps
 
 
+def ends_of_graph(genotype: Genotype, needs: list[bool], reached: list[bool]) -> dict[int, int]:
+    """For every value that autograd records in vain: the node after which its record goes, with the last value made from it."""
+    offset = len(genotype.inputs)
+    last = [value - offset for value in range(len(needs))]
+    for value in range(len(needs) - 1, offset - 1, -1):
+        end = last[value] if needs[value] and not reached[value] else value - offset
+        for read in genotype.nodes[value - offset].inputs:
+            last[read] = max(last[read], end)
+    return {value: last[value] for value in range(offset, len(needs)) if needs[value] and not reached[value]}
+
+
 def extra_bytes(saved: Saved, units: Units) -> int:
     """Bytes of new tensors that an op keeps for backward."""
-    return (saved.elements * units.item + saved.indices * 8) * units.batch + saved.statistics * 4
+    elements = sum([part.elements for part in saved.inner], start=saved.elements) if saved.inner else saved.elements
+    return (elements * units.item + saved.indices * 8) * units.batch + saved.statistics * 4
 
 
-def forward(genotype: Genotype, sizes: list[int], frees: list[int], extras: list[int], reached: list[bool]) -> tuple[int, int]:
+def forward(sizes: list[int], offset: int, frees: list[int], extras: list[int]) -> tuple[int, int]:
     """Peak of the forward pass in training, and what is live after it."""
-    offset = len(genotype.inputs)
     live = peak = sum(sizes[:offset])
     for position, extra in enumerate(extras):
         live += sizes[offset + position] + extra
         if live > peak:
             peak = live
-        live -= frees[position] if reached[offset + position] else frees[position] + extra
+        live -= frees[position]
     return peak, live
-
-
-class _Backward:
-    """The walk back through a step: gradient storages with their bytes and holders, what is live, the peak so far.
-
-    A gradient of a value is a storage and whether it lies there densely: only a dense one with a single holder is added to in place
-    when a second gradient arrives, otherwise the sum is a new storage.
-    """
-
-    def __init__(self, genotype: Genotype, units: Units, live: int, peak: int) -> None:
-        self.genotype, self.units, self.live, self.peak = genotype, units, live, peak
-        self.unit = units.item * units.batch
-        self.size: list[int] = []
-        self.held: list[int] = []
-        self.at: list[int | None] = [None] * (len(genotype.inputs) + len(genotype.nodes))
-        self.dense = [True] * len(self.at)
-
-    def run(self, needs: list[bool], keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int]) -> None:
-        """Go back from the outputs; parameter gradients stay, all else goes once it is used."""
-        genotype, offset = self.genotype, len(self.genotype.inputs)
-        for output in genotype.outputs:
-            if needs[output]:
-                # The caller holds the gradients of the outputs as well.
-                self.arrive(output, self.allocate(genotype.specs[output].elements * self.unit, holders=2), True)
-        for position in range(len(genotype.nodes) - 1, -1, -1):
-            gradient = self.at[offset + position]
-            if gradient is None:
-                continue
-            self.at[offset + position] = None
-            made = self.gradients(position, gradient, needs)
-            self.release(gradient)
-            self.live -= extras[position]
-            for store in keeps[position]:
-                holders[store] -= 1
-                if not holders[store]:
-                    self.live -= sizes[store]
-            for value, store, dense in made:
-                self.arrive(value, store, dense)
-
-    def gradients(self, position: int, gradient: int, needs: list[bool]) -> list[tuple[int, int, bool]]:
-        """What one node sends to each input that needs it: value, storage, dense."""
-        node, fact = self.genotype.nodes[position], self.genotype.facts[position]
-        how, targets = fact.saved.gradient, [value for value in node.inputs if needs[value]]
-        if how == "none":
-            return []
-        if how == "new":
-            self.live += fact.cost.params * self.units.item
-            specs, unit = self.genotype.specs, self.unit
-            made = [(value, self.allocate(specs[value].elements * unit), True) for value in targets]
-            self.peak = max(self.peak, self.live, self.live + fact.saved.backward_elements * unit)
-            return made
-        self.held[gradient] += len(targets)
-        dense = self.dense[len(self.genotype.inputs) + position] and (how != "slices" or self.units.batch == 1)
-        return [(value, gradient, dense) for value in targets]
-
-    def arrive(self, value: int, store: int, dense: bool) -> None:
-        """Take in a gradient of a value, adding it to the one that is there."""
-        old = self.at[value]
-        if old is None:
-            self.at[value], self.dense[value] = store, dense
-            return
-        if self.held[old] > 1 or not self.dense[value]:
-            self.at[value] = self.allocate(self.genotype.specs[value].elements * self.unit)
-            self.dense[value] = True
-            self.peak = max(self.peak, self.live)
-            self.release(old)
-        self.release(store)
-
-    def allocate(self, size: int, holders: int = 1) -> int:
-        """A new gradient storage."""
-        self.size.append(size)
-        self.held.append(holders)
-        self.live += size
-        return len(self.size) - 1
-
-    def release(self, store: int) -> None:
-        """Let go of a gradient storage once."""
-        self.held[store] -= 1
-        if not self.held[store]:
-            self.live -= self.size[store]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archsearch.genotype import Genotype
+from archsearch.ops.base import POINT, WHOLE
 
 Field = tuple[int, int]
 
@@ -22,6 +23,10 @@ def receptive_fields(genotype: Genotype) -> list[Field]:
         for other in reads[1:]:
             high, wide = max(high, field[other][0]), max(wide, field[other][1])
             down, across = max(down, jump[other][0]), max(across, jump[other][1])
+        if window is POINT or window is WHOLE:
+            field.append((high, wide))
+            jump.append((down, across))
+            continue
         (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
         field.append((high + dh * (kh - 1) * down, wide + dw * (kw - 1) * across))
         jump.append((down * sh, across * sw))

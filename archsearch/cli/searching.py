@@ -157,4 +157,3 @@ def finish(run: Run, json: bool) -> None:
         print_text(f"Model   {model / 'model.py'}  (trial {front[0].number}; needs torch alone)")
     if len(run.trials) < run.record.trials:
         remark(f"the space has no further network within the budget: stopped after {len(run.trials)} of {run.record.trials} trials")
-

@@ -102,7 +102,7 @@ def show_network(genotype: Genotype, batch: int, json: bool) -> None:
     """Show what a network costs, node by node."""
     analysis = analyse(genotype, batch)
     if json:
-        print_json({**totals(analysis), "rows": [asdict(row) for row in analysis.rows]})
+        print_json({**totals(analysis), "rows": [row._asdict() for row in analysis.rows]})
         return
     rows = [
         [row.name, row.op, "x".join(map(str, row.shape)), f"{row.params:,}", f"{row.macs:,}", show_bytes(row.output_bytes)]

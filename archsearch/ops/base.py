@@ -30,6 +30,13 @@ class Cost:
     counters: int = 0
 
 
+class Inner(NamedTuple):
+    """A value between two parts of an op, for one sample: its elements, and the params of the part that it goes into."""
+
+    elements: int
+    params: int
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What autograd keeps at one op between its forward and its backward pass, and how the gradient passes it.
@@ -38,8 +45,9 @@ class Saved:
     another one needs a gradient (products). New tensors: `elements` of the network's dtype and `indices` of int64 for each
     sample, `statistics` of float32 for each batch. `view`: the result shares the storage of the first input, in
     training; `eval_view`: the same in inference. `gradient` of the inputs: `new` tensors, the `same` tensor handed on,
-    a dense `view` or strided `slices` of it, or `none`. `eval_elements` and `eval_indices` are scratch space in inference,
-    `backward_elements` scratch space of the backward pass (negative when parts are freed before the gradient is there).
+    a `view` or `slices` of it, or `none`; slices are cut from `rows` rows a sample. `stretched`: positions of inputs whose
+    gradient is made at the size of the output first. `inner`: values kept between the parts of an op that is several, last
+    first. `eval_elements` and `eval_indices` are scratch space in inference.
     """
 
     inputs: tuple[int, ...] = ()
@@ -51,9 +59,11 @@ class Saved:
     view: bool = False
     eval_view: bool = False
     gradient: Literal["new", "same", "view", "slices", "none"] = "new"
+    rows: int = 1
+    stretched: tuple[int, ...] = ()
+    inner: tuple[Inner, ...] = ()
     eval_elements: int = 0
     eval_indices: int = 0
-    backward_elements: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +213,14 @@ def check_counts(op: Op, *names: str) -> None:
         value = getattr(op, name)
         if type(value) is not int or not 1 <= value <= MAX_FIELD:
             raise ValueError(f"{op.kind}: {name}={value!r} must be a whole number of at least 1")
+
+
+def check_flags(op: Op, *names: str) -> None:
+    """Check that the named fields of `op` are true or false. Raises ValueError."""
+    for name in names:
+        value = getattr(op, name)
+        if type(value) is not bool:
+            raise ValueError(f"{op.kind}: {name}={value!r} must be true or false")
 
 
 def slide(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Cost, Layers, Op, Saved, Size, Window, check_counts, check_sizes, pair, register, slide
+from archsearch.ops.base import Cost, Inner, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register, slide
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -22,19 +22,25 @@ def convolved(op: Conv2d | DepthwiseConv2d | SeparableConv2d, x: TensorSpec, cha
     _, height, width = x.expect(rank=3, by=op.kind)
     sizes = [
         slide(size, k, s, p, d)
-        for size, k, s, p, d in zip((height, width), pair(op.kernel), pair(op.stride), pair(op.padding or 0), pair(op.dilation), strict=True)
+        for size, k, s, p, d in zip(
+            (height, width), pair(op.kernel), pair(op.stride), pair(op.padding or 0), pair(op.dilation), strict=True
+        )
     ]
     if min(sizes) < 1:
-        raise ShapeError(f"{op.kind}: kernel={op.kernel} with dilation={op.dilation} does not fit into {x.shape} with padding={op.padding}; use a smaller kernel, more padding, or fewer strides before it")
+        raise ShapeError(
+            f"{op.kind}: kernel={op.kernel} with dilation={op.dilation} does not fit into {x.shape} with "
+            f"padding={op.padding}; use a smaller kernel, more padding, or fewer strides before it"
+        )
     return TensorSpec((channels, *sizes))
 
 
 def check_window(op: Conv2d | DepthwiseConv2d | SeparableConv2d) -> None:
-    """Check and normalise kernel, stride, dilation and padding; padding that is not given becomes half the kernel."""
+    """Check and normalise kernel, stride, dilation and padding, check bias; padding that is not given becomes half the kernel."""
     check_sizes(op, "kernel", "stride", "dilation")
     if op.padding is None:
         object.__setattr__(op, "padding", half_padding(op.kernel, op.dilation))
     check_sizes(op, "padding", least=0)
+    check_flags(op, "bias")
 
 
 @register("conv2d")
@@ -60,7 +66,10 @@ class Conv2d(Op):
     def infer(self, x: TensorSpec) -> TensorSpec:
         out = convolved(self, x, self.channels)
         if x.channels % self.groups or self.channels % self.groups:
-            raise ShapeError(f"conv2d: groups={self.groups} must divide {x.channels} input and {self.channels} output channels; use groups=1 or widths that it divides")
+            raise ShapeError(
+                f"conv2d: groups={self.groups} must divide {x.channels} input and {self.channels} output channels; "
+                "use groups=1 or widths that it divides"
+            )
         return out
 
     def cost(self, x: TensorSpec) -> Cost:
@@ -76,7 +85,16 @@ class Conv2d(Op):
         return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Conv2d(x.channels, self.channels, self.kernel, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups, bias=self.bias)
+        return layers.Conv2d(
+            x.channels,
+            self.channels,
+            self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=self.bias,
+        )
 
 
 @register("depthwise_conv2d")
@@ -112,7 +130,16 @@ class DepthwiseConv2d(Op):
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         channels = x.channels
-        return layers.Conv2d(channels, channels * self.multiplier, self.kernel, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=channels, bias=self.bias)
+        return layers.Conv2d(
+            channels,
+            channels * self.multiplier,
+            self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=channels,
+            bias=self.bias,
+        )
 
 
 @register("separable_conv2d")
@@ -144,9 +171,8 @@ class SeparableConv2d(Op):
         return Cost(params=first.params + second.params, macs=first.macs + second.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
-        middle, out = convolved(self, x, x.channels).elements, self.infer(x).elements
-        # Backward frees the gradient of the output before it makes that of the input, so the two never add up.
-        return Saved(inputs=(0,), elements=middle, eval_elements=middle, backward_elements=max(middle - x.elements, -out))
+        middle, pointwise = convolved(self, x, x.channels), self._parts()[1]
+        return Saved(inputs=(0,), inner=(Inner(middle.elements, pointwise.cost(middle).params),), eval_elements=middle.elements)
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -19,6 +19,7 @@ class Linear(Op):
 
     def __post_init__(self) -> None:
         check_counts(self, "features")
+        check_flags(self, "bias")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
         if len(x.shape) > 2:
@@ -51,7 +52,7 @@ class Flatten(Op):
         return Cost()
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(view=True, eval_view=True, gradient="view")
+        return Saved(view=True, eval_view=True, gradient="same" if len(x.shape) == 1 else "view")
 
     def window(self) -> Window:
         return WHOLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from archsearch.ops.base import Cost, Layers, Op, Saved, register
@@ -29,7 +30,11 @@ class Add(Op):
         at_least_one(self, inputs)
         for position, x in enumerate(inputs):
             if x.shape != inputs[0].shape:
-                fix = f"insert a 1x1 conv2d on input {position + 1}" if x.shape[1:] == inputs[0].shape[1:] else f"bring input {position + 1} to the same size first"
+                fix = (
+                    f"insert a 1x1 conv2d on input {position + 1}"
+                    if x.shape[1:] == inputs[0].shape[1:]
+                    else f"bring input {position + 1} to the same size first"
+                )
                 raise ShapeError(f"add needs equal shapes, got {inputs[0].shape} and {x.shape}; {fix}")
         return inputs[0]
 
@@ -62,7 +67,10 @@ class Concat(Op):
         rest = [x.shape[:axis] + x.shape[axis + 1 :] if len(x.shape) == len(inputs[0].shape) else x.shape for x in inputs]
         for x, other in zip(inputs, rest, strict=True):
             if other != rest[0] or len(x.shape) != len(inputs[0].shape):
-                raise ShapeError(f"concat needs shapes that differ in the channels only, got {inputs[0].shape} and {x.shape}; bring both to one image size, by pooling or a strided conv2d")
+                raise ShapeError(
+                    f"concat needs shapes that differ in the channels only, got {inputs[0].shape} and {x.shape}; "
+                    "bring both to one image size, by pooling or a strided conv2d"
+                )
         total = sum(x.shape[axis] for x in inputs)
         return TensorSpec((*inputs[0].shape[:axis], total, *inputs[0].shape[axis + 1 :]))
 
@@ -75,7 +83,7 @@ class Concat(Op):
 
     def saved(self, *inputs: TensorSpec) -> Saved:
         # torch.cat copies even a single input
-        return Saved(gradient="slices")
+        return Saved(gradient="slices", rows=prod(inputs[0].shape[: self._axis(inputs[0])]))
 
     def is_identity(self, inputs: int) -> bool:
         return inputs == 1
@@ -94,16 +102,18 @@ class Mul(Op):
     def infer(self, a: TensorSpec, b: TensorSpec) -> TensorSpec:
         fits = len(a.shape) == len(b.shape) and all(1 in (i, j) or i == j for i, j in zip(a.shape, b.shape, strict=True))
         if not fits:
-            raise ShapeError(f"mul needs equal shapes, or a gate with axes of length 1, got {a.shape} and {b.shape}; bring one to the other's channels with a 1x1 conv2d")
+            raise ShapeError(
+                f"mul needs equal shapes, or a gate with axes of length 1, got {a.shape} and {b.shape}; "
+                "bring one to the other's channels with a 1x1 conv2d"
+            )
         return TensorSpec(tuple(max(i, j) for i, j in zip(a.shape, b.shape, strict=True)))
 
     def cost(self, a: TensorSpec, b: TensorSpec) -> Cost:
         return FREE
 
     def saved(self, a: TensorSpec, b: TensorSpec) -> Saved:
-        # The gradient of a gate is made at full size, then summed down.
-        out = self.infer(a, b).elements
-        return Saved(inputs=(0, 1), crossed=True, backward_elements=sum(out for x in (a, b) if x.elements != out))
+        out = self.infer(a, b)
+        return Saved(inputs=(0, 1), crossed=True, stretched=tuple(i for i, x in enumerate((a, b)) if x != out))
 
     def build(self, layers: Layers, a: TensorSpec, b: TensorSpec) -> Any:
         return layers.Mul()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Size, Window, check_sizes, pair, register
+from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Size, Window, check_flags, check_sizes, pair, register
 from archsearch.tensor import ShapeError, TensorSpec
 
 FREE = Cost()
@@ -25,7 +25,10 @@ def pooled(op: MaxPool2d | AvgPool2d, x: TensorSpec, dilation: Size) -> TensorSp
         for size, k, s, p, d in zip((height, width), pair(op.kernel), pair(op.stride or 1), pair(op.padding), pair(dilation), strict=True)
     ]
     if min(sizes) < 1:
-        raise ShapeError(f"{op.kind}: kernel={op.kernel} does not fit into {x.shape} with padding={op.padding}; use a smaller kernel or fewer strides before it")
+        raise ShapeError(
+            f"{op.kind}: kernel={op.kernel} does not fit into {x.shape} with padding={op.padding}; "
+            "use a smaller kernel or fewer strides before it"
+        )
     return TensorSpec((channels, *sizes))
 
 
@@ -35,6 +38,7 @@ def check_window(op: MaxPool2d | AvgPool2d) -> None:
         object.__setattr__(op, "stride", op.kernel)
     check_sizes(op, "kernel", "stride")
     check_sizes(op, "padding", least=0)
+    check_flags(op, "ceil")
     if any(2 * p > k for p, k in zip(pair(op.padding), pair(op.kernel), strict=True)):
         raise ValueError(f"{op.kind}: padding={op.padding} must be at most half of kernel={op.kernel}")
 
@@ -84,6 +88,7 @@ class AvgPool2d(Op):
 
     def __post_init__(self) -> None:
         check_window(self)
+        check_flags(self, "count_padding")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
         return pooled(self, x, 1)
@@ -98,7 +103,9 @@ class AvgPool2d(Op):
         return Window(pair(self.kernel), pair(self.stride or 1))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.AvgPool2d(self.kernel, stride=self.stride, padding=self.padding, ceil_mode=self.ceil, count_include_pad=self.count_padding)
+        return layers.AvgPool2d(
+            self.kernel, stride=self.stride, padding=self.padding, ceil_mode=self.ceil, count_include_pad=self.count_padding
+        )
 
 
 @register("global_avg_pool2d")

@@ -1,0 +1,196 @@
+"""Analysis against torch: shapes, counts and bytes of random networks, equal to the byte; and against NAS-Bench-201's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archsearch import Budget, Builder, Genotype, Value, analyse, canonicalise, compile_network, load_space
+from archsearch import ops as o
+from archsearch.analysis import known_costs
+from archsearch.space import space_names
+from tests.meta_tracker import allocated_peak, inference, on_meta, state_of, training_step
+from tests.strategies_hypothesis import genotypes
+
+OPTIMIZERS = ["sgd", "momentum", "adam"]
+SIDES = [8, 9, 13, 16]
+
+
+def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str) -> None:
+    """Every number of the analysis equals what torch shows."""
+    analysis, network = analyse(genotype, batch, optimizer=optimizer), compile_network(genotype)
+    shapes = [spec.shape for spec in genotype.inputs]
+    forward, step = inference(network, shapes, batch), training_step(network, shapes, batch, optimizer)
+    assert [spec.shape for spec in analysis.outputs] == step.outputs
+    assert analysis.params == sum(p.numel() for p in network.parameters())
+    assert analysis.buffers == sum(b.numel() for b in network.buffers())
+    assert batch * analysis.flops == forward.flops
+    assert analysis.inference_peak_bytes == forward.peak
+    assert analysis.saved_bytes == step.saved
+    assert analysis.training_peak_bytes == step.peak
+
+
+def least_batch(genotype: Genotype) -> int:
+    """Torch refuses to train batch norm on one value a channel."""
+    alone = [node.op for node, fact in zip(genotype.nodes, genotype.facts, strict=True) if fact.elements == fact.spec.channels]
+    return 2 if any(isinstance(op, o.BatchNorm1d | o.BatchNorm2d) for op in alone) else 1
+
+
+def small_settings(space: str, rng: np.random.Generator) -> dict[str, Any]:
+    """Settings that make a network of the space small, each time others."""
+    settings: dict[str, Any] = {"input": (3, int(rng.choice(SIDES)), int(rng.choice(SIDES))), "classes": int(rng.integers(2, 11))}
+    if space == "cell":
+        settings |= {"cells": int(rng.choice([1, 2, 3], p=[0.7, 0.2, 0.1])), "channels": int(rng.integers(2, 6))}
+    return settings
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("space", space_names())
+def test_a_thousand_networks_of_each_space_cost_what_torch_says(space: str, part: int) -> None:
+    for number in range(part, 1000, 4):
+        rng = np.random.default_rng([7, number])
+        genotype = load_space(space, **small_settings(space, rng)).sample(rng).genotype
+        if rng.integers(2):
+            genotype = canonicalise(genotype)
+        assert_agrees_with_torch(genotype, max(least_batch(genotype), int(rng.choice([1, 2, 8]))), str(rng.choice(OPTIMIZERS)))
+
+
+@settings(max_examples=700, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(genotypes(), st.sampled_from([1, 2, 3]), st.sampled_from(OPTIMIZERS))
+def test_random_networks_over_all_ops_cost_what_torch_says(genotype: Genotype, batch: int, optimizer: str) -> None:
+    assert_agrees_with_torch(genotype, max(least_batch(genotype), batch), optimizer)
+
+
+@pytest.mark.parametrize("space", space_names())
+def test_networks_of_full_size_on_the_meta_device(space: str) -> None:
+    genotype = load_space(space).sample(np.random.default_rng(3)).genotype
+    network, shapes = on_meta(partial(compile_network, genotype)), [spec.shape for spec in genotype.inputs]
+    analysis = analyse(genotype, 64, optimizer="adam")
+    assert analysis.inference_peak_bytes == inference(network, shapes, 64).peak
+    assert analysis.training_peak_bytes == training_step(network, shapes, 64, "adam").peak
+
+
+def thrice(b: Builder, x: Value) -> tuple[Value, ...]:
+    return x, x, x
+
+
+def fan_out(b: Builder, x: Value) -> tuple[Value, ...]:
+    return (b(o.Add(), b(o.Sigmoid(), x), b(o.Tanh(), x)),)
+
+
+def summed_with_itself(b: Builder, x: Value) -> tuple[Value, ...]:
+    return (b(o.Sigmoid(), b(o.Add(), x, x, x)),)
+
+
+def side_by_side(b: Builder, x: Value) -> tuple[Value, ...]:
+    return (b(o.Sigmoid(), b(o.Concat(), x, b(o.Tanh(), x))),)
+
+
+def handed_on(b: Builder, x: Value) -> tuple[Value, ...]:
+    y = b(o.Add(), b(o.Tanh(), x), x)
+    return (b(o.Tanh(), b(o.Mul(), y, b(o.Sigmoid(), x))), y)
+
+
+@pytest.mark.parametrize("tail", [thrice, fan_out, summed_with_itself, side_by_side, handed_on])
+def test_tracker_and_analysis_agree_with_torchs_own_allocator(tail: Callable[[Builder, Value], tuple[Value, ...]]) -> None:
+    b = Builder((100,))
+    genotype = b.genotype(*tail(b, b(o.Linear(100, bias=False), b.input)))
+    network = compile_network(genotype)
+    assert training_step(network, [(100,)], 2, "sgd").peak == allocated_peak(network, [(100,)], 2)
+    assert analyse(genotype, 2).training_peak_bytes == allocated_peak(network, [(100,)], 2)
+
+
+@cache
+def table(folder: Path) -> tuple[np.ndarray, ...]:
+    """Operations of all NAS-Bench-201 cells by name, their params and multiply-adds."""
+    with np.load(folder / "nasbench201.npz", allow_pickle=False) as data:
+        return data["op_names"][data["ops"]], data["params_cifar10"], data["flops_cifar10"]
+
+
+def test_all_15625_cells_have_the_published_params_and_macs(tabular: Path) -> None:
+    names, params, flops = table(tabular)
+    space, rng = load_space("cell"), np.random.default_rng(0)
+    edges = list(space.options())
+    assert len(names) == space.size() == 15_625
+    for ops, wanted_params, wanted_flops in zip(names, params, flops, strict=True):
+        given = dict(zip(["0->1", "0->2", "1->2", "0->3", "1->3", "2->3"], map(str, ops), strict=True))
+        assert given.keys() == set(edges)
+        analysis = counts(space.resolve(given, rng).genotype)
+        assert analysis == (wanted_params, wanted_flops - 10), given  # the table counts the bias of the last layer
+
+
+def counts(genotype: Genotype) -> tuple[int, int]:
+    """Params and macs."""
+    costs = [fact.cost for fact in genotype.facts]
+    return sum(cost.params for cost in costs), sum(cost.macs for cost in costs)
+
+
+def cell_net() -> Genotype:
+    return load_space("cell", cells=1, channels=4).sample(np.random.default_rng(1)).genotype
+
+
+def test_rows_add_up_to_the_totals() -> None:
+    analysis = analyse(cell_net(), 4)
+    rows = analysis.rows
+    assert [row.name for row in rows] == [node.name for node in analysis.genotype.nodes]
+    assert sum(row.params for row in rows) == analysis.params
+    assert sum(row.buffers for row in rows) == analysis.buffers
+    assert sum(row.macs for row in rows) == analysis.macs
+    assert all(row.output_bytes == 16 * np.prod(row.shape) for row in rows)
+    state = 4 * analysis.params + 4 * analysis.buffers + 4 * sum("batch_norm" in row.op for row in rows)  # counters have 8 bytes
+    assert max(row.live_bytes for row in rows) <= analysis.inference_peak_bytes - state
+    assert rows[-1].live_bytes == 4 * 4 * (3 * 32 * 32 + 10)
+
+
+def test_bytes_scale_with_the_dtype_and_the_batch() -> None:
+    b = Builder((3, 8, 8))
+    genotype = b.genotype(b(o.ReLU(), b(o.Conv2d(4), b.input)))
+    single = analyse(genotype, 3)
+    for dtype, factor in (("float64", 2), ("bfloat16", 0.5), ("float16", 0.5)):
+        other = analyse(genotype, 3, dtype)
+        assert other.training_peak_bytes == single.training_peak_bytes * factor
+        assert other.inference_peak_bytes == single.inference_peak_bytes * factor
+    assert analyse(genotype, 6).saved_bytes == 2 * single.saved_bytes
+
+
+def test_receptive_field_grows_by_the_window_times_the_jump() -> None:
+    b = Builder((3, 64, 64))
+    x = b(o.MaxPool2d(3, 2, 1), b(o.Conv2d(8, 7, 2), b.input))
+    y = b(o.Add(), b(o.Conv2d(8, 3, dilation=2), x), b(o.Conv2d(8, (1, 3)), x))
+    assert analyse(b.genotype(x)).receptive_field == (11, 11)
+    assert analyse(b.genotype(y)).receptive_field == (27, 27)
+    assert analyse(b.genotype(b(o.GlobalAvgPool2d(), y))).receptive_field == (27, 27)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"dtype": "int8"}, "dtype='int8' is unknown; known: float64"),
+        ({"optimizer": "lion"}, "optimizer='lion' is unknown; known: sgd"),
+        ({"batch": 0}, "batch=0 must be a whole number of at least 1"),
+        ({"batch": 2.5}, r"batch=2\.5 must be"),
+    ],
+)
+def test_unknown_settings_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        analyse(cell_net(), **given)
+
+
+def test_budget_names_what_is_over_and_by_how_much() -> None:
+    costs = known_costs(cell_net(), 8, "adam")
+    assert Budget(**{name: 2 * cost for name, cost in costs.items()}).overruns(costs) == {}
+    assert Budget(params=costs["params"] / 4, macs=costs["macs"]).overruns(costs) == {"params": 4}
+    with pytest.raises(ValueError, match="budget macs=0 must be a number over 0"):
+        Budget(macs=0)
+
+
+def test_state_of_lists_everything_that_a_network_holds() -> None:
+    network = compile_network(cell_net())
+    assert len(state_of(network)) == len(network.state_dict())

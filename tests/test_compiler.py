@@ -1,0 +1,123 @@
+"""Compiled networks: straight-line code that frees values, modules nested as names are, weights drawn by the seed alone."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from torch import nn
+
+from archsearch import Builder, Genotype, Node, TensorSpec, compile_network, load_space
+from archsearch import ops as o
+from archsearch.compiler import RESERVED, module_path
+from tests.meta_tracker import as_tuple
+from tests.strategies_hypothesis import genotypes
+
+
+def reference() -> Genotype:
+    """Two inputs, two outputs, a value read twice, a dead node, a gate and scopes."""
+    b = Builder((3, 8, 8), (3, 8, 8))
+    with b.scope("stem"):
+        x = b(o.Concat(), *(b(o.ReLU(), b(o.Conv2d(2, bias=False), value)) for value in b.inputs))
+    with b.scope("block"):
+        gate = b(o.Sigmoid(), b(o.Conv2d(4, 1), b(o.GlobalAvgPool2d(), x)), name="gate")
+        y = b(o.Add(), b(o.Mul(), x, gate), x, x)
+        b(o.Tanh(), y, name="unused")
+    with b.scope("head"):
+        return b.genotype(b(o.Linear(3), b(o.Flatten(), y)), y)
+
+
+def lines(genotype: Genotype) -> list[str]:
+    """The body of forward."""
+    code = compile_network(genotype).code
+    return [line.strip() for line in code.splitlines() if line.strip() and not line.startswith("def")]
+
+
+def test_code_of_the_reference_network(assert_golden: Callable[[str, str], None]) -> None:
+    code = compile_network(reference()).code
+    assert_golden("reference_network.py.txt", "\n".join(line.rstrip() for line in code.strip().splitlines()) + "\n")
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(genotypes())
+def test_one_line_a_node_and_each_value_freed_after_its_last_use(genotype: Genotype) -> None:
+    body = lines(genotype)
+    assert len(body) == len(genotype.nodes) + 1
+    assert body[-1].startswith("return ")
+    last = {i: position for position, node in enumerate(genotype.nodes) for i in node.inputs}
+    offset = len(genotype.inputs)
+    for position, line in enumerate(body[:-1]):
+        read = {i for i in genotype.nodes[position].inputs if last[i] == position}
+        unused = {offset + position} - last.keys()
+        assert line.count(" = ") - 1 == len((read | unused) - set(genotype.outputs)), line
+        assert (" = None" in line) == bool((read | unused) - set(genotype.outputs))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(genotypes())
+def test_outputs_have_the_inferred_shapes(genotype: Genotype) -> None:
+    network = compile_network(genotype).eval()
+    with torch.no_grad():
+        result = network(*(torch.zeros(2, *spec.shape) for spec in genotype.inputs))
+    assert isinstance(result, tuple) == (len(genotype.outputs) > 1)
+    assert [tuple(value.shape) for value in as_tuple(result)] == [(2, *genotype.specs[i].shape) for i in genotype.outputs]
+
+
+AWKWARD = [
+    "class", "def", "None", "lambda", "training", "forward", "parameters", "children", "state_dict", "_modules",
+    "T_destination", "dump_patches", "self", "torch", "type", "print", "graph", "code", "recompile", "x0",
+    "relu_", "__init__", "1", "0a", "_", "add", "x_1", "match",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*AWKWARD, *(f"stage/{name}/conv" for name in AWKWARD)])
+def test_any_name_compiles(name: str) -> None:
+    nodes = (Node(o.Conv2d(2), (0,), name), Node(o.ReLU(), (1,), "last"))
+    network = compile_network(Genotype((TensorSpec((2, 4, 4)),), nodes, (2,))).train()
+    assert network(torch.zeros(2, 2, 4, 4)).shape == (2, 2, 4, 4)
+    assert isinstance(network.get_submodule(module_path(name)), nn.Conv2d)
+    assert {key.rpartition(".")[0] for key in network.state_dict()} == {module_path(name)}
+
+
+def test_paths_keep_names_that_nothing_else_needs() -> None:
+    assert module_path("stage1/block/conv") == "stage1.block.conv"
+    assert module_path("stage/class/forward") == "stage.class_.forward_"
+    assert "training" in RESERVED
+    assert not any(keyword.iskeyword(part) for part in module_path("if/else/for").split("."))
+
+
+def test_names_that_escape_to_the_same_path_stay_apart() -> None:
+    nodes = (Node(o.Conv2d(2), (0,), "class"), Node(o.Conv2d(2), (1,), "class_"), Node(o.Conv2d(2), (2,), "class__"))
+    network = compile_network(Genotype((TensorSpec((2, 4, 4)),), nodes, (3,)))
+    assert len(list(network.parameters())) == 6
+    assert sum(p.numel() for p in network.parameters()) == 3 * (2 * 2 * 9 + 2)
+
+
+def test_equal_seeds_give_equal_weights_and_torchs_state_stays() -> None:
+    genotype = load_space("cell", cells=1, channels=4).sample(np.random.default_rng(2)).genotype
+    before = torch.random.get_rng_state()
+    one, same, other = (compile_network(genotype, seed).state_dict() for seed in (7, 7, 8))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(123)
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert all(torch.equal(value, one[key]) for key, value in compile_network(genotype, 7).state_dict().items())
+    assert not torch.equal(one["stem.conv2d.weight"], other["stem.conv2d.weight"])
+
+
+def test_a_network_trains() -> None:
+    network = compile_network(reference())
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(16, 3, 8, 8, generator=generator), torch.arange(16) % 3
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(network(images, images.flip(1))[0], labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2

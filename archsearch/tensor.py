@@ -27,9 +27,8 @@ class TensorSpec:
             raise ShapeError(f"a tensor has 1 to 4 axes besides the batch, got shape {self.shape}")
         for axis in self.shape:
             if type(axis) is not int or axis < 1:
-                raise ShapeError(
-                    f"every axis must be a whole number of at least 1, got shape {self.shape}; use a larger input, a smaller kernel or less stride"
-                )
+                hint = "use a larger input, a smaller kernel or less stride"
+                raise ShapeError(f"every axis must be a whole number of at least 1, got shape {self.shape}; {hint}")
         if prod(self.shape) > MAX_ELEMENTS:
             raise ShapeError(f"shape {self.shape} has over 2**31 elements; use smaller sizes")
 

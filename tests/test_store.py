@@ -92,7 +92,8 @@ def test_a_trial_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="fills a file system of Linux")
 def test_a_full_disk_stops_with_a_clear_line_and_keeps_what_was_recorded(tmp_path: Path) -> None:
     code = (
-        "import resource, signal, sys; from pathlib import Path; from tests.runs import small_search; from archsearch.store import StoreError\n"
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from tests.runs import small_search; from archsearch.store import StoreError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))\n"
         "try: small_search(Path(sys.argv[1]), trials=400)\n"
         "except StoreError as error: print(error); sys.exit(1)\n"

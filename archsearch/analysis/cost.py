@@ -84,7 +84,7 @@ class Analysis:
         item = ITEM_BYTES[self.dtype] * self.batch
         fields = self._fields[len(genotype.inputs) :]
         return tuple(
-            Row(node.name, str(node.op), tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params,
+            Row(node.name, fact.text, tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params,
                 fact.cost.buffers, fact.cost.macs, fact.elements * item, live, field)
             for node, fact, live, field in zip(genotype.nodes, genotype.facts, self._inference.live, fields, strict=True)
         )  # fmt: skip

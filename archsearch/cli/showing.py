@@ -111,10 +111,9 @@ def show_network(genotype: Genotype, batch: int, json: bool) -> None:
     feet = ["total", f"{len(rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
     print_table(["node", "op", "output", "params", "MACs", "output bytes"], rows, left=2, footer=feet)
     high, wide = analysis.receptive_field
-    print_text(f"\nbatch {batch}, {analysis.dtype}: inference peak {show_bytes(analysis.inference_peak_bytes)}, training peak")
-    print_text(
-        f"{show_bytes(analysis.training_peak_bytes)} (sgd); {show_count(analysis.flops)} FLOPs a sample; receptive field {high}x{wide}"
-    )
+    print_text(f"\nFor one sample: {show_count(analysis.macs)} MACs, {show_count(analysis.flops)} FLOPs; receptive field {high}x{wide}")
+    inference, training = show_bytes(analysis.inference_peak_bytes), show_bytes(analysis.training_peak_bytes)
+    print_text(f"Batch {batch}, {analysis.dtype}: peak {inference} in inference, {training} in training with {analysis.optimizer}")
 
 
 def totals(analysis: Analysis) -> dict[str, Any]:

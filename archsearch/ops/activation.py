@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from archsearch.ops.base import Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
 from archsearch.tensor import TensorSpec
 
 FREE = Cost()
@@ -25,6 +25,9 @@ class Activation(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(output=True) if self.keeps_output else Saved(inputs=(0,))
+
+    def channels_are(self) -> Channels:
+        return "kept"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return getattr(layers, self.layer)()

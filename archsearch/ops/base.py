@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
@@ -78,6 +78,7 @@ class Window:
 
 POINT = Window()
 WHOLE = Window(whole=True)
+Channels = Literal["made", "kept", "spread", "mixed"]
 Layers = Any  # torch.nn with our own modules, or what records the source of a call to them
 
 
@@ -121,9 +122,14 @@ class Op(ABC):
         """Whether the op with so many inputs returns its first input unchanged."""
         return False
 
+    def channels_are(self) -> Channels:
+        """How channels pass: `made` anew from all of the input's, `kept` apart, `spread` over the features of a vector, or `mixed`."""
+        return "mixed"
+
     def __str__(self) -> str:
-        given = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]  # type: ignore[arg-type]
-        return f"{self.kind}({', '.join(given)})"
+        """The kind, and fields that differ from what they would be if they were not given."""
+        given = [f.name for f in fields(self) if f.default is MISSING or replace(self, **{f.name: f.default}) != self]  # type: ignore[arg-type, type-var]
+        return f"{self.kind}({', '.join(f'{name}={getattr(self, name)}' for name in given)})"
 
 
 class Measured(NamedTuple):
@@ -149,13 +155,14 @@ class Facts(NamedTuple):
     cost: Cost
     saved: Saved
     window: Window
+    text: str
 
 
 @lru_cache(maxsize=1 << 16)
 def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
     """Local facts of `op` at these inputs, worked out once per distinct op and shapes."""
     spec = op.infer(*inputs)
-    return Facts(spec, spec.elements, op.cost(*inputs), op.saved(*inputs), op.window())
+    return Facts(spec, spec.elements, op.cost(*inputs), op.saved(*inputs), op.window(), str(op))
 
 
 OPS: dict[str, type[Op]] = {}
@@ -171,7 +178,7 @@ def register(kind: str) -> Callable[[T], T]:
 
     def add(cls: T) -> T:
         known = OPS.get(kind)
-        if known is not None and known.__qualname__ != cls.__qualname__:
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"op kind {kind!r} is taken by {known.__module__}.{known.__qualname__}; choose another name")
         cls.kind = kind
         OPS[kind] = cls

@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Cost, Inner, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register, slide
+from archsearch.ops.base import (
+    Channels,
+    Cost,
+    Inner,
+    Layers,
+    Op,
+    Saved,
+    Size,
+    Window,
+    check_counts,
+    check_flags,
+    check_sizes,
+    pair,
+    register,
+    slide,
+)
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -84,6 +99,9 @@ class Conv2d(Op):
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
 
+    def channels_are(self) -> Channels:
+        return "made" if self.groups == 1 else "mixed"
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Conv2d(
             x.channels,
@@ -127,6 +145,9 @@ class DepthwiseConv2d(Op):
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
+
+    def channels_are(self) -> Channels:
+        return "kept" if self.multiplier == 1 else "mixed"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         channels = x.channels

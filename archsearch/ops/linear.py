@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
+from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -36,6 +36,9 @@ class Linear(Op):
     def window(self) -> Window:
         return WHOLE
 
+    def channels_are(self) -> Channels:
+        return "made"
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Linear(x.shape[-1], self.features, bias=self.bias)
 
@@ -56,6 +59,9 @@ class Flatten(Op):
 
     def window(self) -> Window:
         return WHOLE
+
+    def channels_are(self) -> Channels:
+        return "spread"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Flatten()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from archsearch.ops.base import Cost, Layers, Op, Saved, register
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, register
 from archsearch.tensor import ShapeError, TensorSpec
 
 FREE = Cost()
@@ -51,6 +51,9 @@ class Add(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return inputs == 1
+
+    def channels_are(self) -> Channels:
+        return "kept"
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Add()
@@ -136,6 +139,9 @@ class Identity(Op):
     def is_identity(self, inputs: int) -> bool:
         return True
 
+    def channels_are(self) -> Channels:
+        return "kept"
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Identity()
 
@@ -155,6 +161,9 @@ class Zero(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(gradient="none")
+
+    def channels_are(self) -> Channels:
+        return "kept"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Zero()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from archsearch.ops.base import Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
 from archsearch.tensor import TensorSpec
 
 
@@ -25,6 +25,9 @@ class BatchNorm(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,), statistics=2 * x.channels)
+
+    def channels_are(self) -> Channels:
+        return "kept"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return getattr(layers, self.layer)(x.channels)
@@ -71,6 +74,9 @@ class Dropout(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return self.p == 0
+
+    def channels_are(self) -> Channels:
+        return "kept"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Dropout(self.p)

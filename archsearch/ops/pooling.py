@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Size, Window, check_flags, check_sizes, pair, register
+from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Size, Window, check_flags, check_sizes, pair, register
 from archsearch.tensor import ShapeError, TensorSpec
 
 FREE = Cost()
@@ -71,6 +71,9 @@ class MaxPool2d(Op):
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride or 1), pair(self.dilation))
 
+    def channels_are(self) -> Channels:
+        return "kept"
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.MaxPool2d(self.kernel, stride=self.stride, padding=self.padding, dilation=self.dilation, ceil_mode=self.ceil)
 
@@ -102,6 +105,9 @@ class AvgPool2d(Op):
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride or 1))
 
+    def channels_are(self) -> Channels:
+        return "kept"
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AvgPool2d(
             self.kernel, stride=self.stride, padding=self.padding, ceil_mode=self.ceil, count_include_pad=self.count_padding
@@ -124,6 +130,9 @@ class GlobalAvgPool2d(Op):
 
     def window(self) -> Window:
         return WHOLE
+
+    def channels_are(self) -> Channels:
+        return "kept"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveAvgPool2d(1)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from archsearch.genotype import Genotype, GenotypeError, Node, node_facts
+from archsearch.genotype import Genotype, GenotypeError, Node, reason
 from archsearch.genotype_json import input_names
-from archsearch.ops.base import Facts, Op
+from archsearch.ops.base import Facts, Op, facts
 from archsearch.tensor import TensorSpec
 
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What an edge carries: its number in the genotype, and its shape."""
 
-    index: int
+    number: int
     spec: TensorSpec
 
     @property
@@ -48,6 +47,7 @@ class Builder:
         self._scope = ""
         self._taken = set(input_names(len(inputs)))
         self._count: dict[str, int] = {}
+        self._next = len(inputs)
 
     @property
     def input(self) -> Value:
@@ -57,8 +57,11 @@ class Builder:
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Put the nodes made inside under `name/`; a name that is taken gets a number."""
-        outer = self._scope
-        self._scope = self._unique(outer + name) + "/"
+        outer, full = self._scope, self._scope + name
+        if full in self._taken:
+            full = self._numbered(full)
+        self._taken.add(full)
+        self._scope = full + "/"
         try:
             yield
         finally:
@@ -66,27 +69,30 @@ class Builder:
 
     def __call__(self, op: Op, *inputs: Value, name: str | None = None) -> Value:
         """Add a node and return the value that it makes."""
-        full = self._unique(self._scope + (name or op.kind))
+        full = self._scope + (name or op.kind)
+        if full in self._taken:
+            full = self._numbered(full)
+        self._taken.add(full)
+        reads, specs = zip(*inputs, strict=True) if inputs else ((), ())
+        if inputs and max(reads) >= self._next:
+            raise GenotypeError(f"node '{full}' reads a value of another builder; use values of this one")
         try:
-            fact = node_facts(op, [value.spec for value in inputs])
-        except ValueError as error:
-            raise GenotypeError(f"node '{full}': {error}") from error
-        self._nodes.append(Node(op, tuple([value.index for value in inputs]), full))
+            fact = facts(op, specs)
+        except (ValueError, TypeError) as error:
+            raise GenotypeError(f"node '{full}': {reason(error, op, len(inputs))}") from error
+        self._nodes.append(Node(op, reads, full))
         self._facts.append(fact)
-        return Value(len(self.inputs) + len(self._nodes) - 1, fact.spec)
+        self._next += 1
+        return Value(self._next - 1, fact.spec)
 
     def genotype(self, *outputs: Value) -> Genotype:
         """The finished genotype with these outputs."""
-        specs, reads = tuple(value.spec for value in self.inputs), tuple(value.index for value in outputs)
+        specs, reads = tuple(value.spec for value in self.inputs), tuple(value.number for value in outputs)
         return Genotype(specs, tuple(self._nodes), reads, tuple(self._facts))
 
-    def _unique(self, name: str) -> str:
-        if name not in self._taken:
-            self._taken.add(name)
-            return name
+    def _numbered(self, name: str) -> str:
         count = self._count.get(name, 0) + 1
-        while f"{name}_{count}" in self._taken:
+        while (numbered := f"{name}_{count}") in self._taken:
             count += 1
         self._count[name] = count
-        self._taken.add(f"{name}_{count}")
-        return f"{name}_{count}"
+        return numbered

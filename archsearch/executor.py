@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context, parent_process
@@ -73,7 +73,7 @@ class Inline:
         curve: list[dict[str, float]] = []
 
         def report(epoch: int, metrics: dict[str, float]) -> bool:
-            curve.append(metrics)
+            curve.append(numbers(metrics))
             return self._stopper is not None and self._stopper(candidate.trial, epoch, metrics)
 
         began = time.perf_counter()
@@ -87,7 +87,7 @@ class Inline:
 def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, report: Report) -> tuple[dict[str, float], Failure | None]:
     """Metrics of a candidate, or the failure that its exception stands for."""
     try:
-        metrics = evaluator.evaluate(candidate, report) if method == "evaluate" else evaluator.test(candidate)
+        metrics = numbers(evaluator.evaluate(candidate, report) if method == "evaluate" else evaluator.test(candidate))
     except EvaluationError as error:
         return {}, error.failure
     except Exception as error:  # a user's evaluator may raise anything; it becomes data and is shown
@@ -95,6 +95,11 @@ def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, repor
     if not finite(metrics):
         return {}, Failure("diverged", f"metrics are not finite: {metrics}")
     return metrics, None
+
+
+def numbers(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics as plain floats; numpy and torch scalars become such."""
+    return {str(name): float(value) for name, value in metrics.items()}
 
 
 class Job(NamedTuple):
@@ -285,6 +290,7 @@ def memory_share(workers: int) -> int | None:
 def _work(pipe: Connection, evaluator: Evaluator, files: tuple[str, ...], memory_bytes: int | None, ask: bool) -> None:
     """Life of a worker: evaluate what comes through the pipe until the supervisor is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    os.dup2(2, 1)  # what an evaluator prints is a remark; stdout is for results
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for file in files:
         load_file(file)
@@ -294,7 +300,7 @@ def _work(pipe: Connection, evaluator: Evaluator, files: tuple[str, ...], memory
     pipe.send(("ready",))
 
     def report(epoch: int, metrics: dict[str, float]) -> bool:
-        pipe.send(("report", epoch, metrics))
+        pipe.send(("report", epoch, numbers(metrics)))
         return bool(pipe.recv()) if ask else False
 
     while True:

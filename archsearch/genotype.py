@@ -110,27 +110,21 @@ def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...]) -> tupl
     """Facts of every node, in order. Raises GenotypeError that names the node at fault."""
     specs, found = list(inputs), []
     for node in nodes:
+        if node.inputs and not 0 <= min(node.inputs) <= max(node.inputs) < len(specs):
+            raise GenotypeError(f"node '{node.name}' reads a value that is not made before it; a node reads only earlier ones")
         try:
-            fact = node_facts(node.op, [specs[i] for i in node.inputs] if min(node.inputs, default=0) >= 0 else None)
-        except IndexError:
-            raise GenotypeError(f"node '{node.name}' reads a value that is not made before it; a node reads only earlier ones") from None
+            fact = facts(node.op, tuple([specs[i] for i in node.inputs]))
         except (ValueError, TypeError) as error:
-            raise GenotypeError(f"node '{node.name}': {error}") from error
+            raise GenotypeError(f"node '{node.name}': {reason(error, node.op, len(node.inputs))}") from error
         found.append(fact)
         specs.append(fact.spec)
     return tuple(found)
 
 
-def node_facts(op: Op, specs: list[TensorSpec] | None) -> Facts:
-    """Facts of `op`. Raises ValueError when it does not take these inputs."""
-    if specs is None:
-        raise ValueError("a negative number is no value")
-    try:
-        return facts(op, tuple(specs))
-    except TypeError as error:
-        if "positional argument" not in str(error):
-            raise
-        raise ValueError(f"{op.kind} does not take {len(specs)} inputs") from error
+def reason(error: Exception, op: Op, inputs: int) -> str:
+    """Why an op does not take its inputs, in words."""
+    wrong_number = isinstance(error, TypeError) and "positional argument" in str(error)
+    return f"{op.kind} does not take {inputs} inputs" if wrong_number else str(error)
 
 
 @lru_cache(maxsize=1 << 16)

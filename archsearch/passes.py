@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archsearch.genotype import Genotype, Node, node_facts
+from archsearch.genotype import Genotype, Node
 from archsearch.isomorphism import colours
+from archsearch.ops.base import facts
 
 
 def canonicalise(genotype: Genotype) -> Genotype:
@@ -72,5 +73,5 @@ def rearranged(genotype: Genotype, nodes: Sequence[Node], values: Sequence[int])
         old, node = genotype.nodes[value - offset], nodes[value - offset]
         renumbered.append(Node(node.op, tuple([place[i] for i in node.inputs]), node.name))
         same = node.inputs == old.inputs  # facts belong to the order of the operands
-        known.append(genotype.facts[value - offset] if same else node_facts(node.op, [genotype.specs[i] for i in node.inputs]))
+        known.append(genotype.facts[value - offset] if same else facts(node.op, tuple(genotype.specs[i] for i in node.inputs)))
     return Genotype(genotype.inputs, tuple(renumbered), tuple(place[i] for i in genotype.outputs), tuple(known))

@@ -56,6 +56,8 @@ class Pick:
     def _decide(self, name: str, offered: tuple[Scalar, ...]) -> Scalar:
         if not offered:
             raise SpaceError(f"pick {name!r} offers nothing; give at least one option")
+        if not all(option is None or isinstance(option, str | int | float) for option in offered):
+            raise SpaceError(f"pick {name!r} offers {list(offered)}; options are texts, numbers, true, false or None")
         if name not in self._given:
             return offered[int(self._rng.integers(len(offered)))]
         if self._given[name] not in offered:

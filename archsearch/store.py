@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -120,7 +120,9 @@ class Store:
             self.weights(number).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Let go of the folder; what stays is one file, which can be read where nothing can be written."""
+        with suppress(sqlite3.Error):  # a reader holds it, or the disk is full: then it stays as it is, whole too
+            self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
         self._lock.close()
 

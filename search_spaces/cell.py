@@ -1,6 +1,6 @@
 """The NAS-Bench-201 space: one cell of four nodes, repeated in three stages (Dong & Yang 2020, arXiv:2001.00326)."""
 
-from archsearch import Builder, Genotype, Pick, Value
+from archsearch import Builder, Genotype, Op, Pick, Value
 from archsearch.ops import Add, AvgPool2d, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Zero
 
 EDGES = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
@@ -21,22 +21,26 @@ def space(pick: Pick, *, cells: int = 5, channels: int = 16, classes: int = 10, 
         with b.scope(f"stage{stage + 1}"):
             if stage:
                 x = residual(b, x, width)
-            convs = {f"nor_conv_{k}x{k}": (ReLU(), Conv2d(width, k, bias=False), BatchNorm2d()) for k in (1, 3)}
+            parts = edge_parts(width)
             for _ in range(cells):
-                x = cell(b, x, edges, convs)
+                x = cell(b, x, {edge: parts[op] for edge, op in edges.items() if op != "none"})
     with b.scope("head"):
-        for op in (BatchNorm2d(), ReLU(), GlobalAvgPool2d(), Flatten(), Linear(classes)):
-            x = b(op, x)
+        x = chain(b, x, [BatchNorm2d(), ReLU(), GlobalAvgPool2d(), Flatten(), Linear(classes)])
     return b.genotype(x)
 
 
-def cell(b: Builder, x: Value, edges: dict[tuple[int, int], str], convs: dict[str, tuple[ReLU, Conv2d, BatchNorm2d]]) -> Value:
+def edge_parts(width: int) -> dict[str, list[Op]]:
+    """What each operation on an edge is made of, one after the other."""
+    convs: dict[str, list[Op]] = {f"nor_conv_{k}x{k}": [ReLU(), Conv2d(width, k, bias=False), BatchNorm2d()] for k in (1, 3)}
+    return {"skip_connect": [], "avg_pool_3x3": [AvgPool2d(3, 1, 1, count_padding=False)], **convs}
+
+
+def cell(b: Builder, x: Value, edges: dict[tuple[int, int], list[Op]]) -> Value:
     """Four nodes; each sums what its edges bring from the nodes before it."""
     with b.scope("cell"):
         values = [x]
         for target in (1, 2, 3):
-            sources = [source for source in range(target) if edges[source, target] != "none"]
-            arriving = [edge(b, values[source], edges[source, target], convs) for source in sources]
+            arriving = [chain(b, values[source], edges[source, target]) for source in range(target) if (source, target) in edges]
             if not arriving:
                 values.append(b(Zero(), x))
             else:
@@ -44,12 +48,10 @@ def cell(b: Builder, x: Value, edges: dict[tuple[int, int], str], convs: dict[st
     return values[-1]
 
 
-def edge(b: Builder, x: Value, op: str, convs: dict[str, tuple[ReLU, Conv2d, BatchNorm2d]]) -> Value:
-    """The operation on one edge."""
-    if op == "avg_pool_3x3":
-        return b(AvgPool2d(3, 1, 1, count_padding=False), x)
-    for part in convs.get(op, ()):
-        x = b(part, x)
+def chain(b: Builder, x: Value, ops: list[Op]) -> Value:
+    """One op after the other."""
+    for op in ops:
+        x = b(op, x)
     return x
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+
 from archsearch.analysis import analyse
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.trial import EvaluationError
@@ -72,3 +74,12 @@ class Stillborn(Formula):
 
     def setting(self) -> dict[str, Any]:
         os._exit(3)
+
+
+@dataclass(frozen=True)
+class Talking(Formula):
+    """Prints, and gives a number of numpy's."""
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        print("hello", flush=True)
+        return {"error": np.float32(0.5)}  # type: ignore[dict-item]

@@ -9,20 +9,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from archsearch.builder import Builder
 from archsearch.evaluators.base import Candidate
+from archsearch.evaluators.train import Train
 from archsearch.executor import Executor, ExecutorError, Inline, Outcome, Processes, died, environment
 from archsearch.genotype import Genotype
-from tests.evaluators import Failing, Formula, Stillborn
+from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, Linear
+from archsearch.space import load_space
+from tests.evaluators import Failing, Formula, Stillborn, Talking
 from tests.runs import small_space
 
 EXECUTORS = {"inline": Inline, "one process": lambda e: Processes(e, 1), "two processes": lambda e: Processes(e, 2)}
 
 
 def candidate(number: int, tmp_path: Path) -> Candidate:
-    import numpy as np
-
     genotype: Genotype = small_space().sample(np.random.default_rng(number)).genotype
     return Candidate(number, genotype, seed=number, weights=tmp_path / f"{number}.weights")
 
@@ -72,6 +75,27 @@ def test_a_late_worker_is_replaced_and_the_next_candidate_runs(tmp_path: Path) -
     assert outcomes[5].failure.kind == "timeout"
     assert outcomes[5].failure.message == "over the limit of 1 s"
     assert outcomes[8].failure is None
+
+
+def test_a_network_too_large_for_its_worker_fails_alone(tmp_path: Path) -> None:
+    b = Builder((1, 8, 8))
+    large = b(Conv2d(4000), b(Conv2d(4000), b.input))
+    large_network = b.genotype(b(Linear(10), b(Flatten(), b(GlobalAvgPool2d(), large))))
+    executor = Processes(Train(epochs=1), 1, memory_bytes=800_000_000)
+    executor.submit(Candidate(0, large_network, seed=0))
+    executor.submit(Candidate(1, load_space("chain").sample(np.random.default_rng(0)).genotype, seed=0))
+    outcomes = gather(executor, 2)
+    assert outcomes[0].failure.kind == "out_of_memory", outcomes[0].failure
+    assert outcomes[1].failure is None
+
+
+def test_what_an_evaluator_prints_is_no_result(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    executor = Processes(Talking(), 1)
+    executor.submit(candidate(0, tmp_path))
+    outcome = gather(executor, 1)[0]
+    assert outcome.metrics == {"error": 0.5}
+    assert type(outcome.metrics["error"]) is float
+    assert capfd.readouterr() == ("", "hello\n")
 
 
 def test_workers_that_cannot_start_end_the_search(tmp_path: Path) -> None:

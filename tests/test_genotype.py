@@ -178,7 +178,7 @@ SPEC = TensorSpec((3, 8, 8))
     [
         ([Node(o.ReLU(), (1,), "a")], (1,), "node 'a' reads a value that is not made before it"),
         ([Node(o.ReLU(), (2,), "a"), Node(o.ReLU(), (1,), "b")], (2,), "node 'a' reads a value that is not made before it"),
-        ([Node(o.ReLU(), (-1,), "a")], (1,), "node 'a': a negative number is no value"),
+        ([Node(o.ReLU(), (-1,), "a")], (1,), "node 'a' reads a value that is not made before it"),
         ([Node(o.ReLU(), (0,), "a")], (2,), "output 2 is no value; there are 2, numbered from 0"),
         ([Node(o.ReLU(), (0,), "a")], (-1,), "output -1 is no value"),
         ([Node(o.ReLU(), (0,), "a"), Node(o.ReLU(), (0,), "a/b")], (2,), "node 'a' has the name of an input or of a scope"),

@@ -268,7 +268,8 @@ def test_one_spelling_for_equal_fields() -> None:
     assert o.Conv2d(4, (3, 3), padding=1) == o.Conv2d(4) == o.Conv2d(4, [3, 3])
     assert o.MaxPool2d(2) == o.MaxPool2d((2, 2), 2)
     assert o.Dropout(0) == o.Dropout(0.0)
-    assert str(o.Conv2d(8, 5, bias=False)) == "conv2d(channels=8, kernel=5, padding=2, bias=False)"
+    assert str(o.Conv2d(8, 5, bias=False)) == "conv2d(channels=8, kernel=5, bias=False)"
+    assert str(o.Conv2d(8, 5, padding=0)) == "conv2d(channels=8, kernel=5, padding=0)"
 
 
 def test_a_users_op_without_facts_is_measured_never_counted_as_zero() -> None:

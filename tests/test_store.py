@@ -159,5 +159,9 @@ def test_the_database_is_plain_sqlite_with_json(tmp_path: Path) -> None:
     row = table(run.folder, "trials")[0]
     assert json.loads(row[1]) == run.trials[0].choices
     assert isinstance(run.trials[0], Trial)
+    assert {path.name for path in run.folder.iterdir()} == {"run.json", "run.db", "run.lock", "weights"}
+    store = Store(run.folder)
     with sqlite3.connect(run.folder / "run.db") as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db.close()
+    store.close()

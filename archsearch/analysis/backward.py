@@ -62,7 +62,10 @@ class Backward:
         passed = 0
         if saved.inner:
             gradient, passed = self.through_parts(saved, gradient, fact.cost.params)
-        made = [(value, self.allocate(self.bytes[value]), True) for value in reads if needs[value]]
+        made = []
+        for value in reads:  # a loop: for one or two inputs a list comprehension costs more than its work
+            if needs[value]:
+                made.append((value, self.allocate(self.bytes[value]), True))
         most = self.live + self.stretch(saved, reads, fact.elements) if saved.stretched else self.live
         if most > self.peak:
             self.peak = most

@@ -127,12 +127,11 @@ def needs_gradient(genotype: Genotype) -> list[bool]:
     """For every value: whether a parameter stands before it, so that autograd records it."""
     needs = [False] * len(genotype.inputs)
     for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
-        if fact.cost.params:
-            needs.append(True)
-        elif fact.saved.gradient == "none":
-            needs.append(False)
-        else:
-            needs.append(True in [needs[i] for i in node.inputs])
+        needed = fact.cost.params > 0
+        if not needed and fact.saved.gradient != "none":
+            for read in node.inputs:
+                needed = needed or needs[read]
+        needs.append(needed)
     return needs
 
 
@@ -156,13 +155,12 @@ def kept(genotype: Genotype, root: list[int], needs: list[bool]) -> list[tuple[i
         saved = fact.saved
         if not needs[value]:
             keeps.append(())
-        elif saved.crossed:
-            others = {i for i in saved.inputs for j, read in enumerate(node.inputs) if j != i and needs[read]}
-            keeps.append(tuple([root[node.inputs[i]] for i in others]))
-        elif saved.output:
-            keeps.append((root[value], *[root[node.inputs[i]] for i in saved.inputs]))
-        else:
-            keeps.append(tuple([root[node.inputs[i]] for i in saved.inputs]))
+            continue
+        stores = [root[value]] if saved.output else []
+        for place in saved.inputs:
+            if not saved.crossed or any(needs[read] for other, read in enumerate(node.inputs) if other != place):
+                stores.append(root[node.inputs[place]])
+        keeps.append(tuple(stores))
     return keeps
 
 

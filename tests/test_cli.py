@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -20,6 +21,7 @@ from archsearch.cli.options import parse_pairs
 from archsearch.cli.units import parse_bytes, parse_count, show_bytes, show_count, show_percent
 from archsearch.space import load_space
 from archsearch.store import open_run
+from tests.runs import assert_same_run, table
 
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
@@ -253,3 +255,20 @@ def test_settings_get_the_type_of_their_default() -> None:
     assert parse_pairs(pairs, defaults, "it") == {"a": 3, "b": 0.001, "c": False, "d": "y=z", "e": (3, 4, 5), "f": 7}
     with pytest.raises(WrongUseError, match="it: c=maybe must be true or false"):
         parse_pairs(["c=maybe"], defaults, "it")
+
+
+def test_kill_of_a_real_search_loses_nothing_and_resume_ends_where_no_kill_ends(tmp_path: Path) -> None:
+    arguments = ["chain", "--trials", "24", *QUICK, "--seed", "5", "--quiet"]
+    assert call("search", *arguments, "--out", "whole", cwd=tmp_path).returncode == 0
+    command, moments, recorded = ["search", *arguments, "--out", "killed"], random.Random(0), set()
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, str(TREE / "cli.py"), *command], cwd=tmp_path, stderr=subprocess.DEVNULL)
+        time.sleep(moments.uniform(3, 6))
+        process.kill()
+        process.wait()
+        if (tmp_path / "killed" / "run.json").is_file():
+            rows = set(table(tmp_path / "killed", "trials"))
+            assert recorded <= rows
+            recorded, command = rows, ["resume", "killed", "--quiet"]
+    assert call(*command, cwd=tmp_path).returncode == 0
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")

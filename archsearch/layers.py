@@ -63,12 +63,21 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
 
     New tensors that grow with the batch count as elements of each sample, the rest as statistics; the scratch space that its forward
     and backward passes may use besides is not seen.
+
+    Raises:
+        ValueError: the module cannot be made or run there.
     """
-    with torch.device("meta"):
-        module = op.build(sys.modules[__name__], *inputs)
-        one, two = (_kept(module, inputs, batch) for batch in (2, 3))
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            module(*(torch.empty(1, *spec.shape) for spec in inputs))
+    try:
+        with torch.device("meta"):
+            module = op.build(sys.modules[__name__], *inputs)
+            one, two = (_kept(module, inputs, batch) for batch in (2, 3))
+            with FlopCounterMode(display=False) as counter, torch.no_grad():
+                module.eval()(*(torch.empty(1, *spec.shape) for spec in inputs))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{op.kind} states no cost, and its module does not run on torch's meta device ({reason}); give it `cost` and `saved`"
+        ) from error
     buffers = list(module.buffers())
     cost = Cost(
         params=sum(p.numel() for p in module.parameters()),

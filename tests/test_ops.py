@@ -272,6 +272,38 @@ def test_one_spelling_for_equal_fields() -> None:
     assert str(o.Conv2d(8, 5, padding=0)) == "conv2d(channels=8, kernel=5, padding=0)"
 
 
+def test_an_op_that_cannot_be_measured_says_what_to_do() -> None:
+    @register("broken")
+    @dataclass(frozen=True)
+    class Broken(Op):
+        def infer(self, x: TensorSpec) -> TensorSpec:
+            return x
+
+        def build(self, layers: Any, x: TensorSpec) -> nn.Module:
+            return layers.Linear(x.shape[-1] + 1, 3)
+
+    with pytest.raises(
+        ValueError, match=r"broken states no cost, and its module does not run on torch's meta device .*give it `cost` and `saved`"
+    ):
+        Broken().cost(TensorSpec((4,)))
+    del OPS["broken"]
+
+
+def test_norm_over_vectors_is_measured_too() -> None:
+    @register("normed")
+    @dataclass(frozen=True)
+    class Normed(Op):
+        def infer(self, x: TensorSpec) -> TensorSpec:
+            return x
+
+        def build(self, layers: Any, x: TensorSpec) -> nn.Module:
+            return layers.BatchNorm1d(x.channels)
+
+    assert Normed().cost(TensorSpec((4,))) == o.BatchNorm1d().cost(TensorSpec((4,)))
+    assert Normed().saved(TensorSpec((4,))) == o.BatchNorm1d().saved(TensorSpec((4,)))
+    del OPS["normed"]
+
+
 def test_a_users_op_without_facts_is_measured_never_counted_as_zero() -> None:
     @register("squash")
     @dataclass(frozen=True)

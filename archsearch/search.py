@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from archsearch.analysis import Budget, known_costs
+from archsearch.analysis import COSTS, Budget
 from archsearch.evaluators import EVALUATORS
 from archsearch.evaluators.base import Candidate, Evaluator
 from archsearch.executor import Executor, Inline, Outcome, Processes
 from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
 from archsearch.pareto import dominates
-from archsearch.passes import canonicalise
+from archsearch.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.record import Record, name_of, options_of, space_digest, versions
-from archsearch.space import Choices, Space, find_space, space_names
+from archsearch.space import Space, find_space, space_names
 from archsearch.store import Run, Store, open_run
 from archsearch.strategies import STRATEGIES, Strategy
 from archsearch.trial import Objective, Trial
-
-ATTEMPTS = 1000
-"""Proposals for one trial before the search gives up; from half of them on the space draws all choices itself."""
-
-
-class SearchError(Exception):
-    """A search that cannot begin or go on; one line that says what and what to do."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +36,6 @@ class Progress:
     refused: int
     failed: int
     replayed: int
-
-
-class Proposal(NamedTuple):
-    """A network that passed all checks, and what was refused before it."""
-
-    genotype: Genotype
-    choices: Choices
-    costs: dict[str, float]
-    refusals: Counter[str]
 
 
 def search(
@@ -90,15 +73,24 @@ def search(
     """
     if trials < 1 or workers < 0 or seed < 0:
         raise SearchError(f"trials={trials} must be at least 1, workers={workers} and seed={seed} at least 0")
-    if not objectives:
-        raise SearchError("a search needs at least one objective, such as error")
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
+    check_objectives(wanted, evaluator)
     parts = identity(space, strategy, evaluator)
     record = Record(
         **parts, objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
         lookahead=lookahead(workers), timeout_s=timeout_s, versions=versions(),
     )  # fmt: skip
     return go(Store.create(Path(out), record), record, space, strategy, evaluator, progress)
+
+
+def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
+    """Raise SearchError when there is no objective, or one that nobody computes or measures."""
+    if not objectives:
+        raise SearchError("a search needs at least one objective, such as error")
+    known = [*COSTS, *evaluator.metrics]
+    for objective in objectives:
+        if objective.metric not in known:
+            raise SearchError(f"objective {objective.metric!r} is not measured; {nearest(objective.metric, known)}")
 
 
 def identity(space: Space, strategy: Strategy, evaluator: Evaluator) -> dict[str, Any]:
@@ -163,9 +155,12 @@ def go(
         run = open_run(store.folder)
         executor = start_executor(record, evaluator)
         try:
-            _Loop(store, record, space, strategy, evaluator, executor, run, progress).run()
+            _Loop(store, record, Proposer(record, space, strategy, evaluator), executor, run, progress).run()
         finally:
             executor.close()
+    except SearchError:
+        store.forget_empty()  # a search that never began stands in nobody's way
+        raise
     finally:
         store.close()
     return open_run(store.folder)
@@ -191,14 +186,11 @@ class _Loop:
 
     store: Store
     record: Record
-    space: Space
-    strategy: Strategy
-    evaluator: Evaluator
+    proposer: Proposer
     executor: Executor
     before: Run
     progress: Callable[[Progress], None] | None
     told: int = 0
-    seen: set[str] = field(default_factory=set)
     trials: dict[int, Trial] = field(default_factory=dict)
     front: list[Trial] = field(default_factory=list)
     asked: dict[int, Proposal] = field(default_factory=dict)
@@ -214,7 +206,7 @@ class _Loop:
         for number in range(self.record.trials):
             self.catch_up(number - self.record.lookahead + 1)
             if number in self.trials:
-                self.seen.add(self.trials[number].fingerprint)
+                self.proposer.seen.add(self.trials[number].fingerprint)
             elif not self.launch(number):
                 break
         self.catch_up(len(self.trials) + len(self.asked))
@@ -225,82 +217,40 @@ class _Loop:
         while self.told < count:
             while self.told not in self.trials:
                 self.finish(self.executor.wait())
-            self.strategy.tell(self.trials[self.told])
+            self.proposer.strategy.tell(self.trials[self.told])
             self.told += 1
 
     def launch(self, number: int) -> bool:
         """Propose trial `number` and queue it; false when the space has no further network to offer."""
-        proposal = self.propose(number)
-        if proposal is None:
+        proposal = self.proposer.propose(number)
+        if isinstance(proposal, Refused):
+            self.store.refuse(number, proposal.reasons)
+            self.refused += proposal.reasons.total()
             return False
         self.asked[number] = proposal
-        self.refused += sum(proposal.refusals.values())
+        self.refused += proposal.refusals.total()
         self.executor.submit(self.candidate(number, proposal.genotype))
         return True
 
     def candidate(self, number: int, genotype: Genotype) -> Candidate:
         """What the evaluator gets; its seed belongs to the run's seed and the trial's number alone."""
         seed = int(np.random.SeedSequence([self.record.seed, number]).generate_state(1)[0])
-        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), self.record.budget.latency_ms)
-
-    def propose(self, number: int) -> Proposal | None:
-        """Ask until a network is valid, new and within the budget, with bounded effort."""
-        rng = np.random.default_rng([self.record.seed, number])
-        refusals: Counter[str] = Counter()
-        closest: dict[str, float] = {}
-        for attempt in range(ATTEMPTS):
-            choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}
-            try:
-                genotype, full = self.space.resolve(choices, rng)
-            except ValueError as error:
-                refusals["invalid"] += 1
-                last_error = error
-                continue
-            genotype = canonicalise(genotype)
-            if genotype.fingerprint in self.seen:
-                refusals["duplicate"] += 1
-                continue
-            costs = known_costs(genotype, self.evaluator.batch, self.evaluator.optimizer)
-            over = self.record.budget.overruns(costs)
-            if not over:
-                self.seen.add(genotype.fingerprint)
-                return Proposal(genotype, full, costs, refusals)
-            refusals[f"over {max(over, key=over.__getitem__)}"] += 1
-            if not closest or max(over.values()) < max(closest.values()):
-                closest = over
-        self.store.refuse(number, refusals)
-        self.refused += sum(refusals.values())
-        if refusals["invalid"] == ATTEMPTS:
-            raise SearchError(f"space {self.space.source!r} gives no valid network in {ATTEMPTS} tries; the last error: {last_error}")
-        if not self.seen:
-            raise SearchError(self.no_fit(closest))
-        return None
-
-    def no_fit(self, closest: Mapping[str, float]) -> str:
-        """Words for a budget that nothing meets."""
-        limits = self.record.budget.limits()
-        costs = ", ".join(f"{name} {ratio * limits[name]:,.0f} (limit {limits[name]:,.0f})" for name, ratio in closest.items())
-        return f"no network of space {self.space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; raise the limit"
+        limit = self.record.budget.latency_ms
+        if limit is None and any(objective.metric == "latency_ms" for objective in self.record.objectives):
+            limit = float("inf")  # measured, not limited
+        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), limit)
 
     def finish(self, outcome: Outcome) -> None:
         """Turn an outcome into a trial, record it, and keep only weights that the front needs."""
         proposal = self.asked.pop(outcome.trial)
         failure = outcome.failure
         metrics = {**proposal.costs, **outcome.metrics}
-        values = None if failure else self.values(metrics)
+        values = None if failure else tuple(float(objective.value(metrics)) for objective in self.record.objectives)
         genotype = proposal.genotype
         trial = Trial(outcome.trial, proposal.choices, genotype.fingerprint, metrics, values, failure, finite_curve(outcome.curve))
         self.store.add(trial, genotype, proposal.refusals, outcome.seconds)
         self.take_in(trial)
         self.show()
-
-    def values(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
-        """The objectives of a trial, to be minimised. Raises SearchError for one that is not measured."""
-        try:
-            return tuple(float(objective.value(metrics)) for objective in self.record.objectives)
-        except KeyError as error:
-            name = str(error.args[0])
-            raise SearchError(f"objective {name!r} is not measured; {nearest(name, sorted(metrics))}") from error
 
     def take_in(self, trial: Trial) -> None:
         """Count a trial and update the front; weights of what is off the front go."""

@@ -119,6 +119,12 @@ class Store:
         with disk_errors(self.folder):
             self.weights(number).unlink(missing_ok=True)
 
+    def forget_empty(self) -> None:
+        """Take back a run that has no trial, so that its folder can be used again."""
+        with disk_errors(self.folder):
+            if not open_run(self.folder).trials:
+                (self.folder / "run.json").unlink()
+
     def close(self) -> None:
         """Let go of the folder; what stays is one file, which can be read where nothing can be written."""
         with suppress(sqlite3.Error):  # a reader holds it, or the disk is full: then it stays as it is, whole too

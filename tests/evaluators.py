@@ -24,6 +24,10 @@ class Formula:
     batch: int = 8
     optimizer: str = "sgd"
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("error",)
+
     def setting(self) -> dict[str, Any]:
         return {"input": (1, 8, 8), "classes": 10}
 

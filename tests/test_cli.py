@@ -164,6 +164,7 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         (["search", "chain", "--max-memory", "64XB"], 2, ["'64XB' must be a size such as"]),
         (["search", "chain", "--max-latency", "-1"], 2, ["budget latency_ms=-1.0 must be a number over 0"]),
         (["search", "chain", "--objective", "big:error"], 2, ["objective 'big:error'"]),
+        (["search", "chain", "--objective", "eror"], 1, ["objective 'eror' is not measured", "did you mean error"]),
         (["search", "chain", "--out", "taken"], 2, ["taken exists already"]),
         (
             ["search", "chain", "--max-params", "5", "--workers", "0", "--out", "nothing-fits"],

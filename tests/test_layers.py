@@ -21,14 +21,14 @@ LAYERS = [
     {"trial", "morphisms"},
     {"strategies", "evaluators", "data"},
     {"record", "store", "executor"},
-    {"search"},
+    {"proposal", "search"},
     {"report", "export"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
-    ("compiler", "layers"), ("evaluators", "data"), ("store", "record"),
+    ("compiler", "layers"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "base", "network", "of_run")

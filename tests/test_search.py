@@ -13,7 +13,8 @@ import pytest
 from archsearch.analysis import Budget, known_costs
 from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
-from archsearch.search import Progress, SearchError, resume
+from archsearch.proposal import SearchError
+from archsearch.search import Progress, resume
 from archsearch.space import load_space
 from archsearch.store import RunExistsError
 from archsearch.strategies import STRATEGIES, Evolution, Random
@@ -88,11 +89,15 @@ def test_a_budget_that_nothing_meets_says_what_came_closest(tmp_path: Path) -> N
         SearchError, match=r"no network of space 'cell' met the budget in 1000 tries; the closest had params .* \(limit 10\)"
     ):
         small_search(tmp_path / "run", budget=Budget(params=10))
+    small_search(tmp_path / "run", trials=1)  # nothing was begun: the folder is free
 
 
 def test_an_objective_that_nobody_measures_is_named(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="objective 'eror' is not measured; did you mean error"):
         small_search(tmp_path / "run", objectives=("eror",))
+    with pytest.raises(SearchError, match="at least one objective"):
+        small_search(tmp_path / "run", objectives=())
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_existing_folder_is_refused_and_resume_named(tmp_path: Path) -> None:

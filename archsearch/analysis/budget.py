@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields
 from archsearch.analysis.cost import analyse
 from archsearch.genotype import Genotype
 
+COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes")
+"""Costs that need no measuring."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -43,12 +46,7 @@ class Budget:
 
 
 def known_costs(genotype: Genotype, batch: int = 1, optimizer: str = "sgd") -> dict[str, float]:
-    """The costs that need no measuring: for one sample, and for training with this batch and optimiser."""
+    """The COSTS of a network: for one sample, and for training with this batch and optimiser."""
     single = analyse(genotype)
     training = single if (batch, optimizer) == (1, "sgd") else analyse(genotype, batch, optimizer=optimizer)
-    return {
-        "params": single.params,
-        "macs": single.macs,
-        "memory_bytes": single.inference_peak_bytes,
-        "training_memory_bytes": training.training_peak_bytes,
-    }
+    return dict(zip(COSTS, (single.params, single.macs, single.inference_peak_bytes, training.training_peak_bytes), strict=True))

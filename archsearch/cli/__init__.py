@@ -44,6 +44,8 @@ def explain(error: Exception) -> int:
         message, code = str(error), found
     else:
         raise error
+    if "unknown op" in message:
+        message += "; for an op of your own give --ops FILE"
     print(f"archsearch: {' '.join(message.split())}", file=sys.stderr)
     return code
 

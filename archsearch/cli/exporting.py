@@ -6,19 +6,20 @@ from pathlib import Path
 
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
-from archsearch.cli.showing import read_network
+from archsearch.cli.targets import find_trial, load_ops, read_genotype, trial_network
 from archsearch.store import Run, open_run
 
 
 def export_command(target: str, out: Path | None, ops: list[str], json: bool) -> None:
     """Export a trial of a run with its trained weights, or a genotype file with fresh ones."""
+    load_ops(ops)
     if Path(target).is_dir():
         run = open_run(target)
         folder = checked_trial(run, best(run), out)
-    elif (colon := target.rpartition(":"))[2].isdigit() and Path(colon[0]).is_dir():
-        folder = checked_trial(open_run(colon[0]), int(colon[2]), out)
+    elif trial := find_trial(target):
+        folder = checked_trial(*trial, out)
     else:
-        folder = export_file(target, out, ops)
+        folder = export_file(Path(target), out)
     if json:
         print_json({"export": str(folder), "files": sorted(path.name for path in folder.iterdir())})
     else:
@@ -37,17 +38,15 @@ def checked_trial(run: Run, number: int, out: Path | None) -> Path:
     """Write the model files of a trial and return their folder. Raises WrongUseError when the run has no such trial."""
     from archsearch.export import export_trial
 
-    try:
-        return export_trial(run, number, out)
-    except KeyError as error:
-        raise WrongUseError(str(error.args[0])) from error
+    trial_network(run, number)
+    return export_trial(run, number, out)
 
 
-def export_file(target: str, out: Path | None, ops: list[str]) -> Path:
+def export_file(path: Path, out: Path | None) -> Path:
     """Write the model files of a genotype with fresh weights and return their folder."""
     from archsearch.export import export_network
 
-    genotype = read_network(target, ops)
+    genotype = read_genotype(path)
     if out is None:
         raise WrongUseError("give --out FOLDER for the exported files")
     remark("a genotype holds no weights: the exported ones are fresh, as before training")

@@ -17,7 +17,8 @@ from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.units import parse_bytes, parse_count, show_count, show_percent
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Evaluator
-from archsearch.search import Progress, SearchError, resume, search
+from archsearch.proposal import SearchError
+from archsearch.search import Progress, resume, search
 from archsearch.space import Space, load_space
 from archsearch.store import Run, open_run
 from archsearch.strategies import STRATEGIES, Strategy

@@ -8,54 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import Analysis, analyse
-from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
+from archsearch.cli.targets import find_trial, load_ops, read_genotype, trial_network
 from archsearch.cli.units import show_bytes, show_count, show_percent
-from archsearch.genotype import Genotype, GenotypeError
-from archsearch.space import Space, load_file, load_space, space_names
+from archsearch.genotype import Genotype
+from archsearch.space import Space, load_space, space_names
 from archsearch.store import Run, open_run
 
 
 def show_command(target: str, batch: int, ops: list[str], json: bool) -> None:
     """Show a run, or a network."""
+    load_ops(ops)
     if Path(target).is_dir():
         show_run(open_run(target), json)
         return
-    show_network(read_network(target, ops), batch, json)
-
-
-def read_network(target: str, ops: list[str]) -> Genotype:
-    """The genotype of RUN:TRIAL or of a file. Raises WrongUseError when there is none, GenotypeError when it is damaged."""
-    for file in ops:
-        load_file(str(Path(file).resolve()))
-    folder, colon, number = target.rpartition(":")
-    if colon and number.isdigit() and not Path(target).exists():
-        return trial_network(open_run(folder), int(number))
-    return read_genotype(Path(target))
-
-
-def trial_network(run: Run, number: int) -> Genotype:
-    """The genotype of a trial. Raises WrongUseError when the run has no such trial."""
-    try:
-        return run.genotype(number)
-    except KeyError as error:
-        raise WrongUseError(str(error.args[0])) from error
-
-
-def read_genotype(path: Path) -> Genotype:
-    """The genotype in a file. Raises WrongUseError when it cannot be read, GenotypeError when it is none."""
-    try:
-        if path.stat().st_size > 64 * 2**20:
-            raise GenotypeError(f"{path}: larger than any genotype")
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise GenotypeError(f"{path}: not a text in UTF-8") from None
-    except OSError as error:
-        raise WrongUseError(f"{path}: {error.strerror}; give a run's folder, RUN:TRIAL, or a genotype.json") from error
-    try:
-        return Genotype.from_json(text)
-    except GenotypeError as error:
-        raise GenotypeError(f"{path}: {error}") from error
+    trial = find_trial(target)
+    show_network(trial_network(*trial) if trial else read_genotype(Path(target)), batch, json)
 
 
 def show_run(run: Run, json: bool) -> None:

@@ -45,6 +45,10 @@ class Evaluator(Protocol):
         """What the data ask of a network: `input` shape and number of `classes`."""
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what `evaluate` measures; `latency_ms` may be among them where a limit asks for it."""
+
+    @property
     def batch(self) -> int:
         """Samples in a training batch, for the analysis of training memory."""
 

@@ -115,6 +115,11 @@ class Train:
         data = load_data(self.data, self.data_seed)
         return {"input": data.shape, "classes": data.classes}
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What `evaluate` measures."""
+        return ("error", "loss", "latency_ms")
+
     def preprocessing(self) -> dict[str, list[float] | list[str]]:
         """What goes before the network and after it: `mean` and `std` of every channel of pixels in [0, 1], and names of `classes`."""
         data = load_data(self.data, self.data_seed)

@@ -1,0 +1,76 @@
+"""The README does what it says: its commands and its Python run, only with fewer and shorter trainings."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archsearch.store import open_run
+
+TREE = Path(__file__).parents[1]
+README = (TREE / "README.md").read_text(encoding="utf-8")
+BLOCKS = {language: re.findall(rf"```{language}\n(.*?)```", README, flags=re.S) for language in ("console", "python")}
+
+
+def block(language: str, holds: str) -> str:
+    found = [text for text in BLOCKS[language] if holds in text]
+    assert len(found) == 1, f"{len(found)} blocks hold {holds!r}"
+    return found[0]
+
+
+def call(folder: Path, *command: str) -> str:
+    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
+
+
+def test_the_commands_run_in_their_order(tmp_path: Path) -> None:
+    commands = block("console", "archsearch search").replace("\\\n", " ").splitlines()
+    shorter = {"--trials 40": "--trials 4 --evaluator-set epochs=1", "--trials 80": "--trials 5"}
+    for line in commands:
+        for long, short in shorter.items():
+            line = line.replace(long, short)
+        if (tmp_path / "results" / "x").is_dir():
+            line = line.replace("x:12", f"x:{open_run(tmp_path / 'results' / 'x').front()[0].number}")
+        words = shlex.split(line, comments=True)
+        assert words[:2] == ["$", "archsearch"]
+        call(tmp_path, str(TREE / "cli.py"), *words[2:])
+    assert (tmp_path / "results" / "x" / "report.html").is_file()
+    assert (tmp_path / "my-model" / "model.py").is_file()
+    code = "import torch\nimages = torch.rand(3, 1, 8, 8)\n" + block("python", "from model import") + "assert scores.shape == (3, 10)"
+    call(tmp_path / "my-model", "-c", code)
+
+
+def test_the_space_and_the_op_can_be_searched(tmp_path: Path) -> None:
+    op = block("python", "@register").replace("-> Op:", "")
+    space = block("python", "def space").replace("ReLU(), b(", "ScaledTanh(), b(")
+    (tmp_path / "my_space.py").write_text(op + "\n" + space, encoding="utf-8")
+    listed = call(tmp_path, str(TREE / "cli.py"), "spaces", "my_space.py")
+    assert "width2" in listed
+    call(tmp_path, str(TREE / "cli.py"), "search", "my_space.py", "--trials", "2", "--evaluator-set", "epochs=1", "--out", "x")
+    shown = call(tmp_path, str(TREE / "cli.py"), "show", "x:0", "--ops", "my_space.py")
+    assert "scaled_tanh" in shown
+    call(tmp_path, str(TREE / "cli.py"), "export", "x", "--out", "mine", "--ops", "my_space.py")
+    assert (
+        "ScaledTanh" not in (tmp_path / "x" / "export" / f"trial-{open_run(tmp_path / 'x').front()[0].number:04d}" / "model.py").read_text()
+    )
+
+
+def test_the_python_runs(tmp_path: Path) -> None:
+    code = block("python", "archsearch.search(").replace("trials=40", "trials=3").replace("epochs=20", "epochs=1")
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    front = call(tmp_path, "mine.py").strip().splitlines()
+    assert len(front) == len(open_run(tmp_path / "results" / "y").front())
+    assert (tmp_path / "my-model" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("target", ["search", "test", "bench"])
+def test_the_make_targets_exist(target: str) -> None:
+    assert f"make {target}" in README
+    done = subprocess.run(["make", "--dry-run", target], cwd=TREE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -22,6 +22,8 @@ test: .venv/installed-test
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.analysis
 	$(BIN)/python -m benchmarks.network
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.search
 
 # constraints.txt holds the exact set of versions that the tests ran with.
 .venv/installed: pyproject.toml constraints.txt

@@ -13,7 +13,7 @@ TREE = Path(__file__).parents[1]
 PACKAGE = TREE / "archsearch"
 
 LAYERS = [
-    {"tensor", "pareto"},
+    {"tensor", "pareto", "units"},
     {"ops"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"passes", "analysis", "space"},

@@ -19,8 +19,8 @@ from archsearch.report import ReportError, Summary, page, write_report
 from archsearch.report.figures import CONFIG, best_so_far, growth, learning_curves, pareto
 from archsearch.report.frame import FIXED, curves, frame, progress
 from archsearch.report.markup import link, script_json
-from archsearch.report.units import unit
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
+from archsearch.units import unit
 
 ERROR, MACS, MEMORY = Objective("error"), Objective("macs"), Objective("memory_bytes")
 EVIL = '</script><img src=x onerror="alert(1)">\u2028<b>&amp;</b>'

@@ -14,7 +14,7 @@ from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, progress_bar, remark
 from archsearch.cli.options import make, parse_pairs
 from archsearch.cli.showing import front_rows, print_front
-from archsearch.cli.units import parse_bytes, parse_count, show_count, show_percent
+from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Evaluator
 from archsearch.proposal import SearchError
@@ -23,6 +23,7 @@ from archsearch.space import Space, load_space
 from archsearch.store import Run, open_run
 from archsearch.strategies import STRATEGIES, Strategy
 from archsearch.trial import Objective
+from archsearch.units import unit
 
 Tick = Callable[[Progress], None] | None
 
@@ -126,15 +127,9 @@ def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Call
 
 def standing(at: Progress, objective: Objective) -> str:
     """Best error, front, refusals and failures in words."""
-    best = "none yet" if at.best is None else show_value(objective, at.best[0])
+    best = "none yet" if at.best is None else unit(objective.metric).text(-at.best[0] if objective.maximise else at.best[0])
     failed = f"  failed {at.failed}" if at.failed else ""
     return f"best {objective.metric} {best}  front {at.front}  refused {at.refused}{failed}"
-
-
-def show_value(objective: Objective, value: float) -> str:
-    """Value of an objective with its unit."""
-    shown = -value if objective.maximise else value
-    return show_percent(shown) if objective.metric == "error" else show_count(shown)
 
 
 def finish(run: Run, json: bool) -> None:

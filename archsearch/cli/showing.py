@@ -10,10 +10,10 @@ from typing import Any
 from archsearch.analysis import Analysis, analyse
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.cli.targets import find_trial, load_ops, read_genotype, trial_network
-from archsearch.cli.units import show_bytes, show_count, show_percent
 from archsearch.genotype import Genotype
 from archsearch.space import Space, load_space, space_names
 from archsearch.store import Run, open_run
+from archsearch.units import prefixed, unit
 
 
 def show_command(target: str, batch: int, ops: list[str], json: bool) -> None:
@@ -34,7 +34,7 @@ def show_run(run: Run, json: bool) -> None:
         return
     record = run.record
     print_text(f"{run.folder}: {record.strategy} in {record.space}, seed {record.seed}; {len(run.trials)} of {record.trials} trials")
-    limits = ", ".join(f"{name} {show_bytes(v) if name.endswith('bytes') else show_count(v)}" for name, v in record.budget.limits().items())
+    limits = ", ".join(f"{unit(name).label} {unit(name).text(limit)}" for name, limit in record.budget.limits().items())
     print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}\n")
     print_front(run)
 
@@ -54,7 +54,7 @@ def front_rows(run: Run) -> list[dict[str, Any]]:
     return [{"trial": trial.number, **trial.metrics, **tests.get(trial.number, {}), "choices": trial.choices} for trial in run.front()]
 
 
-SHOWN = {"error": show_percent, "test_error": show_percent, "params": show_count, "macs": show_count, "memory_bytes": show_bytes}
+SHOWN = ("error", "test_error", "params", "macs", "memory_bytes")
 
 
 def print_front(run: Run) -> None:
@@ -62,8 +62,8 @@ def print_front(run: Run) -> None:
     rows = front_rows(run)
     extra = [o.metric for o in run.record.objectives if o.metric not in SHOWN]
     columns = [name for name in (*SHOWN, *extra) if any(name in row for row in rows)]
-    cells = [[str(row["trial"]), *(SHOWN.get(name, show_count)(row[name]) if name in row else "" for name in columns)] for row in rows]
-    print_table(["trial", *(name.removesuffix("_bytes").replace("_", " ") for name in columns)], cells)
+    cells = [[str(row["trial"]), *(unit(name).text(row.get(name)) for name in columns)] for row in rows]
+    print_table(["Trial", *(unit(name).label for name in columns)], cells)
 
 
 def show_network(genotype: Genotype, batch: int, json: bool) -> None:
@@ -73,14 +73,14 @@ def show_network(genotype: Genotype, batch: int, json: bool) -> None:
         print_json({**totals(analysis), "rows": [row._asdict() for row in analysis.rows]})
         return
     rows = [
-        [row.name, row.op, "x".join(map(str, row.shape)), f"{row.params:,}", f"{row.macs:,}", show_bytes(row.output_bytes)]
+        [row.name, row.op, "x".join(map(str, row.shape)), f"{row.params:,}", f"{row.macs:,}", prefixed(row.output_bytes, "B")]
         for row in analysis.rows
     ]
-    feet = ["total", f"{len(rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
-    print_table(["node", "op", "output", "params", "MACs", "output bytes"], rows, left=2, footer=feet)
+    feet = ["Total", f"{len(rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
+    print_table(["Node", "Op", "Output", "Params", "MACs", "Output bytes"], rows, left=2, footer=feet)
     high, wide = analysis.receptive_field
-    print_text(f"\nFor one sample: {show_count(analysis.macs)} MACs, {show_count(analysis.flops)} FLOPs; receptive field {high}x{wide}")
-    inference, training = show_bytes(analysis.inference_peak_bytes), show_bytes(analysis.training_peak_bytes)
+    print_text(f"\nFor one sample: {prefixed(analysis.macs)} MACs, {prefixed(analysis.flops)} FLOPs; receptive field {high}x{wide}")
+    inference, training = prefixed(analysis.inference_peak_bytes, "B"), prefixed(analysis.training_peak_bytes, "B")
     print_text(f"Batch {batch}, {analysis.dtype}: peak {inference} in inference, {training} in training with {analysis.optimizer}")
 
 
@@ -103,7 +103,7 @@ def spaces_command(name: str | None, json: bool) -> None:
         print_space(described[0])
     else:
         rows = [[space["name"], space["about"], str(len(space["choices"])), show_size(space)] for space in described]
-        print_table(["space", "about", "choices", "networks"], rows, left=2)
+        print_table(["Space", "About", "Choices", "Networks"], rows, left=2)
 
 
 def describe(space: Space) -> dict[str, Any]:
@@ -129,9 +129,9 @@ def show_size(space: dict[str, Any]) -> str:
 def print_space(space: dict[str, Any]) -> None:
     """One space with its settings and choices."""
     print_text(f"{space['name']}: {space['about']}\n{show_size(space)} choices of\n")
-    print_table(["choice", "options"], [[name, ", ".join(map(str, offered))] for name, offered in space["choices"].items()], left=2)
+    print_table(["Choice", "Options"], [[name, ", ".join(map(str, offered))] for name, offered in space["choices"].items()], left=2)
     print_text("")
-    print_table(["setting", "default"], [[name, str(value)] for name, value in space["settings"].items()], left=2)
+    print_table(["Setting", "Default"], [[name, str(value)] for name, value in space["settings"].items()], left=2)
 
 
 def report_command(folder: Path, out: Path | None, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Numbers with units, as people write and read them."""
+"""Numbers with units, as people write them on a command line."""
 
 from __future__ import annotations
 
@@ -29,27 +29,3 @@ def parse(text: str, units: dict[str, int], what: str) -> int:
     if value < 1:
         raise WrongUseError(f"{text!r} must be over 0")
     return value
-
-
-def show_count(value: float) -> str:
-    """Three digits and a unit: 16.8 k."""
-    return scaled(value, ["", " k", " M", " G", " T"])
-
-
-def show_bytes(value: float) -> str:
-    """Three digits and a unit: 1.05 MB."""
-    return scaled(value, [" B", " kB", " MB", " GB", " TB"])
-
-
-def show_percent(fraction: float) -> str:
-    """A fraction in percent: 1.39%."""
-    return f"{100 * fraction:.2f}%"
-
-
-def scaled(value: float, units: list[str]) -> str:
-    """The value in the largest unit that leaves at least 1 before the point."""
-    step = 0
-    while abs(value) >= 999.5 and step < len(units) - 1:
-        value, step = value / 1000, step + 1
-    digits = f"{value:.0f}" if step == 0 and float(value).is_integer() else f"{value:.3g}"
-    return digits + units[step]

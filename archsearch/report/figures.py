@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from archsearch.report.frame import FIXED, Frame
-from archsearch.report.units import prefixed, unit
 from archsearch.trial import Objective
+from archsearch.units import prefixed, unit
 
 Figure = go.Figure
 

@@ -10,8 +10,8 @@ from archsearch.report import figures
 from archsearch.report.frame import curves, frame, progress
 from archsearch.report.markup import Cell, Column, link, pairs, table
 from archsearch.report.summary import Summary
-from archsearch.report.units import DASH, unit
 from archsearch.trial import FAILURE_KINDS, Trial
+from archsearch.units import DASH, unit
 
 COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes", "latency_ms")
 MOST_ROWS = 200

@@ -28,7 +28,7 @@ class Unit:
         return f"{value * self.factor:.4g}{self.suffix}" if self.suffix != "%" else f"{value * 100:.2f}%"
 
 
-def prefixed(value: float, suffix: str, exact: bool = False) -> str:
+def prefixed(value: float, suffix: str = "", exact: bool = False) -> str:
     """Three figures and a prefix: 12.3 M, 4.56 kB; when `exact`, round numbers without zeros: 5 M."""
     for size, prefix in PREFIXES:
         if abs(value) >= 0.9995 * size:

@@ -1,0 +1,94 @@
+"""From asks to networks worth evaluating: valid, new and within the budget, ten thousand times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from archsearch import layers
+from archsearch.analysis import Budget, analyse
+from archsearch.genotype import Genotype
+from archsearch.proposal import Proposer, Refused, SearchError
+from archsearch.record import Record
+from archsearch.space import load_space
+from archsearch.strategies import Evolution, Random
+from archsearch.trial import Objective, Trial
+from tests.evaluators import Formula
+from tests.runs import small_search, small_space
+
+BUDGETS = {
+    "cell": Budget(params=9_000, macs=250_000, memory_bytes=80_000, training_memory_bytes=600_000),
+    "chain": Budget(params=9_000, macs=400_000, memory_bytes=80_000, training_memory_bytes=600_000),
+}
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return small_search(tmp_path_factory.mktemp("run") / "run", trials=1, objectives=("error",)).record
+
+
+def params_by_torch(genotype: Genotype) -> int:
+    specs = genotype.specs
+    with torch.device("meta"):
+        modules = [node.op.build(layers, *(specs[i] for i in node.inputs)) for node in genotype.nodes]
+    return sum(p.numel() for module in modules for p in module.parameters())
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_of_ten_thousand_asks_nothing_invalid_known_or_over_budget_comes_through(name: str, record: Record) -> None:
+    budget, strategy = BUDGETS[name], Evolution(population=50, tournament=5)
+    proposer = Proposer(replace(record, budget=budget), small_space(name), strategy, Formula())
+    asks, fingerprints = 0, set()
+    for number in range(10_000):
+        proposal = proposer.propose(number)
+        if isinstance(proposal, Refused):
+            break
+        assert proposal.refusals["invalid"] == 0
+        asks += 1 + proposal.refusals.total()
+        genotype = proposal.genotype
+        single, training = analyse(genotype), analyse(genotype, 8)
+        assert single.params <= budget.params
+        assert single.macs <= budget.macs
+        assert single.inference_peak_bytes <= budget.memory_bytes
+        assert training.training_peak_bytes <= budget.training_memory_bytes
+        assert genotype.fingerprint not in fingerprints
+        fingerprints.add(genotype.fingerprint)
+        if number % 25 == 0:
+            assert params_by_torch(genotype) == single.params
+        error = 1 / (1 + single.params)
+        strategy.tell(Trial(number, proposal.choices, genotype.fingerprint, {"error": error}, (error,)))
+        if asks >= 10_000:
+            break
+    assert asks >= 10_000
+    assert len(fingerprints) > 1000
+
+
+def test_what_is_refused_is_counted_by_reason(record: Record) -> None:
+    proposer = Proposer(replace(record, budget=Budget(params=6_000)), small_space(), Random(), Formula())
+    reasons = {reason for number in range(60) for reason in proposer.propose(number).refusals}
+    assert reasons == {"duplicate", "over params"}
+
+
+def test_a_space_without_a_valid_network_says_why(record: Record, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.py"
+    file.write_text(
+        "from archsearch import Builder\nfrom archsearch.ops import Linear\n"
+        "def space(pick):\n    b = Builder((1, 8, 8))\n    return b.genotype(b(Linear(pick('width', [1, 2])), b.input, name='fc'))\n"
+    )
+    proposer = Proposer(record, load_space(str(file)), Random(), Formula())
+    with pytest.raises(SearchError, match=r"no valid network in 1000 tries; the last error: node 'fc': linear needs a vector"):
+        proposer.propose(0)
+
+
+def test_every_proposal_depends_on_its_number_alone(record: Record) -> None:
+    alone = Proposer(record, small_space(), Random(), Formula()).propose(7)
+    other = Proposer(record, small_space(), Random(), Formula())
+    other.propose(3)
+    assert not isinstance(alone, Refused)
+    assert other.propose(7) == alone
+    assert np.isfinite(list(alone.costs.values())).all()
+    assert Objective("params").value(alone.costs) == alone.costs["params"]

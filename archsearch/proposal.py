@@ -100,4 +100,6 @@ class Proposer:
         """Words for a budget that nothing meets."""
         limits = self.record.budget.limits()
         costs = ", ".join(f"{name} {ratio * limits[name]:,.0f} (limit {limits[name]:,.0f})" for name, ratio in refused.closest.items())
-        return f"no network of space {self.space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; raise the limit"
+        settings = ", ".join(name for name in self.space.settings if name not in ("input", "classes"))
+        hint = f"raise the limit, or make the networks smaller by a setting ({settings})" if settings else "raise the limit"
+        return f"no network of space {self.space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; {hint}"

@@ -123,9 +123,9 @@ def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def inputs_of(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int) -> list[Tensor]:
-    """Tensors (batch, *shape) on the network's device."""
-    device = next((tensor.device for tensor in state_of(network)), torch.device("meta"))
-    return [torch.zeros(batch, *shape, device=device) for shape in shapes]
+    """Tensors (batch, *shape) on the network's device, of its dtype."""
+    first = next(iter(state_of(network)), torch.zeros(0, device="meta"))
+    return [torch.zeros(batch, *shape, device=first.device, dtype=first.dtype) for shape in shapes]
 
 
 def state_of(network: nn.Module) -> list[Tensor]:

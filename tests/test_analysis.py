@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,9 +24,10 @@ OPTIMIZERS = ["sgd", "momentum", "adam"]
 SIDES = [8, 9, 13, 16]
 
 
-def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str) -> None:
+def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str, dtype: str = "float32") -> None:
     """Every number of the analysis equals what torch shows."""
-    analysis, network = analyse(genotype, batch, optimizer=optimizer), compile_network(genotype)
+    analysis = analyse(genotype, batch, dtype, optimizer)
+    network = compile_network(genotype) if dtype == "float32" else on_meta(partial(compile_network, genotype)).to(getattr(torch, dtype))
     shapes = [spec.shape for spec in genotype.inputs]
     forward, step = inference(network, shapes, batch), training_step(network, shapes, batch, optimizer)
     assert [spec.shape for spec in analysis.outputs] == step.outputs
@@ -35,6 +37,15 @@ def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str) -> 
     assert analysis.inference_peak_bytes == forward.peak
     assert analysis.saved_bytes == step.saved
     assert analysis.training_peak_bytes == step.peak
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("space", space_names())
+def test_other_dtypes_cost_what_torch_says(space: str, dtype: str) -> None:
+    for number in range(12):
+        rng = np.random.default_rng([8, number])
+        genotype = load_space(space, **small_settings(space, rng)).sample(rng).genotype
+        assert_agrees_with_torch(genotype, 4, str(rng.choice(OPTIMIZERS)), dtype)
 
 
 def least_batch(genotype: Genotype) -> int:

@@ -178,7 +178,7 @@ def ends_of_graph(genotype: Genotype, needs: list[bool], reached: list[bool]) ->
 def extra_bytes(saved: Saved, units: Units) -> int:
     """Bytes of new tensors that an op keeps for backward."""
     elements = sum([part.elements for part in saved.inner], start=saved.elements) if saved.inner else saved.elements
-    return (elements * units.item + saved.indices * 8) * units.batch + saved.statistics * 4
+    return (elements * units.item + saved.indices * 8) * units.batch + saved.statistics * max(4, units.item)
 
 
 def forward(sizes: list[int], offset: int, frees: list[int], extras: list[int]) -> tuple[int, int]:

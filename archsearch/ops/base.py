@@ -43,8 +43,8 @@ class Saved:
 
     `inputs` are positions of the inputs that are kept, `output` whether the result is; `crossed`: an input is kept only if
     another one needs a gradient (products). New tensors: `elements` of the network's dtype and `indices` of int64 for each
-    sample, `statistics` of float32 for each batch. `view`: the result shares the storage of the first input, in
-    training; `eval_view`: the same in inference. `gradient` of the inputs: `new` tensors, the `same` tensor handed on,
+    sample, `statistics` for each batch, in float32 or the dtype if that is wider. `view`: the result shares the storage of the first
+    input, in training; `eval_view`: the same in inference. `gradient` of the inputs: `new` tensors, the `same` tensor handed on,
     a `view` or `slices` of it, or `none`; slices are cut from `rows` rows a sample. `stretched`: positions of inputs whose
     gradient is made at the size of the output first. `inner`: values kept between the parts of an op that is several, last
     first. `eval_elements` and `eval_indices` are scratch space in inference.

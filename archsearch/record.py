@@ -16,6 +16,12 @@ from archsearch.space import SpaceError, find_space
 from archsearch.trial import Objective
 
 FORMAT = "archsearch.run/1"
+FIELDS: dict[type, tuple[str, ...]] = {
+    str: ("space", "strategy", "evaluator", "space_sha256"),
+    dict: ("settings", "strategy_options", "evaluator_options", "budget", "versions"),
+    list: ("objectives",),
+}
+WORDS: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -52,16 +58,29 @@ class Record:
         names = {f.name for f in fields(cls)}
         if data.keys() != names:
             raise ValueError(f"fields missing or unknown: {', '.join(sorted(data.keys() ^ names))}")
+        check_types(data)
+        for name in ("settings", "strategy_options", "evaluator_options"):
+            data[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in data[name].items()}
         try:
             data["objectives"] = tuple(Objective.parse(text) for text in data["objectives"])
             data["budget"] = Budget(**data["budget"])
-            data["settings"] = {key: tuple(value) if isinstance(value, list) else value for key, value in data["settings"].items()}
         except (TypeError, AttributeError) as error:
             raise ValueError(f"a field has the wrong type: {error}") from error
-        for name in ("trials", "seed", "workers", "lookahead"):
-            if type(data[name]) is not int or data[name] < 0:
-                raise ValueError(f'"{name}" must be a whole number')
         return cls(**data)
+
+
+def check_types(data: Mapping[str, Any]) -> None:
+    """Raise ValueError for a field of `run.json` that has not the type it was written with."""
+    for kind, names in FIELDS.items():
+        for name in names:
+            if not isinstance(data[name], kind):
+                raise ValueError(f'"{name}" must be {WORDS[kind]}')  # noqa: TRY004 one kind of error for all damage
+    for name, least in (("trials", 1), ("seed", 0), ("workers", 0), ("lookahead", 1)):
+        if type(data[name]) is not int or data[name] < least:
+            raise ValueError(f'"{name}" must be a whole number of at least {least}')
+    timeout = data["timeout_s"]
+    if timeout is not None and not (type(timeout) in (int, float) and timeout > 0):
+        raise ValueError('"timeout_s" must be null or a number over 0')
 
 
 def name_of(part: object, table: Mapping[str, type | str]) -> str:

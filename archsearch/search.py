@@ -35,7 +35,6 @@ class Progress:
     front: int
     refused: int
     failed: int
-    replayed: int
 
 
 def search(
@@ -272,8 +271,7 @@ class _Loop:
         if self.progress is None:
             return
         best = min((trial.values for trial in self.front if trial.values), default=None)
-        done, before = len(self.trials), len(self.before.trials)
-        self.progress(Progress(done, self.record.trials, best, len(self.front), self.refused, self.failed, before))
+        self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed))
 
     def test_front(self) -> None:
         """Measure the final front on the test part, each network once."""

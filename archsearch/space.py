@@ -113,12 +113,15 @@ class Space:
 
         By random walks (Knuth 1975, doi:10.1090/S0025-5718-1975-0373371-6).
         """
-        sizes = [prod(len(offered) for offered in walk.values()) for walk in self._walks]
-        return sizes[0] if len(set(sizes)) == 1 else sum(sizes) // len(sizes)
+        return sum(self._sizes) // len(self._sizes)
 
     def is_conditional(self) -> bool:
         """Whether some decisions depend on others, so that `size` is an estimate."""
-        return len({prod(len(offered) for offered in walk.values()) for walk in self._walks}) > 1
+        return len(set(self._sizes)) > 1
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [prod(len(offered) for offered in walk.values()) for walk in self._walks]
 
     @cached_property
     def _walks(self) -> list[dict[str, tuple[Scalar, ...]]]:

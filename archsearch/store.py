@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections import Counter
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsearch.genotype import Genotype
+from archsearch.genotype_json import parse
 from archsearch.pareto import front
 from archsearch.record import Record
 from archsearch.trial import Failure, Trial, to_json
@@ -180,14 +180,14 @@ class Run:
         """All recorded trials, by number."""
         curves: dict[int, list[dict[str, float]]] = {}
         for number, metrics in self._query("SELECT trial, metrics FROM curves ORDER BY trial, step"):
-            curves.setdefault(number, []).append(json.loads(metrics))
+            curves.setdefault(number, []).append(read_metrics(metrics, number))
         rows = self._query("SELECT number, choices, fingerprint, metrics, objectives, failure, message FROM trials ORDER BY number")
         return tuple(read_trial(row, tuple(curves.get(row[0], ())), self.folder) for row in rows)
 
     @cached_property
     def tests(self) -> dict[int, dict[str, float]]:
         """Metrics on the test part, by trial; only for trials of the final front."""
-        return {number: json.loads(metrics) for number, metrics in self._query("SELECT trial, metrics FROM tests ORDER BY trial")}
+        return {number: read_metrics(metrics, number) for number, metrics in self._query("SELECT trial, metrics FROM tests ORDER BY trial")}
 
     @cached_property
     def refusals(self) -> Counter[str]:
@@ -248,16 +248,27 @@ class Run:
 def read_trial(row: tuple[Any, ...], curve: tuple[dict[str, float], ...], folder: Path) -> Trial:
     """A trial from a row of the database."""
     number, choices, fingerprint, metrics, objectives, failure, message = row
-    return Trial(
-        number,
-        json.loads(choices),
-        fingerprint,
-        json.loads(metrics),
-        None if objectives is None else tuple(json.loads(objectives)),
-        None if failure is None else Failure(failure, message),
-        curve,
-        folder,
-    )
+    try:
+        made = parse(choices)
+        values = None if objectives is None else tuple(map(float, parse(objectives)))
+        if not isinstance(made, dict) or (values is None) == (failure is None):
+            raise ValueError("neither result nor failure")
+        kind = None if failure is None else Failure(failure, str(message))
+        return Trial(number, made, fingerprint, read_metrics(metrics, number), values, kind, curve, folder)
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{folder / 'run.db'}: trial {number} is damaged: {error}") from error
+
+
+def read_metrics(text: str, number: int) -> dict[str, float]:
+    """Metrics of a trial from their JSON. Raises StoreError."""
+    try:
+        metrics = parse(text)
+        if not isinstance(metrics, dict) or not all(type(value) in (int, float) for value in metrics.values()):
+            raise ValueError("metrics must be numbers by name")
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"metrics of trial {number} are damaged: {error}") from error
+    else:
+        return metrics
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

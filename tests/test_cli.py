@@ -7,6 +7,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,19 @@ def test_spaces_lists_what_can_be_searched(tmp_path: Path) -> None:
     assert {space["name"]: space["size"] for space in listed}["cell"] == 15625
     assert "avg_pool_3x3" in call("spaces", "cell", cwd=tmp_path).stdout
     assert "15,625" in call("spaces", cwd=tmp_path).stdout
+
+
+def test_a_search_in_which_all_fail_says_so_and_leaves_a_report(tmp_path: Path) -> None:
+    done = call("search", "chain", "--trials", "2", "--quiet", "--evaluator-set", "lr=999", "--out", "x", cwd=tmp_path)
+    assert_one_line(done, 1, "none of 2 trials has a result (2 diverged)", "loss is")
+    assert "diverged" in (tmp_path / "x" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_with_odd_options_gets_one_line(searched: Path, tmp_path: Path) -> None:
+    shutil.copytree(searched / "x", tmp_path / "x")
+    file = tmp_path / "x" / "run.json"
+    file.write_text(file.read_text().replace('"population"', '"populaton"'))
+    assert_one_line(call("resume", "x", cwd=tmp_path), 1, "run.json", "populaton")
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from archsearch.report.figures import CONFIG, best_so_far, growth, learning_curv
 from archsearch.report.frame import FIXED, curves, frame, progress
 from archsearch.report.markup import link, script_json
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
-from archsearch.units import unit
 
 ERROR, MACS, MEMORY = Objective("error"), Objective("macs"), Objective("memory_bytes")
 EVIL = '</script><img src=x onerror="alert(1)">\u2028<b>&amp;</b>'
@@ -175,26 +174,6 @@ def test_hover_text_is_escaped():
     text = pareto(frame((evil,), (0,)), MACS, ERROR).data[1].hovertext[0]
     assert "<img" not in text
     assert "&lt;img" in text
-
-
-@pytest.mark.parametrize(
-    ("metric", "value", "text"),
-    [
-        ("error", 0.0571, "5.71%"),
-        ("test_error", 1.0, "100.00%"),
-        ("params", 8365, "8.37 k"),
-        ("params", 12, "12"),
-        ("macs", 12_345_678, "12.3 M"),
-        ("macs", 999_999, "1.00 M"),
-        ("memory_bytes", 917_504, "918 kB"),
-        ("latency_ms", 1.25, "1.25 ms"),
-        ("loss", 0.123456, "0.1235"),
-        ("loss", float("nan"), "\u2013"),
-    ],
-)
-def test_numbers_have_units(metric: str, value: float, text: str):
-    assert unit(metric).text(value) == text
-    assert unit(metric).text(None) == "\u2013"
 
 
 class Document(HTMLParser):

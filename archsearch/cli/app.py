@@ -73,7 +73,7 @@ def resume(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Go on with a run as if it had never stopped."""
+    """Go on with a run as if it had never stopped. A space of your own is run as Python: resume only what you trust."""
     from archsearch.cli.searching import resume_command
 
     resume_command(run, trials, workers, quiet, json)

@@ -20,7 +20,7 @@ from archsearch.evaluators.base import Evaluator
 from archsearch.proposal import SearchError
 from archsearch.search import Progress, resume, search
 from archsearch.space import Space, load_space
-from archsearch.store import Run, open_run
+from archsearch.store import Run, StoreError, open_run
 from archsearch.strategies import STRATEGIES, Strategy
 from archsearch.trial import Objective
 from archsearch.units import unit
@@ -45,10 +45,11 @@ class Plan:
         bare = load_space(self.space)
         settings = parse_pairs(self.settings, bare.settings, f"space {self.space!r}")
         strategy: Strategy = make("strategy", self.strategy, STRATEGIES, self.strategy_options)
-        evaluators = {name: load_evaluator(name) for name in EVALUATORS if name == self.evaluator}
-        evaluator: Evaluator = make(
-            "evaluator", self.evaluator, evaluators or dict.fromkeys(EVALUATORS, dict), self.evaluator_options, data=self.data
-        )
+        try:
+            table = {self.evaluator: load_evaluator(self.evaluator)}
+        except ValueError as error:
+            raise WrongUseError(str(error)) from error
+        evaluator: Evaluator = make("evaluator", self.evaluator, table, self.evaluator_options, data=self.data)
         return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
 
 
@@ -85,8 +86,11 @@ def resume_command(folder: Path, trials: int | None, workers: int | None, quiet:
         raise WrongUseError(
             f"{folder}: strategy {record.strategy} or evaluator {record.evaluator} is your own; use archsearch.resume in Python"
         )
-    strategy = STRATEGIES[record.strategy](**record.strategy_options)
-    evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
+    try:
+        strategy = STRATEGIES[record.strategy](**record.strategy_options)
+        evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{folder / 'run.json'}: {error}") from error
     space = load_space(record.space, **record.settings)
     run = watched(
         folder,
@@ -139,6 +143,7 @@ def finish(run: Run, json: bool) -> None:
 
     front = run.front()
     if not front:
+        report_run(run)
         kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
         message = next((trial.failure.message for trial in run.trials if trial.failure), "")
         raise SearchError(f"none of {len(run.trials)} trials has a result ({kinds}); the first failed with: {message}")

@@ -16,8 +16,8 @@ LAYERS = [
     {"tensor", "pareto", "units"},
     {"ops"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
-    {"passes", "analysis", "space"},
-    {"layers", "compiler"},
+    {"passes", "analysis", "blocks", "space"},
+    {"zoo", "layers", "compiler"},
     {"trial", "morphisms"},
     {"strategies", "evaluators", "data"},
     {"record", "store", "executor"},
@@ -28,7 +28,7 @@ LAYERS = [
 LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
-    ("compiler", "layers"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
+    ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "base", "network", "of_run")

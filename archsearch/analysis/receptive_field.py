@@ -9,7 +9,12 @@ Field = tuple[int, int]
 
 
 def receptive_fields(genotype: Genotype) -> list[Field]:
-    """Height and width of the receptive field of every value, inputs first.
+    """Height and width of the receptive field of every value, inputs first."""
+    return fields_and_strides(genotype)[0]
+
+
+def fields_and_strides(genotype: Genotype) -> tuple[list[Field], list[Field]]:
+    """Receptive field of every value, and how far apart in the input its neighbouring positions lie, as (height, width); inputs first.
 
     Window over window: field += dilation * (kernel - 1) * jump, jump *= stride, per axis; where branches meet, the larger
     one counts. An op that reads every position (global pooling, flatten, linear) passes the field of its input on.
@@ -30,4 +35,4 @@ def receptive_fields(genotype: Genotype) -> list[Field]:
         (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
         field.append((high + dh * (kh - 1) * down, wide + dw * (kw - 1) * across))
         jump.append((down * sh, across * sw))
-    return field
+    return field, jump

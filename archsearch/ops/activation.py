@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
 from archsearch.tensor import TensorSpec
 
+__all__ = ["ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "LeakyReLU", "Mish", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+
 FREE = Cost()
 
 

@@ -10,10 +10,12 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
-from archsearch.tensor import TensorSpec
+from archsearch.tensor import ShapeError, TensorSpec
 
 Size = int | tuple[int, int]
 MAX_FIELD = 2**31
+MAX_PARAMS = 2**36
+"""Learned elements of one op: 256 GiB in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,10 @@ class Facts(NamedTuple):
 @lru_cache(maxsize=1 << 16)
 def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
     """Local facts of `op` at these inputs, worked out once per distinct op and shapes."""
-    spec = op.infer(*inputs)
-    return Facts(spec, spec.elements, op.cost(*inputs), op.saved(*inputs), op.window(), str(op))
+    spec, cost = op.infer(*inputs), op.cost(*inputs)
+    if cost.params > MAX_PARAMS:
+        raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
+    return Facts(spec, spec.elements, cost, op.saved(*inputs), op.window(), str(op))
 
 
 OPS: dict[str, type[Op]] = {}

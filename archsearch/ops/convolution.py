@@ -23,6 +23,8 @@ from archsearch.ops.base import (
 )
 from archsearch.tensor import ShapeError, TensorSpec
 
+__all__ = ["Conv2d", "DepthwiseConv2d", "SeparableConv2d"]
+
 
 def half_padding(kernel: Size, dilation: Size) -> Size:
     """Padding that keeps the image size at stride 1 for odd kernels."""

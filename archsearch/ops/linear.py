@@ -8,6 +8,8 @@ from typing import Any
 from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
 from archsearch.tensor import ShapeError, TensorSpec
 
+__all__ = ["Flatten", "Linear"]
+
 
 @register("linear")
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from typing import Any
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, register
 from archsearch.tensor import ShapeError, TensorSpec
 
+__all__ = ["Add", "Concat", "Identity", "Mul", "Zero"]
+
 FREE = Cost()
 
 

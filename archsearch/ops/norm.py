@@ -8,12 +8,23 @@ from typing import Any, ClassVar
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
 from archsearch.tensor import TensorSpec
 
+__all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout"]
+
 
 class BatchNorm(Op):
-    """Normalise every channel over the batch, then scale and shift it (Ioffe & Szegedy 2015, arXiv:1502.03167)."""
+    """Normalise every channel over the batch, then scale and shift it (Ioffe & Szegedy 2015, arXiv:1502.03167).
 
+    `eps` is added to the variance; `momentum` is the share of a new batch in the running mean and variance.
+    """
+
+    eps: float
+    momentum: float
     rank: ClassVar[int]
     layer: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        check_number(self, "eps", 0, 1)
+        check_number(self, "momentum", 0, 1)
 
     def infer(self, x: TensorSpec) -> TensorSpec:
         x.expect(rank=self.rank, by=self.kind)
@@ -30,7 +41,7 @@ class BatchNorm(Op):
         return "kept"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return getattr(layers, self.layer)(x.channels)
+        return getattr(layers, self.layer)(x.channels, eps=self.eps, momentum=self.momentum)
 
 
 @register("batch_norm2d")
@@ -38,6 +49,8 @@ class BatchNorm(Op):
 class BatchNorm2d(BatchNorm):
     """Batch norm over images (C, H, W)."""
 
+    eps: float = 1e-5
+    momentum: float = 0.1
     rank = 3
     layer = "BatchNorm2d"
 
@@ -47,6 +60,8 @@ class BatchNorm2d(BatchNorm):
 class BatchNorm1d(BatchNorm):
     """Batch norm over vectors (F,)."""
 
+    eps: float = 1e-5
+    momentum: float = 0.1
     rank = 1
     layer = "BatchNorm1d"
 

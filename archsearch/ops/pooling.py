@@ -8,6 +8,8 @@ from typing import Any
 from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Size, Window, check_flags, check_sizes, pair, register
 from archsearch.tensor import ShapeError, TensorSpec
 
+__all__ = ["AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
+
 FREE = Cost()
 
 

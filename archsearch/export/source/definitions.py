@@ -79,7 +79,7 @@ class Definitions:
 
     def _write(self, name: str, thing: type | FunctionType) -> None:
         module = sys.modules[thing.__module__]
-        if module.__name__.startswith("archsearch.") and module.__name__ != "archsearch.layers":
+        if module.__name__.startswith("archsearch.") and not module.__name__.startswith("archsearch.layers."):
             raise ExportError(f"{module.__name__}.{name} cannot go into a file that runs without archsearch; use torch alone in modules")
         try:
             text = textwrap.dedent(inspect.getsource(thing))

@@ -1,0 +1,73 @@
+"""Weights by the names of the reference definitions, into our networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from archsearch.genotype import Genotype
+
+if TYPE_CHECKING:
+    from torch import Tensor, fx
+
+SHOWN = 5
+
+
+class StateError(ValueError):
+    """A state dict that does not fit a network; the message lists what is missing, left over, or of another shape."""
+
+
+def load_state(genotype: Genotype, state: Mapping[str, Tensor]) -> fx.GraphModule:
+    """The compiled network with the weights of a state dict that has the reference definition's names.
+
+    A node's tensor `weight` is looked up as `scope.node.weight`, as `scope.node_weight`, and, where the reference keeps a bare
+    parameter, as `scope.node`. Axes of length 1 may differ. Counters of batches (`num_batches_tracked`) may be missing.
+
+    Raises:
+        StateError: keys that are missing or left over, or tensors of another shape, all in one message.
+    """
+    from archsearch.compiler import compile_network, module_path
+
+    network = compile_network(genotype)
+    names = {module_path(node.name): node.name.replace("/", ".") for node in genotype.nodes}
+    found, missing, misfits, used = {}, [], [], set()
+    for key, own in network.state_dict().items():
+        path, _, tensor = key.rpartition(".")
+        owner = next(outer for outer in outwards(path) if outer in names)
+        reference = names[owner] + path[len(owner) :]
+        wanted = (f"{reference}.{tensor}", f"{reference}_{tensor}", reference)
+        name = next((one for one in wanted if one in state), None)
+        if name is None:
+            if tensor != "num_batches_tracked":
+                missing.append(wanted[0])
+            continue
+        used.add(name)
+        given = state[name]
+        if squeezed(given.shape) != squeezed(own.shape):
+            misfits.append(f"{name} {tuple(given.shape)} instead of {tuple(own.shape)}")
+            continue
+        found[key] = given.reshape(own.shape)
+    left = [name for name in state if name not in used]
+    parts = [listed("missing", missing), listed("left over", left), listed("of another shape", misfits)]
+    if any(parts):
+        raise StateError(f"the state dict does not fit this network; {'; '.join(part for part in parts if part)}")
+    network.load_state_dict(found, strict=False)
+    return network
+
+
+def outwards(path: str) -> Iterator[str]:
+    """A dotted path, and all that it is inside of."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def squeezed(shape: Any) -> tuple[int, ...]:
+    """A shape without its axes of length 1."""
+    return tuple(axis for axis in shape if axis != 1)
+
+
+def listed(what: str, names: list[str]) -> str:
+    """So many things, the first of them by name; nothing when there are none."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} {what}: {', '.join(names[:SHOWN])}{more}" if names else ""

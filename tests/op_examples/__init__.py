@@ -1,0 +1,27 @@
+"""Every op with inputs that it takes (EXAMPLES), refuses (MISFITS), and fields that it refuses (BAD_FIELDS).
+
+A module here that has these tables is tested by being here. `ROUGH` names ops of several parts whose training peak is modelled, not
+traced, with the relative error that is allowed at these small shapes; what they save is exact all the same.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+from archsearch import Op
+from tests.op_examples.shapes import Example
+
+EXAMPLES: dict[str, list[Example]] = {}
+MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = []
+BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = []
+ROUGH: dict[str, float] = {}
+
+for _found in pkgutil.iter_modules(__path__):
+    if _found.name != "shapes":
+        _module = import_module(f"{__name__}.{_found.name}")
+        EXAMPLES.update(_module.EXAMPLES)
+        MISFITS.extend(_module.MISFITS)
+        BAD_FIELDS.extend(_module.BAD_FIELDS)
+        ROUGH.update(getattr(_module, "ROUGH", {}))

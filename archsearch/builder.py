@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
-from archsearch.genotype import Genotype, GenotypeError, Node, reason
+from archsearch.genotype import MAX_PARTS, Genotype, GenotypeError, Node, is_word, reason
 from archsearch.genotype_json import input_names
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.tensor import TensorSpec
 
 Shape = tuple[int, ...]
+new = tuple.__new__  # a node and a value are made for every op: this is twice as fast as calling their classes
 
 
 class Value(NamedTuple):
@@ -48,51 +47,86 @@ class Builder:
         self._taken = set(input_names(len(inputs)))
         self._count: dict[str, int] = {}
         self._next = len(inputs)
+        self._named = True
+        self._seen: dict[int, tuple[Op, TensorSpec, Facts]] = {}
 
     @property
     def input(self) -> Value:
         """The first input."""
         return self.inputs[0]
 
-    @contextmanager
-    def scope(self, name: str) -> Iterator[None]:
+    def scope(self, name: str) -> Scope:
         """Put the nodes made inside under `name/`; a name that is taken gets a number."""
-        outer, full = self._scope, self._scope + name
-        if full in self._taken:
-            full = self._numbered(full)
-        self._taken.add(full)
-        self._scope = full + "/"
-        try:
-            yield
-        finally:
-            self._scope = outer
+        return Scope(self, name)
 
     def __call__(self, op: Op, *inputs: Value, name: str | None = None) -> Value:
         """Add a node and return the value that it makes."""
-        full = self._scope + (name or op.kind)
-        if full in self._taken:
-            full = self._numbered(full)
-        self._taken.add(full)
-        reads, specs = zip(*inputs, strict=True) if inputs else ((), ())
-        if inputs and max(reads) >= self._next:
+        full = self._named_anew(name or op.kind)
+        number = self._next
+        reads: tuple[int, ...]
+        specs: tuple[TensorSpec, ...]
+        if len(inputs) == 1:
+            read, spec = inputs[0]
+            reads, specs, latest = (read,), (spec,), read
+            seen = self._seen.get(id(op))
+            fact = seen[2] if seen is not None and seen[1] is spec else None
+        else:
+            reads, specs = zip(*inputs, strict=True) if inputs else ((), ())
+            latest, fact = max(reads, default=-1), None
+        if latest >= number:
             raise GenotypeError(f"node '{full}' reads a value of another builder; use values of this one")
+        if fact is None:
+            fact = self._infer(full, op, specs)
+        self._nodes.append(new(Node, (op, reads, full)))
+        self._facts.append(fact)
+        self._next = number + 1
+        return new(Value, (number, fact[0]))
+
+    def _infer(self, name: str, op: Op, specs: tuple[TensorSpec, ...]) -> Facts:
         try:
             fact = facts(op, specs)
         except (ValueError, TypeError) as error:
-            raise GenotypeError(f"node '{full}': {reason(error, op, len(inputs))}") from error
-        self._nodes.append(Node(op, reads, full))
-        self._facts.append(fact)
-        self._next += 1
-        return Value(self._next - 1, fact.spec)
+            raise GenotypeError(f"node '{name}': {reason(error, op, len(specs))}") from error
+        if len(specs) == 1:  # the same op again, as in a cell that repeats, is found without hashing its fields
+            self._seen[id(op)] = (op, specs[0], fact)
+        return fact
 
     def genotype(self, *outputs: Value) -> Genotype:
         """The finished genotype with these outputs."""
         specs, reads = tuple(value.spec for value in self.inputs), tuple(value.number for value in outputs)
-        return Genotype(specs, tuple(self._nodes), reads, tuple(self._facts))
+        return Genotype(specs, tuple(self._nodes), reads, tuple(self._facts), self._named)
 
-    def _numbered(self, name: str) -> str:
-        count = self._count.get(name, 0) + 1
-        while (numbered := f"{name}_{count}") in self._taken:
-            count += 1
-        self._count[name] = count
-        return numbered
+    def _named_anew(self, part: str) -> str:
+        """The part within the scope that is open, numbered when it is taken."""
+        if not is_word(part):
+            self._named = False  # the genotype looks at all names then
+        full = self._scope + part
+        taken = self._taken
+        if full in taken:
+            count = self._count.get(full, 0) + 1
+            while (numbered := f"{full}_{count}") in taken:
+                count += 1
+            self._count[full] = count
+            full = numbered
+        taken.add(full)
+        return full
+
+
+class Scope:
+    """`with b.scope(name):`."""
+
+    __slots__ = ("_builder", "_name", "_outer")
+
+    def __init__(self, builder: Builder, name: str) -> None:
+        self._builder, self._name = builder, name
+
+    def __enter__(self) -> None:
+        builder = self._builder
+        self._outer = builder._scope
+        full = builder._named_anew(self._name)
+        if full.count("/") + 1 >= MAX_PARTS:
+            builder._named = False
+        builder._scope = full + "/"
+
+    def __exit__(self, *error: object) -> None:
+        self._builder._scope = self._outer

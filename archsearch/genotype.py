@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from archsearch import genotype_json
 from archsearch.genotype_json import MAX_NODES, input_names
@@ -12,15 +13,17 @@ from archsearch.isomorphism import digest
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.tensor import TensorSpec
 
-NAME = re.compile(r"\w{1,100}(/\w{1,100}){0,19}", re.ASCII)
+MAX_PARTS = 20
+NAME = re.compile(rf"\w{{1,100}}(/\w{{1,100}}){{0,{MAX_PARTS - 1}}}", re.ASCII)
+WORD = re.compile(r"\w{1,90}", re.ASCII)
+"""Part of a name that stays one when a number of up to 9 digits is put behind it."""
 
 
 class GenotypeError(ValueError):
     """A genotype that cannot be; the message names the node and says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One op, the indices of the values that it reads, and its name; what stands before the last `/` is its scope."""
 
     op: Op
@@ -51,12 +54,16 @@ class Genotype:
     known: InitVar[tuple[Facts, ...] | None] = None
     """The facts, from who has worked them out already: the builder, a pass that keeps shapes."""
 
-    def __post_init__(self, known: tuple[Facts, ...] | None) -> None:
+    named: InitVar[bool] = False
+    """Whether the names are known to be well formed and to differ: the builder has seen to it."""
+
+    def __post_init__(self, known: tuple[Facts, ...] | None, named: bool) -> None:
         if not self.inputs or not self.outputs:
             raise GenotypeError("a genotype needs at least one input and one output")
         if len(self.nodes) > MAX_NODES:
             raise GenotypeError(f"{len(self.nodes)} nodes are over the limit of {MAX_NODES}; split the network")
-        check_names([node.name for node in self.nodes], self.input_names)
+        if not named:
+            check_names([node.name for node in self.nodes], self.input_names)
         object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes) if known is None else known)
         values = len(self.inputs) + len(self.nodes)
         for output in self.outputs:
@@ -131,6 +138,12 @@ def reason(error: Exception, op: Op, inputs: int) -> str:
 def is_name(name: str) -> bool:
     """Whether `name` is made of letters, digits and underscores, its scopes parted by `/`."""
     return NAME.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1 << 16)
+def is_word(part: str) -> bool:
+    """Whether `part` can stand in a name, with a number behind it if need be."""
+    return WORD.fullmatch(part) is not None
 
 
 @lru_cache(maxsize=1 << 14)

@@ -30,7 +30,7 @@ class TensorSpec:
                 hint = "use a larger input, a smaller kernel or less stride"
                 raise ShapeError(f"every axis must be a whole number of at least 1, got shape {self.shape}; {hint}")
         if prod(self.shape) > MAX_ELEMENTS:
-            raise ShapeError(f"shape {self.shape} has over 2**31 elements; use smaller sizes")
+            raise ShapeError(f"shape {self.shape} is over the limit of 2**31 elements; use smaller sizes")
 
     @property
     def channels(self) -> int:

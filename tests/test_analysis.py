@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache, partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from hypothesis import strategies as st
 from archsearch import Budget, Builder, Genotype, Value, analyse, canonicalise, compile_network, load_space
 from archsearch import ops as o
 from archsearch.analysis import known_costs
+from archsearch.analysis.receptive_field import fields_and_strides
+from archsearch.compiler import module_path
 from archsearch.space import space_names
-from tests.meta_tracker import allocated_peak, inference, on_meta, state_of, training_step
+from tests.meta_tracker import StorageTracker, allocated_peak, inference, inputs_of, on_meta, state_of, training_step
 from tests.strategies_hypothesis import genotypes
 
 OPTIMIZERS = ["sgd", "momentum", "adam"]
@@ -178,6 +182,80 @@ def test_receptive_field_grows_by_the_window_times_the_jump() -> None:
     assert analyse(b.genotype(x)).receptive_field == (11, 11)
     assert analyse(b.genotype(y)).receptive_field == (27, 27)
     assert analyse(b.genotype(b(o.GlobalAvgPool2d(), y))).receptive_field == (27, 27)
+
+
+def test_upsampling_divides_the_stride_exactly() -> None:
+    b = Builder((3, 64, 64))
+    x = b(o.MaxPool2d(4), b.input)
+    y = b(o.Conv2d(4, 3), b(o.Upsample(scale=2, mode="nearest"), x))
+    z = b(o.Conv2d(4, 3), b(o.Upsample(scale=3, mode="nearest"), y))
+    back = b(o.Conv2d(4, 3), b(o.MaxPool2d(3), z))
+    fields, strides = fields_and_strides(b.genotype(z, back))
+    assert strides == [(1, 1), (4, 4), (2, 2), (2, 2), *[(Fraction(2, 3), Fraction(2, 3))] * 2, (2, 2), (2, 2)]
+    assert all(type(stride) is int for pair in (strides[2], strides[-1]) for stride in pair)
+    exact = 8 + Fraction(4, 3)
+    assert fields[3:6] == [(8, 8), (8, 8), (ceil(exact), ceil(exact))]
+    assert fields[6:] == [(ceil(exact + Fraction(4, 3)),) * 2, (ceil(exact + Fraction(4, 3) + 4),) * 2]
+    assert analyse(b.genotype(z)).receptive_field == (10, 10)
+
+
+def test_indices_have_eight_bytes_in_every_dtype() -> None:
+    b = Builder((3, 8, 8))
+    x = b(o.Conv2d(4), b.input)
+    places = b(o.MaxPoolIndices2d(2), x)
+    genotype = b.genotype(b(o.Conv2d(2), b(o.MaxUnpool2d(2), b(o.MaxPool2d(2), x), places)))
+    for dtype in ("float32", "float64", "bfloat16"):
+        assert_agrees_with_torch(genotype, 2, "sgd", dtype)
+        row = next(row for row in analyse(genotype, 2, dtype).rows if "indices" in row.op)
+        assert row.output_bytes == 8 * 2 * 4 * 4 * 4
+
+
+def live_before_every_node(genotype: Genotype, batch: int, training: bool) -> list[int]:
+    """Bytes that torch holds besides weights and buffers, when each node's module is about to run."""
+    network = compile_network(genotype).train(training)
+    seen: list[int] = []
+    tracker = StorageTracker(state_of(network))
+    state = tracker.live
+    for node in genotype.nodes:
+        network.get_submodule(module_path(node.name)).register_forward_pre_hook(lambda *_: seen.append(tracker.live - state))
+    inputs = inputs_of(network, [spec.shape for spec in genotype.inputs], batch)
+    tracker.hold(inputs)
+    with torch.set_grad_enabled(training), tracker:
+        network(*inputs)
+    return seen
+
+
+@pytest.mark.parametrize("space", space_names())
+def test_the_timeline_is_what_torch_holds_between_the_nodes(space: str) -> None:
+    for number in range(10):
+        rng = np.random.default_rng([9, number])
+        genotype = load_space(space, **small_settings(space, rng)).sample(rng).genotype
+        analysis = analyse(genotype, 2)
+        timeline = analysis.timeline
+        assert live_before_every_node(genotype, 2, training=False)[1:] == list(timeline.inference[:-1])
+        assert live_before_every_node(genotype, 2, training=True)[1:] == list(timeline.forward[:-1])
+        assert max(*timeline.forward, *timeline.backward) <= analysis.training_peak_bytes - analysis.state_bytes
+        assert timeline.inference == tuple(row.live_bytes for row in analysis.rows)
+
+
+def test_exits_cost_what_they_need_and_add_what_is_new() -> None:
+    b = Builder((3, 8, 8))
+    stem = b(o.Conv2d(4), b.input, name="stem")
+    early = b(o.Linear(5), b(o.Flatten(), stem), name="early")
+    deep = b(o.Conv2d(6), stem, name="deep")
+    late = b(o.Linear(5), b(o.Flatten(), deep), name="late")
+    analysis = analyse(b.genotype(early, late, early, b.input))
+    cost = {row.name: (row.params, row.macs) for row in analysis.rows}
+    totals = [
+        [sum(cost[name][which] for name in names) for which in (0, 1)]
+        for names in (("stem", "early"), ("stem", "deep", "late"), ("deep", "late"))
+    ]
+    first, second, again, untouched = analysis.exits
+    assert first == ("early", (5,), *totals[0], *totals[0])
+    assert second == ("late", (5,), *totals[1], *totals[2])
+    assert again == ("early", (5,), *totals[0], 0, 0)
+    assert untouched == ("x", (3, 8, 8), 0, 0, 0, 0)
+    assert sum(out.added_params for out in analysis.exits) == analysis.params
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,22 @@
 """What a genotype costs, exactly, without building anything."""
 
 from archsearch.analysis.budget import COSTS, Budget, known_costs
-from archsearch.analysis.cost import ITEM_BYTES, OPTIMIZERS, Analysis, Row, analyse
+from archsearch.analysis.cost import OPTIMIZERS, Analysis, Row, Timeline, analyse
+from archsearch.analysis.exits import Exit
+from archsearch.analysis.latency import Device, latency_ms
+from archsearch.analysis.memory import ITEM_BYTES
 
-__all__ = ["COSTS", "ITEM_BYTES", "OPTIMIZERS", "Analysis", "Budget", "Row", "analyse", "known_costs"]
+__all__ = [
+    "COSTS",
+    "ITEM_BYTES",
+    "OPTIMIZERS",
+    "Analysis",
+    "Budget",
+    "Device",
+    "Exit",
+    "Row",
+    "Timeline",
+    "analyse",
+    "known_costs",
+    "latency_ms",
+]

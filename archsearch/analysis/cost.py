@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import NamedTuple
 
-from archsearch.analysis.memory import Memory, Units, inference_memory, training_memory
-from archsearch.analysis.receptive_field import receptive_fields
+from archsearch.analysis.exits import Exit, exits
+from archsearch.analysis.memory import ITEM_BYTES, WORD_BYTES, Memory, Units, inference_memory, value_bytes
+from archsearch.analysis.receptive_field import Reach, reaches
+from archsearch.analysis.traffic import intensity, moved_bytes
+from archsearch.analysis.training import Training, training_memory
 from archsearch.genotype import Genotype
+from archsearch.ops.base import text_of
 from archsearch.tensor import TensorSpec
 
-ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 OPTIMIZERS = {"sgd": (0, 0), "momentum": (1, 0), "adam": (2, 1), "adamw": (2, 1)}
 """State and scratch of one step (foreach form), in units of the weights."""
 
 
 class Row(NamedTuple):
-    """One node in numbers, for one sample; `live_bytes` is what is held after it in inference, for the whole batch."""
+    """One node in numbers, for one sample; bytes are for the whole batch, `live_bytes` is what is held after it in inference.
+
+    `moved_bytes`: inputs and weights read, result written, in inference; `intensity`: flops for each of them.
+    """
 
     name: str
     op: str
@@ -28,19 +36,34 @@ class Row(NamedTuple):
     macs: int
     output_bytes: int
     live_bytes: int
+    moved_bytes: int
+    intensity: float
     receptive_field: tuple[int, int]
+
+
+class Timeline(NamedTuple):
+    """Bytes that are live after every node, in the order of the nodes, besides weights, buffers and optimiser state.
+
+    `inference`: in inference. `forward`: in the forward pass of training. `backward`: after the node's backward pass, which goes
+    from the last node to the first; gradients of the parameters count there.
+    """
+
+    inference: tuple[int, ...]
+    forward: tuple[int, ...]
+    backward: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a network costs.
+    """What a network costs; every figure is worked out when it is first asked for.
 
-    `params`: learned elements. `buffers`: elements of state that is not learned. `macs`: multiply-adds of convolutions and
-    matrix products for one sample, as torch's FlopCounterMode counts them; `flops` = 2 x `macs`. Bytes are for `batch`
-    samples in `dtype`: `inference_peak_bytes` = weights + buffers + the largest live set of straight-line code that
-    frees each value at its last use; `training_peak_bytes` = weights + buffers + optimiser state + the largest live set of one
-    step with `optimizer` (forward, backward from gradients of the outputs, update; gradients dropped before the forward pass);
+    `params`: learned elements. `buffers`: elements of state that is not learned, `counters` of them int64 scalars. `macs`:
+    multiply-adds of convolutions and matrix products for one sample, as torch's FlopCounterMode counts them; `flops` = 2 x `macs`.
+    Bytes are for `batch` samples in `dtype`: `inference_peak_bytes` = weights + buffers + the largest live set of straight-line
+    code that frees each value at its last use; `training_peak_bytes` = weights + buffers + optimiser state + the largest live set of
+    one step with `optimizer` (forward, backward from gradients of the outputs, update; gradients dropped before the forward pass);
     `saved_bytes` = what autograd keeps between forward and backward pass, each storage once, parameters not counted.
+    `moved_bytes` = what inference reads and writes, node by node, and `intensity` the flops for each of them.
     `receptive_field`: height and width of the input region that one position of the outputs depends on, padding included;
     what reads every position (global pooling, flatten, linear) passes on the field of what it reads.
     """
@@ -51,11 +74,8 @@ class Analysis:
     optimizer: str
     params: int
     buffers: int
+    counters: int
     macs: int
-    saved_bytes: int
-    inference_peak_bytes: int
-    training_peak_bytes: int
-    _inference: Memory
 
     @property
     def flops(self) -> int:
@@ -67,27 +87,91 @@ class Analysis:
         """Shapes of the outputs."""
         return tuple(self.genotype.specs[i] for i in self.genotype.outputs)
 
+    @property
+    def units(self) -> Units:
+        """Bytes of one element, and samples in a batch."""
+        return Units(ITEM_BYTES[self.dtype], self.batch)
+
+    @property
+    def state_bytes(self) -> int:
+        """Weights and buffers."""
+        return (self.params + self.buffers - self.counters) * ITEM_BYTES[self.dtype] + self.counters * WORD_BYTES
+
     @cached_property
-    def _fields(self) -> list[tuple[int, int]]:
-        return receptive_fields(self.genotype)
+    def inference_peak_bytes(self) -> int:
+        """Largest number of bytes in inference."""
+        return self.state_bytes + max(self._inference.moments)
+
+    @cached_property
+    def training_peak_bytes(self) -> int:
+        """Largest number of bytes in one training step."""
+        return self.state_bytes + training_peak(self._training, ITEM_BYTES[self.dtype], self.optimizer)
+
+    @property
+    def saved_bytes(self) -> int:
+        """What autograd keeps between forward and backward pass."""
+        return self._training.saved
+
+    @cached_property
+    def moved_bytes(self) -> int:
+        """What inference reads and writes."""
+        return sum(self._moved)
+
+    @property
+    def intensity(self) -> float:
+        """Flops for each byte that inference moves."""
+        return intensity(self.macs, self.moved_bytes, self.batch)
 
     @cached_property
     def receptive_field(self) -> tuple[int, int]:
         """(height, width) in input pixels; the largest of all outputs."""
-        high, wide = zip(*(self._fields[i] for i in self.genotype.outputs), strict=True)
-        return max(high), max(wide)
+        reached = [self._reaches[i] for i in self.genotype.outputs]
+        return ceil(max(reach[0] for reach in reached)), ceil(max(reach[1] for reach in reached))
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Live bytes over time."""
+        training = self._training
+        return Timeline(tuple(self._inference.after), tuple(training.forward), tuple(training.backward))
+
+    @cached_property
+    def exits(self) -> tuple[Exit, ...]:
+        """What each output costs, in order: alone, and beyond the ones before it."""
+        return exits(self.genotype)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """One row a node, in order."""
-        genotype, names = self.genotype, self.genotype.value_names
-        item = ITEM_BYTES[self.dtype] * self.batch
-        fields = self._fields[len(genotype.inputs) :]
+        genotype, names, offset, batch = self.genotype, self.genotype.value_names, len(self.genotype.inputs), self.batch
+        columns = (value_bytes(genotype, self.units)[offset:], self._inference.after, self._moved, self._reaches[offset:])
         return tuple(
-            Row(node.name, fact.text, tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params,
-                fact.cost.buffers, fact.cost.macs, fact.elements * item, live, field)
-            for node, fact, live, field in zip(genotype.nodes, genotype.facts, self._inference.live, fields, strict=True)
+            Row(node.name, text_of(node.op), tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params, fact.cost.buffers,
+                fact.cost.macs, size, live, moved, intensity(fact.cost.macs, moved, batch), (ceil(reach[0]), ceil(reach[1])))
+            for node, fact, size, live, moved, reach in zip(genotype.nodes, genotype.facts, *columns, strict=True)
         )  # fmt: skip
+
+    @cached_property
+    def _inference(self) -> Memory:
+        return inference_memory(self.genotype, self.units)
+
+    @cached_property
+    def _training(self) -> Training:
+        return training_memory(self.genotype, self.units)
+
+    @cached_property
+    def _moved(self) -> list[int]:
+        return moved_bytes(self.genotype, self.units)
+
+    @cached_property
+    def _reaches(self) -> list[Reach]:
+        return reaches(self.genotype)
+
+
+def training_peak(training: Training, item: int, optimizer: str, largest: Callable[[list[int]], int] = max) -> int:
+    """Bytes besides weights and buffers at the peak of a step: optimiser state, and the passes or the update, whichever takes more."""
+    state, scratch = OPTIMIZERS[optimizer]
+    trained = training.trained * item
+    return state * trained + largest([*training.moments, training.after + scratch * trained])
 
 
 def analyse(genotype: Genotype, batch: int = 1, dtype: str = "float32", optimizer: str = "sgd") -> Analysis:
@@ -102,30 +186,22 @@ def analyse(genotype: Genotype, batch: int = 1, dtype: str = "float32", optimize
     Raises:
         ValueError: an unknown dtype or optimiser, or a batch below 1.
     """
+    check_settings(batch, dtype, optimizer)
+    params = buffers = counters = macs = 0
+    for fact in genotype.facts:
+        cost = fact.cost
+        params += cost.params
+        buffers += cost.buffers
+        counters += cost.counters
+        macs += cost.macs
+    return Analysis(genotype, batch, dtype, optimizer, params, buffers, counters, macs)
+
+
+def check_settings(batch: int, dtype: str, optimizer: str) -> None:
+    """Raise ValueError for settings that `analyse` does not know."""
     if dtype not in ITEM_BYTES:
         raise ValueError(f"dtype={dtype!r} is unknown; known: {', '.join(ITEM_BYTES)}")
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer={optimizer!r} is unknown; known: {', '.join(OPTIMIZERS)}")
     if type(batch) is not int or batch < 1:
         raise ValueError(f"batch={batch!r} must be a whole number of at least 1")
-    params = buffers = macs = counters = 0
-    for fact in genotype.facts:
-        cost = fact.cost
-        params += cost.params
-        buffers += cost.buffers
-        macs += cost.macs
-        counters += cost.counters
-    item = ITEM_BYTES[dtype]
-    units = Units(item, batch)
-    fixed = params * item + (buffers - counters) * item + counters * 8
-    state, scratch = OPTIMIZERS[optimizer]
-    inference = inference_memory(genotype, units)
-    training = training_memory(genotype, units)
-    trained = training.trained * item
-    return Analysis(
-        genotype, batch, dtype, optimizer, params, buffers, macs,
-        saved_bytes=training.saved,
-        inference_peak_bytes=fixed + inference.peak,
-        training_peak_bytes=fixed + state * trained + max(training.peak, training.after + scratch * trained),
-        _inference=inference,
-    )  # fmt: skip

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-from archsearch.genotype import Genotype
-from archsearch.ops.base import POINT, WHOLE
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archsearch.genotype import Genotype
 
 Field = tuple[int, int]
+Number = int | Fraction
+Stride = tuple[Number, Number]
+Reach = tuple[Number, Number, Number, Number]
 
 
-def receptive_fields(genotype: Genotype) -> list[Field]:
-    """Height and width of the receptive field of every value, inputs first."""
-    return fields_and_strides(genotype)[0]
-
-
-def fields_and_strides(genotype: Genotype) -> tuple[list[Field], list[Field]]:
+def fields_and_strides(genotype: Genotype) -> tuple[list[Field], list[Stride]]:
     """Receptive field of every value, and how far apart in the input its neighbouring positions lie, as (height, width); inputs first.
 
-    Window over window: field += dilation * (kernel - 1) * jump, jump *= stride, per axis; where branches meet, the larger
-    one counts. An op that reads every position (global pooling, flatten, linear) passes the field of its input on.
+    After upsampling a stride may be a fraction; fields are rounded up.
     """
-    field: list[Field] = [(1, 1)] * len(genotype.inputs)
-    jump: list[Field] = list(field)
+    found = reaches(genotype)
+    return [(ceil(high), ceil(wide)) for high, wide, _, _ in found], [(down, across) for _, _, down, across in found]
+
+
+def reaches(genotype: Genotype) -> list[Reach]:
+    """Field and stride of every value as (height, width, down, across), exact.
+
+    Window over window: field += dilation * (kernel - 1) * stride before it, stride *= stride / up, per axis; where branches
+    meet, the larger one counts. An op that reads every position (global pooling, flatten, linear) passes the field of its input on.
+    """
+    found: list[Reach] = [(1, 1, 1, 1)] * len(genotype.inputs)
     for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
-        reads, window = node.inputs, fact.window
-        first = reads[0] if reads else 0
-        (high, wide), (down, across) = field[first], jump[first]
-        for other in reads[1:]:
-            high, wide = max(high, field[other][0]), max(wide, field[other][1])
-            down, across = max(down, jump[other][0]), max(across, jump[other][1])
-        if window is POINT or window is WHOLE:
-            field.append((high, wide))
-            jump.append((down, across))
-            continue
-        (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
-        field.append((high + dh * (kh - 1) * down, wide + dw * (kw - 1) * across))
-        jump.append((down * sh, across * sw))
-    return field, jump
+        reads, growth = node.inputs, fact.growth
+        here = found[reads[0]] if reads else (1, 1, 1, 1)
+        if len(reads) > 1:
+            for read in reads:
+                if found[read] is not here:
+                    here = widest(here, found[read])
+        if growth is not None:
+            high, wide, down, across = here
+            taller, wider, steps_down, steps_across, up, up_across = growth
+            here = (high + taller * down, wide + wider * across, down * steps_down, across * steps_across)
+            if up != 1 or up_across != 1:
+                here = (here[0], here[1], divided(here[2], up), divided(here[3], up_across))
+        found.append(here)
+    return found
+
+
+def widest(one: Reach, other: Reach) -> Reach:
+    """The larger of each number; one of the two where it is that."""
+    if one == other:
+        return one
+    return max(one[0], other[0]), max(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def divided(stride: Number, up: int) -> Number:
+    """The quotient, a whole number where it is one."""
+    quotient = Fraction(stride) / up
+    return quotient.numerator if quotient.denominator == 1 else quotient

@@ -2,5 +2,21 @@
 
 from torch.nn import *
 
+from archsearch.layers.attention import *
+from archsearch.layers.convolution import *
+from archsearch.layers.cut import *
+from archsearch.layers.frozen_norm import *
+from archsearch.layers.frugal import *
+from archsearch.layers.maxout import *
 from archsearch.layers.measure import measure as measure
 from archsearch.layers.merge import *
+from archsearch.layers.norm import *
+from archsearch.layers.pooling import *
+from archsearch.layers.pyramid_regions import *
+from archsearch.layers.regions import *
+from archsearch.layers.residual_scale import *
+from archsearch.layers.scale import *
+from archsearch.layers.split_attention import *
+from archsearch.layers.tokens import *
+from archsearch.layers.unshared import *
+from archsearch.layers.weight_norm import *

@@ -5,10 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_flags, check_number, register
 from archsearch.tensor import TensorSpec
 
-__all__ = ["ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "LeakyReLU", "Mish", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "SELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "Mish",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+]
 
 FREE = Cost()
 
@@ -55,16 +78,25 @@ class ReLU6(Activation):
 @register("leaky_relu")
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
-    """x where it is positive, slope * x elsewhere."""
+    """x where it is positive, slope * x elsewhere.
+
+    `keep_output`: autograd keeps the result in place of the input, which saves one of the two where the next op keeps the result too;
+    the price is a copy. The reference definitions that run it in place save as much.
+    """
 
     slope: float = 0.01
+    keep_output: bool = False
     layer = "LeakyReLU"
 
     def __post_init__(self) -> None:
         check_number(self, "slope", 0, 1000)
+        check_flags(self, "keep_output")
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(output=True) if self.keep_output else Saved(inputs=(0,))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.LeakyReLU(self.slope)
+        return layers.FrugalLeakyReLU(self.slope) if self.keep_output else layers.LeakyReLU(self.slope)
 
 
 @register("elu")
@@ -101,9 +133,16 @@ class SiLU(Activation):
 @register("gelu")
 @dataclass(frozen=True)
 class GELU(Activation):
-    """x * Phi(x) with the normal distribution function Phi (arXiv:1606.08415)."""
+    """x * Phi(x) with the normal distribution function Phi, or by its approximation with `tanh` (arXiv:1606.08415)."""
 
+    tanh: bool = False
     layer = "GELU"
+
+    def __post_init__(self) -> None:
+        check_flags(self, "tanh")
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.GELU(approximate="tanh" if self.tanh else "none")
 
 
 @register("mish")
@@ -154,3 +193,142 @@ class Hardsigmoid(Activation):
     """relu6(x + 3) / 6."""
 
     layer = "Hardsigmoid"
+
+
+@register("celu")
+@dataclass(frozen=True)
+class CELU(Activation):
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017, arXiv:1704.07483)."""
+
+    alpha: float = 1.0
+    layer = "CELU"
+
+    def __post_init__(self) -> None:
+        check_number(self, "alpha", 1e-6, 1000)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.CELU(self.alpha)
+
+
+@register("hardtanh")
+@dataclass(frozen=True)
+class Hardtanh(Activation):
+    """min(max(x, low), high)."""
+
+    low: float = -1.0
+    high: float = 1.0
+    layer = "Hardtanh"
+
+    def __post_init__(self) -> None:
+        check_number(self, "low", -1000, 1000)
+        check_number(self, "high", -1000, 1000)
+        if self.low >= self.high:
+            raise ValueError(f"hardtanh: low={self.low} must be under high={self.high}")
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Hardtanh(self.low, self.high)
+
+
+@register("hardshrink")
+@dataclass(frozen=True)
+class Hardshrink(Activation):
+    """0 where |x| is at most `threshold`, x elsewhere."""
+
+    threshold: float = 0.5
+    layer = "Hardshrink"
+
+    def __post_init__(self) -> None:
+        check_number(self, "threshold", 0, 1000)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Hardshrink(self.threshold)
+
+
+@register("softshrink")
+@dataclass(frozen=True)
+class Softshrink(Activation):
+    """0 where |x| is at most `threshold`, elsewhere x moved by that much towards 0."""
+
+    threshold: float = 0.5
+    layer = "Softshrink"
+
+    def __post_init__(self) -> None:
+        check_number(self, "threshold", 0, 1000)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Softshrink(self.threshold)
+
+
+@register("tanhshrink")
+@dataclass(frozen=True)
+class Tanhshrink(Activation):
+    """x - tanh(x)."""
+
+    layer = "Tanhshrink"
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(elements=x.elements, stretched=(0,), eval_elements=x.elements)
+
+
+@register("threshold")
+@dataclass(frozen=True)
+class Threshold(Activation):
+    """x where it is over `threshold`, `value` elsewhere."""
+
+    threshold: float = 0.0
+    value: float = 0.0
+    layer = "Threshold"
+
+    def __post_init__(self) -> None:
+        check_number(self, "threshold", -1000, 1000)
+        check_number(self, "value", -1000, 1000)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Threshold(self.threshold, self.value)
+
+
+@register("log_sigmoid")
+@dataclass(frozen=True)
+class LogSigmoid(Activation):
+    """log(sigmoid(x))."""
+
+    layer = "LogSigmoid"
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), elements=x.elements, eval_elements=x.elements)  # exp(-|x|), which CUDA does not keep
+
+
+@register("softsign")
+@dataclass(frozen=True)
+class Softsign(Activation):
+    """x / (1 + |x|)."""
+
+    layer = "Softsign"
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), elements=x.elements, stretched=(0,), eval_elements=x.elements)
+
+
+@register("rrelu")
+@dataclass(frozen=True)
+class RReLU(Activation):
+    """x where it is positive, slope * x elsewhere; slopes are drawn from low...high in training, and their mean in inference.
+
+    Xu et al. 2015 (arXiv:1505.00853).
+    """
+
+    low: float = 0.125
+    high: float = 1 / 3
+    layer = "RReLU"
+
+    def __post_init__(self) -> None:
+        check_number(self, "low", 0, 1000)
+        check_number(self, "high", 0, 1000)
+        if self.low > self.high:
+            raise ValueError(f"rrelu: low={self.low} must be at most high={self.high}")
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), elements=x.elements, eval_elements=x.elements)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.RReLU(self.low, self.high)

@@ -70,12 +70,16 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Input positions that one output position reads, as (height, width); `whole`: every position."""
+    """Input positions that one output position reads, as (height, width); `whole`: every position.
+
+    `up`: output positions that lie between two neighbouring input positions, of an op that makes images larger.
+    """
 
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     whole: bool = False
+    up: tuple[int, int] = (1, 1)
 
 
 POINT = Window()
@@ -89,12 +93,14 @@ class Op(ABC):
 
     Signatures are open here (`*inputs: Any, **named: Any`) so that each op writes down the inputs it takes.
     A subclass states `infer` and `build`; an op that states no `cost` or `saved` is measured once per distinct shape
-    by running its module on torch's meta device, never counted as zero.
+    by running its module on torch's meta device, never counted as zero. `integer`: its result is of int64 whatever the
+    network's dtype (the places of maxima), and no gradient passes it.
     """
 
     kind: ClassVar[str]
     commutative: ClassVar[bool] = False
     is_zero: ClassVar[bool] = False
+    integer: ClassVar[bool] = False
 
     @abstractmethod
     def infer(self, *inputs: Any, **named: Any) -> TensorSpec:
@@ -130,8 +136,13 @@ class Op(ABC):
 
     def __str__(self) -> str:
         """The kind, and fields that differ from what they would be if they were not given."""
-        given = [f.name for f in fields(self) if f.default is MISSING or replace(self, **{f.name: f.default}) != self]  # type: ignore[arg-type, type-var]
-        return f"{self.kind}({', '.join(f'{name}={getattr(self, name)}' for name in given)})"
+        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in given_fields(self).items())})"
+
+
+def given_fields(op: Op) -> dict[str, Any]:
+    """Fields of an op that differ from what they would be if they were not given."""
+    names = [f.name for f in fields(op) if f.default is MISSING or replace(op, **{f.name: f.default}) != op]  # type: ignore[arg-type, type-var]
+    return {name: getattr(op, name) for name in names}
 
 
 class Measured(NamedTuple):
@@ -149,15 +160,30 @@ def _measured(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     return measured
 
 
+Growth = tuple[int, int, int, int, int, int]
+
+
 class Facts(NamedTuple):
-    """All local facts of one op at given input shapes."""
+    """All local facts of one op at given input shapes, and what the walkers ask most worked out in advance.
+
+    `learned`: it has parameters that get a gradient; `passes`: a gradient passes it; `extra`: autograd keeps new tensors of it.
+    `plain`: in inference it allocates its result, of the network's dtype, and nothing else; `straight`: so it does in training, and
+    makes new gradients in one go. `growth`: by how many strides before it its window widens a receptive field, then the factor and
+    the divisor of that stride, each as (height, width); None where all stays.
+    """
 
     spec: TensorSpec
     elements: int
     cost: Cost
     saved: Saved
     window: Window
-    text: str
+    integer: bool
+    learned: bool
+    passes: bool
+    extra: bool
+    plain: bool
+    straight: bool
+    growth: Growth | None
 
 
 @lru_cache(maxsize=1 << 16)
@@ -166,7 +192,33 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
     spec, cost = op.infer(*inputs), op.cost(*inputs)
     if cost.params > MAX_PARAMS:
         raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
-    return Facts(spec, spec.elements, cost, op.saved(*inputs), op.window(), str(op))
+    return summary(spec, cost, op.saved(*inputs), op.window(), op.integer)
+
+
+def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, integer: bool) -> Facts:
+    """The facts with what follows from them."""
+    return Facts(
+        spec, spec.elements, cost, saved, window, integer,
+        learned=cost.params > 0 and not integer,
+        passes=saved.gradient != "none" and not integer,
+        extra=bool(saved.elements or saved.indices or saved.statistics or saved.inner),
+        plain=not (saved.eval_view or integer or saved.eval_elements or saved.eval_indices),
+        straight=not (saved.view or integer or saved.gradient != "new" or saved.inner or saved.stretched),
+        growth=growth(window),
+    )  # fmt: skip
+
+
+def growth(window: Window) -> Growth | None:
+    """What `Facts.growth` says."""
+    (high, wide), (down, across), (apart_down, apart_across) = window.kernel, window.stride, window.dilation
+    grown = (apart_down * (high - 1), apart_across * (wide - 1), down, across, *window.up)
+    return None if window.whole or grown == (0, 0, 1, 1, 1, 1) else grown
+
+
+@lru_cache(maxsize=1 << 14)
+def text_of(op: Op) -> str:
+    """The op in words, as `str` gives it."""
+    return str(op)
 
 
 OPS: dict[str, type[Op]] = {}
@@ -192,9 +244,13 @@ def register(kind: str) -> Callable[[T], T]:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Words that end an error about an unknown name: the nearest known ones, or all."""
+    """Words that end an error about an unknown name: the nearest known ones, or all of a few."""
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(sorted(known))}"
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    most = 16
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return f"known: {', '.join(sorted(known)[:most])}{more}"
 
 
 def pair(size: Size) -> tuple[int, int]:

@@ -1,9 +1,9 @@
-"""Convolutions over images (C, H, W)."""
+"""Convolutions over images (C, H, W), one or, where it says so, one a box (N, C, H, W)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from archsearch.ops.base import (
     Channels,
@@ -23,7 +23,7 @@ from archsearch.ops.base import (
 )
 from archsearch.tensor import ShapeError, TensorSpec
 
-__all__ = ["Conv2d", "DepthwiseConv2d", "SeparableConv2d"]
+__all__ = ["Conv2d", "CoordConv2d", "DepthwiseConv2d", "SeparableConv2d"]
 
 
 def half_padding(kernel: Size, dilation: Size) -> Size:
@@ -34,38 +34,47 @@ def half_padding(kernel: Size, dilation: Size) -> Size:
     return (dh * (kh - 1) // 2, dw * (kw - 1) // 2)
 
 
-def convolved(op: Conv2d | DepthwiseConv2d | SeparableConv2d, x: TensorSpec, channels: int) -> TensorSpec:
-    """Shape after the sliding window of `op`. Raises ShapeError when the window is larger than the padded image."""
-    _, height, width = x.expect(rank=3, by=op.kind)
-    sizes = [
-        slide(size, k, s, p, d)
-        for size, k, s, p, d in zip(
-            (height, width), pair(op.kernel), pair(op.stride), pair(op.padding or 0), pair(op.dilation), strict=True
-        )
-    ]
-    if min(sizes) < 1:
-        raise ShapeError(
-            f"{op.kind}: kernel={op.kernel} with dilation={op.dilation} does not fit into {x.shape} with "
-            f"padding={op.padding}; use a smaller kernel, more padding, or fewer strides before it"
-        )
-    return TensorSpec((channels, *sizes))
+class Convolution(Op):
+    """What slides a window over an image; `padding` not given is half the dilated kernel."""
 
+    kernel: Size
+    stride: Size
+    padding: Size | None
+    bias: bool
+    dilation: Size = 1
+    takes_boxes: ClassVar[bool] = False
 
-def check_window(op: Conv2d | DepthwiseConv2d | SeparableConv2d) -> None:
-    """Check and normalise kernel, stride, dilation and padding, check bias; padding that is not given becomes half the kernel."""
-    check_sizes(op, "kernel", "stride", "dilation")
-    if op.padding is None:
-        object.__setattr__(op, "padding", half_padding(op.kernel, op.dilation))
-    check_sizes(op, "padding", least=0)
-    check_flags(op, "bias")
+    def __post_init__(self) -> None:
+        check_sizes(self, "kernel", "stride", "dilation")
+        if self.padding is None:
+            object.__setattr__(self, "padding", half_padding(self.kernel, self.dilation))
+        check_sizes(self, "padding", least=0)
+        check_flags(self, "bias")
+
+    def slid(self, x: TensorSpec, channels: int) -> TensorSpec:
+        """Shape after the window. Raises ShapeError when it is larger than the padded image."""
+        if not (self.takes_boxes and len(x.shape) == 4):
+            x.expect(rank=3, by=self.kind)
+        windows = zip(x.shape[-2:], pair(self.kernel), pair(self.stride), pair(self.padding or 0), pair(self.dilation), strict=True)
+        sizes = [slide(*window) for window in windows]
+        if min(sizes) < 1:
+            raise ShapeError(
+                f"{self.kind}: kernel={self.kernel} with dilation={self.dilation} does not fit into {x.shape} with "
+                f"padding={self.padding}; use a smaller kernel, more padding, or fewer strides before it"
+            )
+        return TensorSpec((*x.shape[:-3], channels, *sizes))
+
+    def window(self) -> Window:
+        return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
 
 
 @register("conv2d")
 @dataclass(frozen=True)
-class Conv2d(Op):
+class Conv2d(Convolution):
     """(C, H, W) -> (channels, H', W'), H' = (H + 2*padding - dilation*(kernel-1) - 1) // stride + 1.
 
-    `padding` not given is half the dilated kernel, so that stride 1 keeps the size for odd kernels.
+    `padding` not given is half the dilated kernel, so that stride 1 keeps the size for odd kernels. Boxes (N, C, H, W) are
+    convolved one by one, all with the same weights.
     """
 
     channels: int
@@ -75,38 +84,36 @@ class Conv2d(Op):
     dilation: Size = 1
     groups: int = 1
     bias: bool = True
+    takes_boxes = True
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "groups")
-        check_window(self)
+        super().__post_init__()
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        out = convolved(self, x, self.channels)
-        if x.channels % self.groups or self.channels % self.groups:
+        out, channels = self.slid(x, self.channels), x.shape[-3]
+        if channels % self.groups or self.channels % self.groups:
             raise ShapeError(
-                f"conv2d: groups={self.groups} must divide {x.channels} input and {self.channels} output channels; "
+                f"conv2d: groups={self.groups} must divide {channels} input and {self.channels} output channels; "
                 "use groups=1 or widths that it divides"
             )
         return out
 
     def cost(self, x: TensorSpec) -> Cost:
-        _, height, width = self.infer(x).shape
         kh, kw = pair(self.kernel)
-        weights = self.channels * (x.channels // self.groups) * kh * kw
-        return Cost(params=weights + self.channels * self.bias, macs=weights * height * width)
+        fan_in = (x.shape[-3] // self.groups) * kh * kw
+        return Cost(params=self.channels * (fan_in + self.bias), macs=fan_in * self.infer(x).elements)
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,))
-
-    def window(self) -> Window:
-        return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
 
     def channels_are(self) -> Channels:
         return "made" if self.groups == 1 else "mixed"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Conv2d(
-            x.channels,
+        make = layers.Conv2d if len(x.shape) == 3 else layers.BoxConv2d
+        return make(
+            x.shape[-3],
             self.channels,
             self.kernel,
             stride=self.stride,
@@ -119,7 +126,7 @@ class Conv2d(Op):
 
 @register("depthwise_conv2d")
 @dataclass(frozen=True)
-class DepthwiseConv2d(Op):
+class DepthwiseConv2d(Convolution):
     """(C, H, W) -> (C * multiplier, H', W'): every channel has filters of its own; sizes as in conv2d."""
 
     kernel: Size = 3
@@ -131,10 +138,10 @@ class DepthwiseConv2d(Op):
 
     def __post_init__(self) -> None:
         check_counts(self, "multiplier")
-        check_window(self)
+        super().__post_init__()
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return convolved(self, x, x.channels * self.multiplier)
+        return self.slid(x, x.channels * self.multiplier)
 
     def cost(self, x: TensorSpec) -> Cost:
         channels, height, width = self.infer(x).shape
@@ -144,9 +151,6 @@ class DepthwiseConv2d(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,))
-
-    def window(self) -> Window:
-        return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
 
     def channels_are(self) -> Channels:
         return "kept" if self.multiplier == 1 else "mixed"
@@ -167,7 +171,7 @@ class DepthwiseConv2d(Op):
 
 @register("separable_conv2d")
 @dataclass(frozen=True)
-class SeparableConv2d(Op):
+class SeparableConv2d(Convolution):
     """(C, H, W) -> (channels, H', W'): a depthwise convolution, then a 1x1 convolution (Chollet 2017, arXiv:1610.02357)."""
 
     channels: int
@@ -179,14 +183,14 @@ class SeparableConv2d(Op):
 
     def __post_init__(self) -> None:
         check_counts(self, "channels")
-        check_window(self)
+        super().__post_init__()
 
     def _parts(self) -> tuple[DepthwiseConv2d, Conv2d]:
         depthwise = DepthwiseConv2d(self.kernel, self.stride, self.padding, self.dilation, bias=False)
         return depthwise, Conv2d(self.channels, 1, bias=self.bias)
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return convolved(self, x, self.channels)
+        return self.slid(x, self.channels)
 
     def cost(self, x: TensorSpec) -> Cost:
         depthwise, pointwise = self._parts()
@@ -194,12 +198,60 @@ class SeparableConv2d(Op):
         return Cost(params=first.params + second.params, macs=first.macs + second.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
-        middle, pointwise = convolved(self, x, x.channels), self._parts()[1]
+        middle, pointwise = self.slid(x, x.channels), self._parts()[1]
         return Saved(inputs=(0,), inner=(Inner(middle.elements, pointwise.cost(middle).params),), eval_elements=middle.elements)
-
-    def window(self) -> Window:
-        return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         depthwise, pointwise = self._parts()
         return layers.Sequential(depthwise.build(layers, x), pointwise.build(layers, depthwise.infer(x)))
+
+
+@register("coord_conv2d")
+@dataclass(frozen=True)
+class CoordConv2d(Convolution):
+    """Conv2d that also reads the coordinates of every pixel, from -1 to 1 (Liu et al. 2018, arXiv:1807.03247).
+
+    The channels that it reads are the input's, row, column, and with `radius` the distance to the middle.
+    """
+
+    channels: int
+    kernel: Size = 3
+    stride: Size = 1
+    padding: Size | None = None
+    radius: bool = False
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_counts(self, "channels")
+        check_flags(self, "radius")
+        super().__post_init__()
+
+    def _read(self, x: TensorSpec) -> TensorSpec:
+        x.expect(rank=3, by=self.kind)
+        return TensorSpec((x.channels + 2 + self.radius, *x.shape[1:]))
+
+    def _convolution(self) -> Conv2d:
+        return Conv2d(self.channels, self.kernel, self.stride, self.padding, bias=self.bias)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return self.slid(x, self.channels)
+
+    def cost(self, x: TensorSpec) -> Cost:
+        inner, (_, height, width) = self._convolution().cost(self._read(x)), x.shape
+        return Cost(params=inner.params, buffers=height + width + height * width * self.radius, macs=inner.macs)
+
+    def saved(self, x: TensorSpec) -> Saved:
+        read = self._read(x).elements
+        return Saved(elements=read, eval_elements=read)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.CoordConv2d(
+            x.channels,
+            self.channels,
+            self.kernel,
+            *x.shape[1:],
+            radius=self.radius,
+            stride=self.stride,
+            padding=self.padding,
+            bias=self.bias,
+        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
-from archsearch.tensor import TensorSpec
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_counts, check_flags, check_number, register
+from archsearch.tensor import ShapeError, TensorSpec
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm"]
 
 
 class BatchNorm(Op):
@@ -95,3 +95,124 @@ class Dropout(Op):
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Dropout(self.p)
+
+
+@register("group_norm")
+@dataclass(frozen=True)
+class GroupNorm(Op):
+    """(C, H, W) -> the same: normalise groups of channels of one sample, then scale and shift (Wu & He 2018, arXiv:1803.08494)."""
+
+    groups: int
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_counts(self, "groups")
+        check_number(self, "eps", 0, 1)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        x.expect(rank=3, by=self.kind)
+        if x.channels % self.groups:
+            raise ShapeError(f"group_norm: groups={self.groups} must divide {x.channels} channels; use fewer groups")
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=2 * x.channels)
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), elements=2 * self.groups, eval_elements=2 * self.groups)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.GroupNorm(self.groups, x.channels, eps=self.eps)
+
+
+@register("instance_norm2d")
+@dataclass(frozen=True)
+class InstanceNorm2d(Op):
+    """(C, H, W) -> the same: normalise every channel of one sample; `affine`: then scale and shift (arXiv:1607.08022)."""
+
+    affine: bool = False
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_flags(self, "affine")
+        check_number(self, "eps", 0, 1)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        _, height, width = x.expect(rank=3, by=self.kind)
+        if height * width == 1:
+            raise ShapeError(f"instance_norm2d needs more than one pixel, got shape {x.shape}; move it before the pooling")
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=2 * x.channels * self.affine)
+
+    def saved(self, x: TensorSpec) -> Saved:
+        # torch runs it as a batch norm over samples times channels, and repeats weight and bias for every sample
+        return Saved(inputs=(0,), elements=(2 + self.affine) * x.channels, eval_elements=(2 + 2 * self.affine) * x.channels)
+
+    def channels_are(self) -> Channels:
+        return "kept"
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.InstanceNorm2d(x.channels, eps=self.eps, affine=self.affine)
+
+
+@register("local_response_norm")
+@dataclass(frozen=True)
+class LocalResponseNorm(Op):
+    """(C, H, W) -> the same, divided by (k + alpha * mean of the squares of `size` neighbouring channels)**beta.
+
+    Krizhevsky et al. 2012, who write the sum, so that their alpha is alpha / size here, as it is in torch.
+    """
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_counts(self, "size")
+        if self.size % 2 == 0:
+            raise ValueError(f"local_response_norm: size={self.size} must be odd, so that it reaches as far on both sides")
+        check_number(self, "alpha", 0, 1000)
+        check_number(self, "beta", 0, 1000)
+        check_number(self, "k", 1e-6, 1000)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        x.expect(rank=3, by=self.kind)
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost()
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), elements=3 * x.elements, stretched=(0,), eval_elements=x.elements)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.CrossChannelNorm(self.size, self.alpha, self.beta, self.k)
+
+
+@register("rms_norm")
+@dataclass(frozen=True)
+class RMSNorm(Op):
+    """(F,) or (T, D) -> the same, divided by the root mean square of the last axis, then scaled (arXiv:1910.07467)."""
+
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_number(self, "eps", 0, 1)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        if len(x.shape) > 2:
+            raise ShapeError(f"rms_norm needs a vector (F,) or tokens (T, D), got shape {x.shape}; use group_norm for images")
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=x.shape[-1])
+
+    def saved(self, x: TensorSpec) -> Saved:
+        rows = x.elements // x.shape[-1]
+        return Saved(inputs=(0,), stretched=(0,), eval_elements=rows + x.elements)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.RootMeanSquareNorm(x.shape[-1], self.eps)

@@ -63,12 +63,12 @@ EXAMPLES: dict[str, list[Example]] = {
     "dropout": of_shapes(o.Dropout(), o.Dropout(0), o.Dropout(0.25)),
     "elu": of_shapes(o.ELU(), o.ELU(0.5)),
     "flatten": [*of_shapes(o.Flatten()), *at((GATE,), o.Flatten())],
-    "gelu": of_shapes(o.GELU()),
+    "gelu": of_shapes(o.GELU(), o.GELU(True)),
     "global_avg_pool2d": [*at((IMAGE,), o.GlobalAvgPool2d()), *at((GATE,), o.GlobalAvgPool2d())],
     "hardsigmoid": of_shapes(o.Hardsigmoid()),
     "hardswish": of_shapes(o.Hardswish()),
     "identity": of_shapes(o.Identity()),
-    "leaky_relu": of_shapes(o.LeakyReLU(), o.LeakyReLU(0.2)),
+    "leaky_relu": of_shapes(o.LeakyReLU(), o.LeakyReLU(0.2), o.LeakyReLU(0.1, keep_output=True)),
     "linear": [
         *at((VECTOR,), o.Linear(10), o.Linear(1, bias=False)),
         *at((TOKENS,), o.Linear(3), o.Linear(3, bias=False)),
@@ -120,7 +120,7 @@ MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = [
     (o.BatchNorm2d(), (VECTOR,), "batch_norm2d needs an image"),
     (o.BatchNorm1d(), (IMAGE,), "batch_norm1d needs a vector.*insert flatten before it"),
     (o.Linear(3), (IMAGE,), "linear needs a vector.*insert flatten before it"),
-    (o.Conv2d(2**20, 1), ((1, 2**10, 2**10),), r"over 2\*\*31 elements; use smaller sizes"),
+    (o.Conv2d(2**20, 1), ((1, 2**10, 2**10),), r"over the limit of 2\*\*31 elements; use smaller sizes"),
 ]
 
 BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [

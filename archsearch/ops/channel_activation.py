@@ -1,0 +1,126 @@
+"""Activations that look across the channels, or have weights of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.activation import Activation
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_counts, check_flags, register
+from archsearch.ops.channels import channel_axis, with_channels
+from archsearch.tensor import ShapeError, TensorSpec
+
+__all__ = ["GLU", "LogSoftmax", "Maxout", "PReLU", "Softmax", "Softmin"]
+
+FREE = Cost()
+
+
+@register("prelu")
+@dataclass(frozen=True)
+class PReLU(Activation):
+    """x where it is positive, slope * x elsewhere; one learned slope, or one for `each` channel (He et al. 2015, arXiv:1502.01852)."""
+
+    each: bool = False
+
+    def __post_init__(self) -> None:
+        check_flags(self, "each")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        if self.each and channel_axis(x):
+            raise ShapeError(f"prelu with a slope for each channel needs an image or a vector, got shape {x.shape}; use each=False")
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=x.channels if self.each else 1)
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), stretched=(0,))  # the slopes' gradient is made for every element, then summed
+
+    def channels_are(self) -> Channels:
+        return "kept" if self.each else "mixed"
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.PReLU(self.cost(x).params)
+
+
+class AcrossChannels(Activation):
+    """Activation over the channels of an image, the last axis of tokens, or a vector."""
+
+    def channels_are(self) -> Channels:
+        return "mixed"
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return getattr(layers, self.layer)(channel_axis(x) + 1)
+
+
+@register("softmax")
+@dataclass(frozen=True)
+class Softmax(AcrossChannels):
+    """exp(x) divided by its sum over the channels."""
+
+    keeps_output = True
+    layer = "Softmax"
+
+
+@register("log_softmax")
+@dataclass(frozen=True)
+class LogSoftmax(AcrossChannels):
+    """Logarithm of the softmax over the channels."""
+
+    keeps_output = True
+    layer = "LogSoftmax"
+
+
+@register("softmin")
+@dataclass(frozen=True)
+class Softmin(AcrossChannels):
+    """exp(-x) divided by its sum over the channels."""
+
+    layer = "Softmin"
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(output=True, eval_elements=x.elements)
+
+
+@register("glu")
+@dataclass(frozen=True)
+class GLU(AcrossChannels):
+    """First half of the channels, gated by the sigmoid of the second (Dauphin et al. 2016, arXiv:1612.08083)."""
+
+    layer = "GLU"
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        channels = x.shape[channel_axis(x)]
+        if channels % 2:
+            raise ShapeError(f"glu needs an even number of channels, got shape {x.shape}; use another width")
+        return with_channels(x, channels // 2)
+
+
+@register("maxout")
+@dataclass(frozen=True)
+class Maxout(Op):
+    """The largest of every `pieces` neighbouring channels (Goodfellow et al. 2013, arXiv:1302.4389)."""
+
+    pieces: int = 2
+
+    def __post_init__(self) -> None:
+        check_counts(self, "pieces")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        channels = x.shape[channel_axis(x)]
+        if channels % self.pieces:
+            raise ShapeError(f"maxout: pieces={self.pieces} must divide the channels of shape {x.shape}; use another width")
+        return with_channels(x, channels // self.pieces)
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        places = self.infer(x).elements
+        return Saved(indices=places, eval_indices=places)
+
+    def is_identity(self, inputs: int) -> bool:
+        return self.pieces == 1
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Maxout(channel_axis(x) + 1, self.pieces)

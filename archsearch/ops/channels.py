@@ -1,0 +1,125 @@
+"""Ops that cut, order and add channels, and leave every value as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.base import MAX_FIELD, Cost, Layers, Op, Saved, check_counts, register
+from archsearch.tensor import ShapeError, TensorSpec
+
+__all__ = ["ChannelShuffle", "PadChannels", "Slice"]
+
+FREE = Cost()
+
+
+def channel_axis(x: TensorSpec) -> int:
+    """Position of the channels in a shape: first of images (C, H, W) and vectors (F,), second of tokens (T, D) and boxes (N, C, H, W)."""
+    return 1 if len(x.shape) in (2, 4) else 0
+
+
+def with_channels(x: TensorSpec, channels: int) -> TensorSpec:
+    """The shape with so many channels."""
+    axis = channel_axis(x)
+    return TensorSpec((*x.shape[:axis], channels, *x.shape[axis + 1 :]))
+
+
+def check_offsets(op: Op, *names: str) -> None:
+    """Check that the named fields of `op` are whole numbers of at least 0. Raises ValueError."""
+    for name in names:
+        value = getattr(op, name)
+        if type(value) is not int or not 0 <= value <= MAX_FIELD:
+            raise ValueError(f"{op.kind}: {name}={value!r} must be a whole number of at least 0")
+
+
+@register("slice")
+@dataclass(frozen=True)
+class Slice(Op):
+    """Channels `start` up to, not with, `stop`, as a view; `stop` not given is the end."""
+
+    start: int = 0
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        check_offsets(self, "start")
+        if self.stop is not None:
+            check_counts(self, "stop")
+            if self.stop <= self.start:
+                raise ValueError(f"slice: stop={self.stop} must be over start={self.start}")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        channels = x.shape[channel_axis(x)]
+        if not self.start < (self.stop or channels) <= channels:
+            raise ShapeError(f"slice: channels {self.start} to {self.stop} are not in shape {x.shape}; choose from its {channels}")
+        return with_channels(x, (self.stop or channels) - self.start)
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(view=True, eval_view=True)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        axis = channel_axis(x)
+        return layers.Slice(axis + 1, self.start, self.infer(x).shape[axis])
+
+
+@register("channel_shuffle")
+@dataclass(frozen=True)
+class ChannelShuffle(Op):
+    """(C, H, W) -> the same, channels dealt out over `groups` in turn (Zhang et al. 2017, arXiv:1707.01083)."""
+
+    groups: int = 2
+
+    def __post_init__(self) -> None:
+        check_counts(self, "groups")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        x.expect(rank=3, by=self.kind)
+        if x.channels % self.groups:
+            raise ShapeError(f"channel_shuffle: groups={self.groups} must divide {x.channels} channels; use another width")
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(view=True, eval_view=True, gradient="same") if self._keeps_order(x) else Saved()
+
+    def _keeps_order(self, x: TensorSpec) -> bool:
+        return self.groups in (1, x.channels)
+
+    def is_identity(self, inputs: int) -> bool:
+        return self.groups == 1
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Identity() if self._keeps_order(x) else layers.ChannelShuffle(self.groups)
+
+
+@register("pad_channels")
+@dataclass(frozen=True)
+class PadChannels(Op):
+    """Channels of zeros before and after those of the input, as in the shortcuts without weights (arXiv:1512.03385, option A)."""
+
+    before: int = 0
+    after: int = 0
+
+    def __post_init__(self) -> None:
+        check_offsets(self, "before", "after")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return with_channels(x, self.before + x.shape[channel_axis(x)] + self.after)
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved()
+
+    def is_identity(self, inputs: int) -> bool:
+        return self.before == self.after == 0
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        if len(x.shape) <= 2:
+            return layers.ConstantPad1d((self.before, self.after), 0.0)
+        return layers.ConstantPad3d((0, 0, 0, 0, self.before, self.after), 0.0)

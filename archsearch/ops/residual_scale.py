@@ -1,0 +1,91 @@
+"""Learned scales at the end of a residual branch, and its random absence: the shape stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
+from archsearch.tensor import TensorSpec
+
+__all__ = ["LayerScale", "ScalarGate", "StochasticDepth"]
+
+
+@register("layer_scale")
+@dataclass(frozen=True)
+class LayerScale(Op):
+    """Every channel times a learned number of its own, `init` at first (Touvron et al. 2021, arXiv:2103.17239).
+
+    Channels are the first axis of images, the last of tokens and vectors.
+    """
+
+    init: float = 1e-6
+
+    def __post_init__(self) -> None:
+        check_number(self, "init", -1000, 1000)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=x.shape[0] if len(x.shape) == 3 else x.shape[-1])
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), stretched=(0,))  # the gradient of the scale is made at the size of the input, then summed
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.LayerScale(self.cost(x).params, self.init, len(x.shape) == 3)
+
+
+@register("scalar_gate")
+@dataclass(frozen=True)
+class ScalarGate(Op):
+    """x times one learned number, `init` at first: with 0 a residual branch starts silent (Bachlechner et al. 2020, arXiv:2003.04887)."""
+
+    init: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number(self, "init", -1000, 1000)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=1)
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(inputs=(0,), stretched=(0,))
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.ScalarGate(self.init)
+
+
+@register("stochastic_depth")
+@dataclass(frozen=True)
+class StochasticDepth(Op):
+    """Set whole samples to zero with probability `p` in training; nothing happens in inference (Huang et al. 2016, arXiv:1603.09382)."""
+
+    p: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_number(self, "p", 0, 1)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost()
+
+    def saved(self, x: TensorSpec) -> Saved:
+        if self.p == 0:
+            return Saved(view=True, eval_view=True, gradient="same")
+        return Saved(elements=1, eval_view=True)
+
+    def is_identity(self, inputs: int) -> bool:
+        return self.p == 0
+
+    def channels_are(self) -> Channels:
+        return "kept"
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.StochasticDepth(self.p)

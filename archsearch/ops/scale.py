@@ -1,0 +1,42 @@
+"""Multiplication by a fixed number: the shape stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
+from archsearch.tensor import TensorSpec
+
+__all__ = ["Scale"]
+
+
+@register("scale")
+@dataclass(frozen=True)
+class Scale(Op):
+    """x times `factor`."""
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        check_number(self, "factor", -1e6, 1e6)
+        if self.factor == 0:
+            raise ValueError(f"scale: factor={self.factor} leaves nothing; use zero instead")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost()
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved()
+
+    def is_identity(self, inputs: int) -> bool:
+        return self.factor == 1
+
+    def channels_are(self) -> Channels:
+        return "kept"
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Scale(self.factor)

@@ -1,0 +1,213 @@
+"""Ops between images (C, H, W) and tokens (T, D), and over tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.ops.base import MAX_FIELD, WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.tensor import ShapeError, TensorSpec
+
+__all__ = ["ClassToken", "Image", "MeanTokens", "PatchMerge", "PositionEmbedding", "TakeToken", "Tokens", "Transpose"]
+
+FREE = Cost()
+
+
+def turned(x: TensorSpec, copied_back: bool) -> Saved:
+    """What a change between rows and columns keeps: a copy, but a view where one of the two is alone.
+
+    `copied_back`: what comes before, a linear map as a rule, copies the turned gradient for its matrix product.
+    """
+    alone = 1 in x.shape
+    return Saved(view=alone, eval_view=alone, gradient="new" if copied_back and not alone else "view")
+
+
+def expect_image(op: Op, x: TensorSpec, height: int, width: int) -> tuple[int, ...]:
+    """Tokens and features, or ShapeError when the tokens are not those of an image of that size."""
+    tokens, features = x.expect(rank=2, by=op.kind)
+    if tokens != height * width:
+        raise ShapeError(
+            f"{op.kind}: height={height} x width={width} needs {height * width} tokens, got shape {x.shape}; give the image's size"
+        )
+    return tokens, features
+
+
+@register("tokens")
+@dataclass(frozen=True)
+class Tokens(Op):
+    """(C, H, W) -> (H * W, C): the positions of an image as tokens, row by row."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        channels, height, width = x.expect(rank=3, by=self.kind)
+        return TensorSpec((height * width, channels))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return turned(self.infer(x), copied_back=False)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Tokens()
+
+
+@register("image")
+@dataclass(frozen=True)
+class Image(Op):
+    """(height * width, D) -> (D, height, width): tokens, row by row, as an image."""
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        check_counts(self, "height", "width")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        _, features = expect_image(self, x, self.height, self.width)
+        return TensorSpec((features, self.height, self.width))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return turned(x, copied_back=True)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Image(self.height, self.width)
+
+
+@register("transpose")
+@dataclass(frozen=True)
+class Transpose(Op):
+    """(T, D) -> (D, T): a linear map after it mixes tokens."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        tokens, features = x.expect(rank=2, by=self.kind)
+        return TensorSpec((features, tokens))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return turned(x, copied_back=True)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Transpose()
+
+
+@register("class_token")
+@dataclass(frozen=True)
+class ClassToken(Op):
+    """(T, D) -> (T + 1, D): a learned token before the others (Devlin et al. 2018, arXiv:1810.04805)."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        tokens, features = x.expect(rank=2, by=self.kind)
+        return TensorSpec((tokens + 1, features))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=x.shape[1])
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved()  # the gradient is a part of the result's, which is copied for the matrix product before it
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.ClassToken(x.shape[1])
+
+
+@register("position_embedding")
+@dataclass(frozen=True)
+class PositionEmbedding(Op):
+    """(T, D) -> (T, D): a learned vector is added to each token (Vaswani et al. 2017, arXiv:1706.03762)."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        x.expect(rank=2, by=self.kind)
+        return x
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=x.elements)
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(gradient="same")
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.PositionEmbedding(*x.shape)
+
+
+@register("take_token")
+@dataclass(frozen=True)
+class TakeToken(Op):
+    """(T, D) -> (D,): the token at place `index`, as a view."""
+
+    index: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.index) is not int or not 0 <= self.index <= MAX_FIELD:
+            raise ValueError(f"take_token: index={self.index!r} must be a whole number of at least 0")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        tokens, features = x.expect(rank=2, by=self.kind)
+        if self.index >= tokens:
+            raise ShapeError(f"take_token: index={self.index} is not among {tokens} tokens; use 0 to {tokens - 1}")
+        return TensorSpec((features,))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(view=True, eval_view=True)
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.TakeToken(self.index)
+
+
+@register("mean_tokens")
+@dataclass(frozen=True)
+class MeanTokens(Op):
+    """(T, D) -> (D,): the mean of all tokens."""
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return TensorSpec((x.expect(rank=2, by=self.kind)[1],))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved()
+
+    def window(self) -> Window:
+        return WHOLE
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.MeanTokens()
+
+
+@register("patch_merge")
+@dataclass(frozen=True)
+class PatchMerge(Op):
+    """(height * width, D) -> (H' * W', 4 * D), H' = (height + 1) // 2: the tokens of every 2x2 patch become one (arXiv:2103.14030).
+
+    Odd sides are filled up with zeros. In a token of the result the left column of the patch comes first.
+    """
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        check_counts(self, "height", "width")
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        _, features = expect_image(self, x, self.height, self.width)
+        return TensorSpec((-(-self.height // 2) * -(-self.width // 2), 4 * features))
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, x: TensorSpec) -> Saved:
+        padded = self.height % 2 or self.width % 2
+        return Saved(eval_elements=self.infer(x).elements if padded else 0)
+
+    def window(self) -> Window:
+        return Window((2, 2), (2, 2))
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.PatchMerge(self.height, self.width)

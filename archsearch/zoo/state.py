@@ -21,7 +21,7 @@ def load_state(genotype: Genotype, state: Mapping[str, Tensor]) -> fx.GraphModul
     """The compiled network with the weights of a state dict that has the reference definition's names.
 
     A node's tensor `weight` is looked up as `scope.node.weight`, as `scope.node_weight`, and, where the reference keeps a bare
-    parameter, as `scope.node`. Axes of length 1 may differ. Counters of batches (`num_batches_tracked`) may be missing.
+    parameter, as `scope.node`. A hyphen counts as `_`, which our names have in its place; axes of length 1 may differ. Counters of batches (`num_batches_tracked`) may be missing.
 
     Raises:
         StateError: keys that are missing or left over, or tensors of another shape, all in one message.
@@ -29,6 +29,7 @@ def load_state(genotype: Genotype, state: Mapping[str, Tensor]) -> fx.GraphModul
     from archsearch.compiler import compile_network, module_path
 
     network = compile_network(genotype)
+    given = {name.replace("-", "_"): tensor for name, tensor in state.items()}
     names = {module_path(node.name): node.name.replace("/", ".") for node in genotype.nodes}
     found, missing, misfits, used = {}, [], [], set()
     for key, own in network.state_dict().items():
@@ -36,18 +37,17 @@ def load_state(genotype: Genotype, state: Mapping[str, Tensor]) -> fx.GraphModul
         owner = next(outer for outer in outwards(path) if outer in names)
         reference = names[owner] + path[len(owner) :]
         wanted = (f"{reference}.{tensor}", f"{reference}_{tensor}", reference)
-        name = next((one for one in wanted if one in state), None)
+        name = next((one for one in wanted if one in given), None)
         if name is None:
             if tensor != "num_batches_tracked":
                 missing.append(wanted[0])
             continue
         used.add(name)
-        given = state[name]
-        if squeezed(given.shape) != squeezed(own.shape):
-            misfits.append(f"{name} {tuple(given.shape)} instead of {tuple(own.shape)}")
+        if squeezed(given[name].shape) != squeezed(own.shape):
+            misfits.append(f"{name} {tuple(given[name].shape)} instead of {tuple(own.shape)}")
             continue
-        found[key] = given.reshape(own.shape)
-    left = [name for name in state if name not in used]
+        found[key] = given[name].reshape(own.shape)
+    left = [name for name in given if name not in used]
     parts = [listed("missing", missing), listed("left over", left), listed("of another shape", misfits)]
     if any(parts):
         raise StateError(f"the state dict does not fit this network; {'; '.join(part for part in parts if part)}")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from archsearch.analysis import known_costs
+from archsearch.catalogue import Catalogue
 from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
-from archsearch.passes import canonicalise
 from archsearch.record import Record
 from archsearch.space import Choices, Space
-from archsearch.strategies import Strategy
+from archsearch.strategies import Informed, Problem, Strategy
 
 ATTEMPTS = 1000
 """Tries for one trial before the search gives up; from half of them on the space draws all choices itself."""
@@ -50,21 +50,36 @@ class Refused:
 
 @dataclass
 class Proposer:
-    """Asks the strategy until a network passes; `seen` holds the fingerprints of all networks so far."""
+    """Asks the strategy until a network passes."""
 
     record: Record
     space: Space
     strategy: Strategy
     evaluator: Evaluator
-    seen: set[str] = field(default_factory=set)
+    problem: Problem = field(init=False, repr=False)
 
-    def propose(self, number: int) -> Proposal | Refused:
+    def __post_init__(self) -> None:
+        record, evaluator = self.record, self.evaluator
+        catalogue = Catalogue(self.space, evaluator.batch, evaluator.optimizer)
+        self.problem = Problem(catalogue, record.objectives, record.budget, record.trials)
+        if isinstance(self.strategy, Informed):
+            self.strategy.begin(self.problem)
+
+    @property
+    def seen(self) -> set[str]:
+        """Fingerprints of all networks so far."""
+        return self.problem.seen
+
+    def propose(self, number: int, pending: Sequence[Choices] = ()) -> Proposal | Refused:
         """The network of trial `number`, or what was refused when the space has nothing more to offer.
+
+        `pending` are the choices of trials before it of which the strategy has not been told.
 
         Raises:
             SearchError: no network of the space is valid, or none fits the budget.
         """
         rng, refused = np.random.default_rng([self.record.seed, number]), Refused()
+        self.problem.pending = tuple(pending)
         for attempt in range(ATTEMPTS):
             choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}
             proposal = self.check(choices, rng, refused)
@@ -80,21 +95,19 @@ class Proposer:
     def check(self, choices: Choices, rng: np.random.Generator, refused: Refused) -> Proposal | None:
         """The network of these choices in canonical form, or None when it is refused; the reason is counted."""
         try:
-            genotype, full = self.space.resolve(choices, rng)
+            entry = self.problem.catalogue.look_up(choices, rng)
         except ValueError as error:
             refused.reasons["invalid"] += 1
             refused.error = str(error)
             return None
-        genotype = canonicalise(genotype)
-        if genotype.fingerprint in self.seen:
+        if entry.fingerprint in self.seen:
             refused.reasons["duplicate"] += 1
             return None
-        costs = known_costs(genotype, self.evaluator.batch, self.evaluator.optimizer)
-        over = self.record.budget.overruns(costs)
+        over = self.record.budget.overruns(entry.costs)
         if over:
             refused.over_budget(over)
             return None
-        return Proposal(genotype, full, costs, refused.reasons)
+        return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
 
     def no_fit(self, refused: Refused) -> str:
         """Words for a budget that nothing meets."""

@@ -19,7 +19,7 @@ from archsearch.ops.base import nearest
 from archsearch.pareto import dominates
 from archsearch.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.record import Record, name_of, options_of, space_digest, versions
-from archsearch.space import Space, find_space, space_names
+from archsearch.space import Choices, Space, find_space, space_names
 from archsearch.store import Run, Store, open_run
 from archsearch.strategies import STRATEGIES, Strategy
 from archsearch.trial import Objective, Trial
@@ -221,23 +221,24 @@ class _Loop:
 
     def launch(self, number: int) -> bool:
         """Propose trial `number` and queue it; false when the space has no further network to offer."""
-        proposal = self.proposer.propose(number)
+        before = [self.trials.get(i) or self.asked[i] for i in range(self.told, number)]
+        proposal = self.proposer.propose(number, [trial.choices for trial in before])
         if isinstance(proposal, Refused):
             self.store.refuse(number, proposal.reasons)
             self.refused += proposal.reasons.total()
             return False
         self.asked[number] = proposal
         self.refused += proposal.refusals.total()
-        self.executor.submit(self.candidate(number, proposal.genotype))
+        self.executor.submit(self.candidate(number, proposal.genotype, proposal.choices))
         return True
 
-    def candidate(self, number: int, genotype: Genotype) -> Candidate:
+    def candidate(self, number: int, genotype: Genotype, choices: Choices) -> Candidate:
         """What the evaluator gets; its seed belongs to the run's seed and the trial's number alone."""
         seed = int(np.random.SeedSequence([self.record.seed, number]).generate_state(1)[0])
         limit = self.record.budget.latency_ms
         if limit is None and any(objective.metric == "latency_ms" for objective in self.record.objectives):
             limit = float("inf")  # measured, not limited
-        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), limit)
+        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), limit, choices)
 
     def finish(self, outcome: Outcome) -> None:
         """Turn an outcome into a trial, record it, and keep only weights that the front needs."""
@@ -279,7 +280,7 @@ class _Loop:
         waiting = [trial.number for trial in self.front if trial.number not in tested and self.store.weights(trial.number).is_file()]
         run = open_run(self.store.folder)
         for number in waiting:
-            self.executor.submit(self.candidate(number, run.genotype(number)), "test")
+            self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
         for _ in waiting:
             outcome = self.executor.wait()
             if outcome.failure:

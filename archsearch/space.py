@@ -65,6 +65,17 @@ class Pick:
         return offered[offered.index(self._given[name])]
 
 
+class Numbered(Pick):
+    """Makes decisions by the number of the option."""
+
+    def __init__(self, places: Mapping[str, int]) -> None:
+        super().__init__({}, np.random.default_rng(0))
+        self._places = places
+
+    def _decide(self, name: str, offered: tuple[Scalar, ...]) -> Scalar:
+        return offered[self._places.get(name, 0)]
+
+
 class Resolved(NamedTuple):
     """A network and the full choices that lead to it."""
 
@@ -100,6 +111,24 @@ class Space:
             raise SpaceError(f"space {self.source!r} returned {type(genotype).__name__}; it must return a Genotype, such as b.genotype(x)")
         return genotype
 
+    def offered(self, places: Mapping[str, int]) -> dict[str, tuple[Scalar, ...]]:
+        """Decisions on the way of these, with their options: each takes the option of that number, or the first.
+
+        Of a network that turns out invalid, those met until then.
+        """
+        pick = Numbered(places)
+        self._try(pick)
+        return pick.options
+
+    def _try(self, pick: Pick) -> None:
+        """Run the function for the decisions that it makes; whether the network is valid does not matter, a broken function does."""
+        try:
+            self._run(pick)
+        except SpaceError:
+            raise
+        except ValueError:
+            return
+
     def sample(self, rng: np.random.Generator) -> Resolved:
         """A random network: every decision drawn uniformly."""
         return self.resolve({}, rng)
@@ -128,7 +157,7 @@ class Space:
         walks = []
         for probe in range(SIZE_PROBES):
             pick = Pick({}, np.random.default_rng([0, probe]))
-            self._run(pick)
+            self._try(pick)
             walks.append(pick.options)
         return walks
 

@@ -16,9 +16,9 @@ LAYERS = [
     {"tensor", "pareto", "units"},
     {"ops"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
-    {"passes", "analysis", "blocks", "space"},
+    {"passes", "analysis", "blocks", "space", "text_form", "edit", "diff"},
     {"zoo", "layers", "compiler"},
-    {"trial", "morphisms"},
+    {"trial", "morphisms", "catalogue"},
     {"strategies", "evaluators", "data"},
     {"record", "store", "executor"},
     {"proposal", "search"},
@@ -29,6 +29,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
     ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
+    ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "base", "network", "of_run")

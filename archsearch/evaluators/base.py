@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from archsearch.genotype import Genotype
+from archsearch.space import Choices
 from archsearch.trial import Failure
 
 Report = Callable[[int, dict[str, float]], bool]
@@ -19,7 +20,7 @@ class Candidate:
     """A network to be evaluated.
 
     `seed` decides weights and data order; trained weights go to the file `weights` (safetensors) when it is given; a network
-    slower than `max_latency_ms` for one forward pass is to be rejected before it is trained.
+    slower than `max_latency_ms` for one forward pass is to be rejected before it is trained. `choices` are those that led to it.
     """
 
     trial: int
@@ -27,6 +28,7 @@ class Candidate:
     seed: int
     weights: Path | None = None
     max_latency_ms: float | None = None
+    choices: Choices = field(default_factory=dict)
 
 
 class Evaluator(Protocol):

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from archsearch.analysis import COSTS, Budget
+from archsearch.catalogue import Catalogue, Entry
 from archsearch.space import Choices
-from archsearch.trial import Trial
+from archsearch.trial import Objective, Trial
+
+
+@dataclass
+class Problem:
+    """What a search is about, for strategies that plan: its networks with their known costs, objectives, budget, planned trials.
+
+    `seen` holds the fingerprints of all networks so far, those under way included; `pending` the choices of trials under way, of
+    which the strategy has not been told: both are the same when a run is resumed.
+    """
+
+    catalogue: Catalogue
+    objectives: tuple[Objective, ...]
+    budget: Budget
+    trials: int
+    seen: set[str] = field(default_factory=set)
+    pending: tuple[Choices, ...] = ()
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether a network keeps the budget, as far as its costs are known without running it."""
+        return not self.budget.overruns(entry.costs)
+
+    def is_open(self, entry: Entry) -> bool:
+        """Whether a network may still be proposed: new, and within the budget."""
+        return entry.fingerprint not in self.seen and self.fits(entry)
+
+    def known_value(self, objective: int, entry: Entry) -> float | None:
+        """Value of an objective that is a known cost, to be minimised; None for what must be measured."""
+        metric = self.objectives[objective].metric
+        return self.objectives[objective].value(entry.costs) if metric in COSTS else None
 
 
 @runtime_checkable
@@ -23,3 +55,11 @@ class Strategy(Protocol):
 
     def tell(self, trial: Trial) -> None:
         """Learn of an outcome."""
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A strategy that wants to know the problem; `begin` is called once, before any ask or tell, on resume too."""
+
+    def begin(self, problem: Problem) -> None:
+        """Take in what the search is about."""

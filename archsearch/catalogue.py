@@ -1,0 +1,134 @@
+"""What is known of the networks of a space before any is trained: worked out once for each, and kept within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from archsearch.analysis import known_costs
+from archsearch.genotype import Genotype
+from archsearch.passes import canonicalise
+from archsearch.space import Choices, Scalar, Space
+
+MAX_ENTRIES = 50_000
+MAX_GENOTYPES = 64
+Key = tuple[tuple[str, str], ...]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Entry(NamedTuple):
+    """A network by its full choices: fingerprint of the canonical genotype, and what it costs (analysis.COSTS)."""
+
+    choices: Choices
+    fingerprint: str
+    costs: dict[str, float]
+
+
+@dataclass
+class Catalogue:
+    """Networks of a space, looked up by choices; `batch` and `optimizer` are for the training memory.
+
+    Drawing from it gives what `space.resolve` would give with the same generator.
+    """
+
+    space: Space
+    batch: int = 1
+    optimizer: str = "sgd"
+    _entries: dict[Key, Entry] = field(default_factory=dict, repr=False)
+    _genotypes: dict[str, Genotype] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def options(self) -> dict[str, tuple[Scalar, ...]]:
+        """Every choice that the space is known to offer, with its options."""
+        return self.space.options()
+
+    @cached_property
+    def _conditional(self) -> bool:
+        return self.space.is_conditional()
+
+    def look_up(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> Entry:
+        """The network of these choices; what is missing is drawn, what the space does not ask for is left out.
+
+        Raises:
+            ValueError: the choices lead to no valid network, or one of them is not on offer (SpaceError).
+        """
+        given = choices if self._conditional else self._completed(choices, rng)
+        key = key_of(given)
+        found = self._entries.get(key)
+        if found is not None:
+            return found
+        genotype, full = self.space.resolve(given, rng)
+        genotype = canonicalise(genotype)
+        entry = Entry(full, genotype.fingerprint, known_costs(genotype, self.batch, self.optimizer))
+        keep(self._entries, key_of(full), entry, MAX_ENTRIES)
+        keep(self._genotypes, entry.fingerprint, genotype, MAX_GENOTYPES)
+        return entry
+
+    def draw(self, rng: np.random.Generator) -> Entry:
+        """A random network, every choice drawn uniformly. Raises ValueError when it is invalid."""
+        return self.look_up({}, rng)
+
+    def genotype(self, entry: Entry) -> Genotype:
+        """The canonical genotype of an entry."""
+        found = self._genotypes.get(entry.fingerprint)
+        if found is None:
+            found = canonicalise(self.space.resolve(entry.choices, np.random.default_rng(0)).genotype)
+            keep(self._genotypes, entry.fingerprint, found, MAX_GENOTYPES)
+        return found
+
+    def neighbours(self, choices: Mapping[str, Scalar]) -> list[Choices]:
+        """Choices that differ from these in one, in the order of the options; what opens up by it is left to be drawn."""
+        return [
+            {**choices, name: option}
+            for name, value in choices.items()
+            for option in self.options.get(name, ())
+            if option != value or type(option) is not type(value)
+        ]
+
+    def walk(self) -> Iterator[Entry]:
+        """Every valid network that the space holds, in the order of its choices; isomorphic ones come as often as choices lead to them."""
+        for choices in self._paths() if self._conditional else self._grid():
+            try:
+                yield self.look_up(choices, np.random.default_rng(0))
+            except ValueError:
+                continue  # a combination that makes no network is no part of the space
+
+    def _grid(self) -> Iterator[Choices]:
+        for values in product(*self.options.values()):
+            yield dict(zip(self.options, values, strict=True))
+
+    def _paths(self) -> Iterator[Choices]:
+        places: dict[str, int] = {}
+        while True:
+            offered = self.space.offered(places)
+            yield {name: options[places.get(name, 0)] for name, options in offered.items()}
+            open_ends = [name for name, options in offered.items() if places.get(name, 0) + 1 < len(options)]
+            if not open_ends:
+                return
+            last = open_ends[-1]
+            names = list(offered)
+            places = {name: places.get(name, 0) for name in names[: names.index(last)]} | {last: places.get(last, 0) + 1}
+
+    def _completed(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> Choices:
+        full: Choices = {}
+        for name, options in self.options.items():
+            full[name] = choices[name] if name in choices else options[int(rng.integers(len(options)))]
+        return full
+
+
+def key_of(choices: Mapping[str, Scalar]) -> Key:
+    """Choices as something that can be looked up; 1, 1.0 and true differ."""
+    return tuple(sorted((name, repr(value)) for name, value in choices.items()))
+
+
+def keep(store: dict[K, V], key: K, value: V, most: int) -> None:
+    """Put a value in; the oldest go when there are more than `most`."""
+    store[key] = value
+    while len(store) > most:
+        del store[next(iter(store))]

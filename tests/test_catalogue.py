@@ -1,0 +1,80 @@
+"""The catalogue says what the space says, once; and it walks a space to its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from archsearch import Builder, Genotype, Pick, SpaceError
+from archsearch.analysis import known_costs
+from archsearch.catalogue import MAX_ENTRIES, Catalogue, keep, key_of
+from archsearch.ops import Conv2d, ReLU
+from archsearch.passes import canonicalise
+from archsearch.space import Space
+from tests.runs import small_space
+
+
+def conditional(pick: Pick) -> Genotype:
+    """2 + 4 + 8 choices, of which those with a last width of 4 and three layers are invalid."""
+    b = Builder((1, 4, 4))
+    x = b.input
+    depth = pick("depth", [1, 2, 3])
+    for layer in range(depth):
+        width = pick(f"width{layer}", [4, 8])
+        if depth == 3 and layer == 2 and width == 4:
+            raise ValueError("too narrow at the end")
+        x = b(ReLU(), b(Conv2d(width), x))
+    return b.genotype(x)
+
+
+CONDITIONAL = Space("conditional", conditional, {})
+
+
+@pytest.mark.parametrize("space", [small_space("cell"), small_space("chain"), CONDITIONAL], ids=lambda space: space.source)
+def test_it_draws_what_the_space_draws(space: Space) -> None:
+    catalogue = Catalogue(space, batch=4, optimizer="adam")
+    for seed in range(30):
+        try:
+            genotype, choices = space.sample(np.random.default_rng(seed))
+        except ValueError as error:
+            with pytest.raises(ValueError, match=str(error)):
+                catalogue.draw(np.random.default_rng(seed))
+            continue
+        entry = catalogue.draw(np.random.default_rng(seed))
+        assert entry.choices == choices
+        assert entry.fingerprint == canonicalise(genotype).fingerprint
+        assert entry.costs == known_costs(canonicalise(genotype), 4, "adam")
+        assert catalogue.look_up(choices, np.random.default_rng(0)) is entry
+        assert catalogue.genotype(entry).fingerprint == entry.fingerprint
+
+
+def test_it_walks_every_valid_network_once() -> None:
+    found = [entry.choices for entry in Catalogue(CONDITIONAL).walk()]
+    assert Counter(choices["depth"] for choices in found) == {1: 2, 2: 4, 3: 4}
+    assert len({key_of(choices) for choices in found}) == len(found)
+    assert len(list(Catalogue(small_space("cell")).walk())) == small_space("cell").size() == 5**6
+
+
+def test_neighbours_differ_in_one_choice() -> None:
+    catalogue = Catalogue(CONDITIONAL)
+    assert catalogue.neighbours({"depth": 1, "width0": 8}) == [
+        {"depth": 2, "width0": 8},
+        {"depth": 3, "width0": 8},
+        {"depth": 1, "width0": 4},
+    ]
+
+
+def test_a_choice_that_is_not_on_offer_is_refused() -> None:
+    with pytest.raises(SpaceError, match="choice depth=9 is not on offer"):
+        Catalogue(CONDITIONAL).look_up({"depth": 9}, np.random.default_rng(0))
+
+
+def test_it_forgets_the_oldest() -> None:
+    store: dict[int, int] = {}
+    for number in range(10):
+        keep(store, number, number, 3)
+    assert list(store) == [7, 8, 9]
+    assert MAX_ENTRIES >= 10_000
+    assert key_of({"a": 1}) != key_of({"a": True}) != key_of({"a": 1.0})

@@ -89,8 +89,8 @@ def widen(genotype: Genotype, weights: Weights, name: str, channels: int, rng: n
     width = genotype.specs[value].shape[0]
     if channels <= width:
         raise MorphismError(f"widen: '{name}' has {width} channels already; channels={channels} must be more")
-    if len(genotype.specs[value].shape) == 2:
-        raise MorphismError(f"widen: '{name}' makes tokens; only images and vectors can be widened")
+    if len(genotype.specs[value].shape) not in (1, 3):
+        raise MorphismError(f"widen: '{name}' makes tokens or boxes; only images and vectors can be widened")
     copies = np.concatenate([np.arange(width), rng.integers(width, size=channels - width)])
     reach = _Reach(genotype, copies)
     reach.widen(value)

@@ -7,8 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +35,7 @@ from archsearch.ops import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    MaxPoolIndices2d,
     Mul,
     Op,
     SeparableConv2d,
@@ -44,6 +44,7 @@ from archsearch.ops import (
 )
 from archsearch.space import load_space
 from archsearch.tensor import TensorSpec
+from tests.op_examples import EXAMPLES, INDICES
 
 CELL = {
     "0->1": "nor_conv_3x3",
@@ -123,25 +124,17 @@ def op_genotype(op: Op, inputs: list[tuple[int, ...]]) -> Genotype:
     return Genotype(specs, (Node(op, tuple(range(len(specs))), "part"),), (len(specs),))
 
 
-IMAGE, GATE, VECTOR, TOKENS = (4, 6, 6), (4, 1, 1), (8,), (6, 8)
-INPUTS = [[IMAGE], [IMAGE, IMAGE], [IMAGE, GATE], [VECTOR], [TOKENS], [TOKENS] * 3, [IMAGE] * 3, [VECTOR, VECTOR]]
+def example(op: Op, shapes: tuple[tuple[int, ...], ...]) -> Genotype:
+    """The op by itself, with indices of max pooling where it reads those."""
+    b = Builder(*shapes)
+    values = [b(MaxPoolIndices2d(1), x) if place in INDICES.get(op.kind, ()) else x for place, x in enumerate(b.inputs)]
+    return b.genotype(b(op, *values, name="part"))
 
 
-def examples(cls: type[Op]) -> list[Genotype]:
-    """The op, its required fields being 4, on every kind of input that it takes."""
-    op = cls(**{f.name: 4 for f in fields(cls) if f.default is MISSING})  # type: ignore[arg-type]
-    found = []
-    for inputs in INPUTS:
-        with suppress(GenotypeError):
-            found.append(op_genotype(op, inputs))
-    return found
-
-
-@pytest.mark.parametrize("kind", sorted(kind for kind, cls in OPS.items() if cls.__module__.startswith("archsearch.ops.")))
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
 def test_every_op_is_written_without_being_known(kind: str, tmp_path: Path):
-    genotypes = examples(OPS[kind])
-    assert genotypes, f"no inputs here that {kind} takes; add some to INPUTS"
-    for place, genotype in enumerate(genotypes):
+    for place, (op, shapes) in enumerate(EXAMPLES[kind]):
+        genotype = example(op, shapes)
         folder = export_network(genotype, tmp_path / str(place), check=False)
         assert_same_network(folder, genotype, compile_network(genotype))
 

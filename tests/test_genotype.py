@@ -69,7 +69,7 @@ DAMAGES: list[tuple[str, str]] = [
     (damaged(lambda d: d.update(inputs=[[3, 0, 8]])), "every axis must be a whole number of at least 1"),
     (damaged(lambda d: d.update(inputs=[[3, 8.0, 8]])), "every axis must be a whole number of at least 1"),
     (damaged(lambda d: d.update(inputs=[3])), r'an entry of "inputs" must be a list \[\.\.\.\], got 3'),
-    (damaged(lambda d: d.update(inputs=[[2**20, 2**20]])), r"over 2\*\*31 elements"),
+    (damaged(lambda d: d.update(inputs=[[2**20, 2**20]])), r"over the limit of 2\*\*31 elements"),
     (damaged(lambda d: d.update(nodes={})), r'"nodes" must be a list'),
     (damaged(lambda d: d["nodes"].append(7)), r"node number 6 must be an object"),
     (damaged(lambda d: d["nodes"].append({"name": "a"})), 'node number 6 has no "inputs"'),
@@ -97,7 +97,7 @@ DAMAGES: list[tuple[str, str]] = [
     (damaged(lambda d: node(d, CONV)["op"].update(channels=0)), f"node '{CONV}': conv2d: channels=0 must be a whole number of at least 1"),
     (damaged(lambda d: node(d, CONV)["op"].update(channels=9)), r"node 'block/sum': add needs equal shapes"),
     (damaged(lambda d: node(d, CONV)["op"].update(kernel=[1, 3, 5])), f"node '{CONV}': conv2d: kernel=.* has the wrong type"),
-    (damaged(lambda d: node(d, CONV)["op"].update(channels=2**31)), "node '.*over 2"),
+    (damaged(lambda d: node(d, CONV)["op"].update(channels=2**31)), "node '.*over the limit of 2"),
 ]  # fmt: skip
 
 

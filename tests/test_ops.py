@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch import Builder, Cost, Genotype, Op, ShapeError, TensorSpec, Window, analyse, compile_network, layers, register
 from archsearch import ops as o
+from archsearch.builder import Value
 from archsearch.genotype_json import op_from_dict, op_to_dict
 from archsearch.ops import OPS
 from tests.meta_tracker import inference, training_step
-from tests.op_examples import BAD_FIELDS, EXAMPLES, MISFITS, ROUGH
+from tests.op_examples import BAD_FIELDS, EXAMPLES, INDICES, MISFITS, ROUGH
 from tests.op_examples.shapes import IMAGE
 
 CASES = [
@@ -33,8 +35,25 @@ def specs(shapes: tuple[tuple[int, ...], ...]) -> tuple[TensorSpec, ...]:
 def with_weights_before(op: Op, shapes: tuple[tuple[int, ...], ...]) -> Genotype:
     """The op behind one convolution or linear layer an input, so that gradients pass it, and an activation behind it."""
     b = Builder(*shapes)
-    values = [b(o.Conv2d(x.channels, 1) if len(x.shape) == 3 else o.Linear(x.shape[-1]), x) for x in b.inputs]
-    return b.genotype(b(o.Sigmoid(), b(op, *values)))
+    values = [b(o.Conv2d(x.shape[-3], 1) if len(x.shape) > 2 else o.Linear(x.shape[-1]), x) for x in b.inputs]
+    return b.genotype(b(o.Sigmoid(), b(op, *with_indices(b, op, values))))
+
+
+def alone(op: Op, shapes: tuple[tuple[int, ...], ...]) -> Genotype:
+    """The op by itself."""
+    b = Builder(*shapes)
+    return b.genotype(b(op, *with_indices(b, op, b.inputs)))
+
+
+def with_indices(b: Builder, op: Op, values: Sequence[Value]) -> list[Value]:
+    """The values, indices of max pooling in their place where the op reads those."""
+    return [b(o.MaxPoolIndices2d(1), x) if place in INDICES.get(op.kind, ()) else x for place, x in enumerate(values)]
+
+
+def tensors(op: Op, shapes: tuple[tuple[int, ...], ...], batch: int) -> list[torch.Tensor]:
+    """Random values, or whole numbers where the op reads indices."""
+    values = [torch.rand(batch, *shape) for shape in shapes]
+    return [x.long() if place in INDICES.get(op.kind, ()) else x for place, x in enumerate(values)]
 
 
 def test_every_op_has_an_example() -> None:
@@ -47,7 +66,7 @@ def test_facts_agree_with_torch(op: Op, shapes: tuple[tuple[int, ...], ...]) -> 
     xs = specs(shapes)
     module = op.build(layers, *xs)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        result = module.eval()(*(torch.zeros(1, *shape) for shape in shapes))
+        result = module.eval()(*tensors(op, shapes, 1))
     cost = op.cost(*xs)
     assert op.infer(*xs).shape == tuple(result.shape[1:])
     assert cost.params == sum(p.numel() for p in module.parameters())
@@ -59,8 +78,7 @@ def test_facts_agree_with_torch(op: Op, shapes: tuple[tuple[int, ...], ...]) -> 
 @pytest.mark.parametrize("before", [False, True], ids=["alone", "behind weights"])
 @pytest.mark.parametrize(("op", "shapes"), CASES)
 def test_memory_agrees_with_torch(op: Op, shapes: tuple[tuple[int, ...], ...], before: bool) -> None:
-    b = Builder(*shapes)
-    genotype = with_weights_before(op, shapes) if before else b.genotype(b(op, *b.inputs))
+    genotype = with_weights_before(op, shapes) if before else alone(op, shapes)
     network = compile_network(genotype)
     for batch in (2, 3):
         analysis, step = analyse(genotype, batch), training_step(network, shapes, batch, "sgd")
@@ -81,7 +99,7 @@ def test_op_round_trips_through_json(op: Op, shapes: tuple[tuple[int, ...], ...]
 @pytest.mark.parametrize(("op", "shapes"), CASES)
 def test_zeros_where_the_op_says_so_and_only_there(op: Op, shapes: tuple[tuple[int, ...], ...]) -> None:
     torch.manual_seed(0)
-    values = [torch.rand(2, *shape) for shape in shapes]
+    values = tensors(op, shapes, 2)
     result = op.build(layers, *specs(shapes)).eval()(*values)
     assert op.is_zero == (not result.any())
     if op.is_identity(len(shapes)):
@@ -121,7 +139,7 @@ def test_an_op_that_cannot_be_measured_says_what_to_do() -> None:
             return layers.Linear(x.shape[-1] + 1, 3)
 
     with pytest.raises(
-        ValueError, match=r"broken states no cost, and its module does not run on torch's meta device .*give it `cost` and `saved`"
+        ValueError, match=r"broken states no cost, and its module cannot be measured on torch's meta device .*give it `cost` and `saved`"
     ):
         Broken().cost(TensorSpec((4,)))
     del OPS["broken"]

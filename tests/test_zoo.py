@@ -26,7 +26,7 @@ from tests.zoo_reference import (
     reference_leaves,
 )
 
-SMALL = (64, 32)
+SMALL = (188, 128, 64, 32)
 """Sides of the square images that are tried first where the network is large."""
 REAL_BYTES = 2 * 10**9
 TRACKED = (

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from archsearch.layers.products import Products, UnknownProductsError
 from archsearch.ops.base import Cost, Measured, Op, Saved
 from archsearch.tensor import TensorSpec
 
@@ -20,14 +21,18 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     and backward passes may use besides is not seen.
 
     Raises:
-        ValueError: the module cannot be made or run there.
+        ValueError: the module cannot be made or run there, or a kernel takes its weights whose multiply-adds are not known.
     """
     try:
         with torch.device("meta"):
             module = op.build(import_module("archsearch.layers"), *inputs)
             one, two = (_kept(module, inputs, batch) for batch in (2, 3))
-            with FlopCounterMode(display=False) as counter, torch.no_grad():
-                module.eval()(*(torch.empty(1, *spec.shape) for spec in inputs))
+            values = [torch.empty(1, *spec.shape) for spec in inputs]
+            # With gradients on: without, torch.nn's attention takes a fused kernel that the counter does not know.
+            with Products(module) as products, FlopCounterMode(display=False) as counter:
+                module.eval()(*values)
+    except UnknownProductsError as error:
+        raise ValueError(f"{op.kind} states no cost, and {error}; give it `cost` and `saved`") from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(
@@ -37,7 +42,7 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     cost = Cost(
         params=sum(p.numel() for p in module.parameters()),
         buffers=sum(b.numel() for b in buffers),
-        macs=counter.get_total_flops() // 2,
+        macs=counter.get_total_flops() // 2 + products.macs,
         counters=sum(b.dtype == torch.int64 for b in buffers),
     )
     sample = (two.new_bytes - one.new_bytes) // 4

@@ -141,8 +141,16 @@ class Op(ABC):
 
 def given_fields(op: Op) -> dict[str, Any]:
     """Fields of an op that differ from what they would be if they were not given."""
-    names = [f.name for f in fields(op) if f.default is MISSING or replace(op, **{f.name: f.default}) != op]  # type: ignore[arg-type, type-var]
+    names = [f.name for f in fields(op) if f.default is MISSING or not is_default(op, f.name, f.default)]  # type: ignore[arg-type]
     return {name: getattr(op, name) for name in names}
+
+
+def is_default(op: Op, name: str, default: object) -> bool:
+    """Whether a field is what it would be if it were not given; a default that the other fields do not allow is not."""
+    try:
+        return replace(op, **{name: default}) == op  # type: ignore[type-var]
+    except ValueError:
+        return False
 
 
 class Measured(NamedTuple):

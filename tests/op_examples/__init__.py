@@ -17,6 +17,7 @@ EXAMPLES: dict[str, list[Example]] = {}
 MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = []
 BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = []
 ROUGH: dict[str, float] = {}
+INDICES: dict[str, tuple[int, ...]] = {}
 
 for _found in pkgutil.iter_modules(__path__):
     if _found.name != "shapes":
@@ -25,3 +26,4 @@ for _found in pkgutil.iter_modules(__path__):
         MISFITS.extend(_module.MISFITS)
         BAD_FIELDS.extend(_module.BAD_FIELDS)
         ROUGH.update(getattr(_module, "ROUGH", {}))
+        INDICES.update(getattr(_module, "INDICES", {}))

@@ -21,9 +21,8 @@ from archsearch.builder import Builder
 from archsearch.compiler import compile_network
 from archsearch.export import STANDARD, ExportError, export_network, gather, source_text
 from archsearch.export.verify import verify
-from archsearch.genotype import Genotype, GenotypeError, Node
+from archsearch.genotype import Genotype, Node
 from archsearch.ops import (
-    OPS,
     Add,
     AvgPool2d,
     BatchNorm2d,

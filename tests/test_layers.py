@@ -16,7 +16,7 @@ LAYERS = [
     {"tensor", "pareto", "units"},
     {"ops"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
-    {"passes", "analysis", "blocks", "space", "text_form", "edit", "diff"},
+    {"passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint"},
     {"zoo", "layers", "compiler"},
     {"trial", "morphisms", "catalogue"},
     {"strategies", "evaluators", "data"},
@@ -29,7 +29,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
     ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
-    ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"),
+    ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"), ("lint", "analysis"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "base", "network", "of_run")

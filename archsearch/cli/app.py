@@ -83,13 +83,32 @@ def resume(
 def show(
     target: Annotated[str, typer.Argument(help="A run's folder, RUN:TRIAL, or a genotype.json.", show_default=False)],
     batch: Annotated[int, typer.Option(min=1, help="Samples at once, for the memory figures.")] = 1,
+    device: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Description of a device (see `calibrate`): its latency is estimated as well.")
+    ] = None,
     ops: Ops = None,
     json: Json = False,
 ) -> None:
     """Show a run's front, or what a network costs, node by node."""
     from archsearch.cli.showing import show_command
 
-    show_command(target, batch, ops or [], json)
+    show_command(target, batch, device, ops or [], json)
+
+
+@app.command()
+def calibrate(
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write. [default: device.json in the user's folder of settings]")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the CPU.")] = 1,
+    on: Annotated[str, typer.Option(help="What to measure: cpu or cuda.")] = "cpu",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Measure this machine and describe it, so that `show --device FILE` estimates latency; some seconds."""
+    from archsearch.cli.calibrating import calibrate_command
+
+    calibrate_command(out, threads, on, quiet, json)
 
 
 @app.command()

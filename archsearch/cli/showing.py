@@ -7,7 +7,8 @@ from inspect import getmodule
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import Analysis, analyse
+from archsearch.analysis import Analysis, Device, analyse
+from archsearch.analysis.latency import node_seconds, read_device
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.cli.targets import find_trial, load_ops, read_genotype, trial_network
 from archsearch.genotype import Genotype
@@ -16,14 +17,15 @@ from archsearch.store import Run, open_run
 from archsearch.units import prefixed, unit
 
 
-def show_command(target: str, batch: int, ops: list[str], json: bool) -> None:
+def show_command(target: str, batch: int, device: Path | None, ops: list[str], json: bool) -> None:
     """Show a run, or a network."""
     load_ops(ops)
+    described = None if device is None else read_device(device)
     if Path(target).is_dir():
         show_run(open_run(target), json)
         return
     trial = find_trial(target)
-    show_network(trial_network(*trial) if trial else read_genotype(Path(target)), batch, json)
+    show_network(trial_network(*trial) if trial else read_genotype(Path(target)), batch, described, json)
 
 
 def show_run(run: Run, json: bool) -> None:
@@ -66,28 +68,59 @@ def print_front(run: Run) -> None:
     print_table(["Trial", *(unit(name).label for name in columns)], cells)
 
 
-def show_network(genotype: Genotype, batch: int, json: bool) -> None:
-    """Show what a network costs, node by node."""
+def show_network(genotype: Genotype, batch: int, device: Device | None, json: bool) -> None:
+    """Show what a network costs, node by node; with its latency where a device is given."""
     analysis = analyse(genotype, batch)
+    seconds = [] if device is None else node_seconds(genotype, device, batch)
     if json:
-        print_json({**totals(analysis), "rows": [row._asdict() for row in analysis.rows]})
+        print_json(plain(analysis, seconds))
         return
     rows = [
         [row.name, row.op, "x".join(map(str, row.shape)), f"{row.params:,}", f"{row.macs:,}", prefixed(row.output_bytes, "B")]
         for row in analysis.rows
     ]
     feet = ["Total", f"{len(rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
-    print_table(["Node", "Op", "Output", "Params", "MACs", "Output bytes"], rows, left=2, footer=feet)
+    columns = ["Node", "Op", "Output", "Params", "MACs", "Output bytes"]
+    if device is not None:
+        rows = [[*row, f"{1000 * taken:.3f} ms"] for row, taken in zip(rows, seconds, strict=True)]
+        feet, columns = [*feet, f"{1000 * sum(seconds):.3f} ms"], [*columns, "Latency"]
+    print_table(columns, rows, left=2, footer=feet)
+    if len(analysis.exits) > 1:
+        print_exits(analysis)
     high, wide = analysis.receptive_field
     print_text(f"\nFor one sample: {prefixed(analysis.macs)} MACs, {prefixed(analysis.flops)} FLOPs; receptive field {high}x{wide}")
     inference, training = prefixed(analysis.inference_peak_bytes, "B"), prefixed(analysis.training_peak_bytes, "B")
     print_text(f"Batch {batch}, {analysis.dtype}: peak {inference} in inference, {training} in training with {analysis.optimizer}")
+    print_text(f"Inference moves {prefixed(analysis.moved_bytes, 'B')}: {analysis.intensity:.3g} FLOPs a byte")
+    if device is not None:
+        print_text(f"Estimated on {device.name or 'the device'}: {1000 * sum(seconds):.3g} ms a batch")
+
+
+def print_exits(analysis: Analysis) -> None:
+    """What each output costs, alone and beyond the ones before it."""
+    rows = [
+        [out.name, "x".join(map(str, out.shape)), f"{out.params:,}", f"{out.macs:,}", f"{out.added_params:,}", f"{out.added_macs:,}"]
+        for out in analysis.exits
+    ]
+    print_text("")
+    print_table(["Output", "Shape", "Params", "MACs", "Params added", "MACs added"], rows)
+
+
+def plain(analysis: Analysis, seconds: list[float]) -> dict[str, Any]:
+    """All of an analysis as plain data, and latencies where there are any."""
+    rows = [row._asdict() for row in analysis.rows]
+    exits, timeline = [out._asdict() for out in analysis.exits], analysis.timeline._asdict()
+    data = {**totals(analysis), "exits": exits, "timeline": timeline, "rows": rows}
+    if not seconds:
+        return data
+    timed = [{**row, "latency_ms": 1000 * taken} for row, taken in zip(rows, seconds, strict=True)]
+    return {**data, "latency_ms": 1000 * sum(seconds), "rows": timed}
 
 
 def totals(analysis: Analysis) -> dict[str, Any]:
     """The sums of an analysis as plain data."""
     names = ("batch", "dtype", "optimizer", "params", "buffers", "macs", "flops", "saved_bytes", "inference_peak_bytes",
-             "training_peak_bytes", "receptive_field")  # fmt: skip
+             "training_peak_bytes", "moved_bytes", "intensity", "receptive_field")  # fmt: skip
     data = {name: getattr(analysis, name) for name in names}
     genotype = analysis.genotype
     shapes = {"inputs": [spec.shape for spec in genotype.inputs], "outputs": [spec.shape for spec in analysis.outputs]}

@@ -12,6 +12,7 @@ import numpy as np
 
 from archsearch.analysis import known_costs
 from archsearch.genotype import Genotype
+from archsearch.isomorphism import hashed
 from archsearch.passes import canonicalise
 from archsearch.space import Choices, Scalar, Space
 
@@ -34,12 +35,16 @@ class Entry(NamedTuple):
 class Catalogue:
     """Networks of a space, looked up by choices; `batch` and `optimizer` are for the training memory.
 
+    Isomorphic networks are one and have one fingerprint. With `written` each set of choices is a network of its own: for tables whose
+    measurements tell apart what is written differently, such as latencies of cells with dead edges.
+
     Drawing from it gives what `space.resolve` would give with the same generator.
     """
 
     space: Space
     batch: int = 1
     optimizer: str = "sgd"
+    written: bool = False
     _entries: dict[Key, Entry] = field(default_factory=dict, repr=False)
     _genotypes: dict[str, Genotype] = field(default_factory=dict, repr=False)
 
@@ -65,7 +70,8 @@ class Catalogue:
             return found
         genotype, full = self.space.resolve(given, rng)
         genotype = canonicalise(genotype)
-        entry = Entry(full, genotype.fingerprint, known_costs(genotype, self.batch, self.optimizer))
+        fingerprint = written_fingerprint(full) if self.written else genotype.fingerprint
+        entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer))
         keep(self._entries, key_of(full), entry, MAX_ENTRIES)
         keep(self._genotypes, entry.fingerprint, genotype, MAX_GENOTYPES)
         return entry
@@ -125,6 +131,11 @@ class Catalogue:
 def key_of(choices: Mapping[str, Scalar]) -> Key:
     """Choices as something that can be looked up; 1, 1.0 and true differ."""
     return tuple(sorted((name, repr(value)) for name, value in choices.items()))
+
+
+def written_fingerprint(choices: Mapping[str, Scalar]) -> str:
+    """32 hex digits for the choices themselves."""
+    return hashed(repr(key_of(choices)).encode()).hex()
 
 
 def keep(store: dict[K, V], key: K, value: V, most: int) -> None:

@@ -1,4 +1,4 @@
-"""What a command is to work on: a run, a trial of a run, or a genotype in a file."""
+"""What a command is to work on: a run, a trial of a run, a network of the zoo, or a genotype in a file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,48 @@ from pathlib import Path
 from archsearch.cli import WrongUseError
 from archsearch.genotype import Genotype, GenotypeError
 from archsearch.genotype_json import MAX_TEXT
+from archsearch.ops.base import nearest
 from archsearch.space import load_file
 from archsearch.store import Run, open_run
+from archsearch.text_form import from_text
+from archsearch.zoo import build, names
 
 
 def load_ops(files: list[str]) -> None:
     """Run Python files that register ops. Raises SpaceError."""
     for file in files:
         load_file(str(Path(file).resolve()))
+
+
+def find_network(target: str, shape: str | None = None) -> Genotype:
+    """The network that a target stands for: RUN:TRIAL, a file, or a name of the zoo; `shape` is the input of one of the zoo.
+
+    Raises:
+        WrongUseError: nothing is called so, or a shape for what has one already. GenotypeError, ZooError: it is no network.
+    """
+    trial = find_trial(target)
+    if trial is None and not Path(target).exists() and looks_like_a_name(target):
+        return build(target, **({} if shape is None else {"input": read_shape(shape)}))
+    if shape is not None:
+        raise WrongUseError(f"--input is for networks of the zoo; {target} has its input already")
+    return trial_network(*trial) if trial else read_genotype(Path(target))
+
+
+def looks_like_a_name(target: str) -> bool:
+    """Whether a target can only be a name. Raises WrongUseError when no network of the zoo is called so."""
+    if target in names():
+        return True
+    if "/" in target or "." in target:
+        return False
+    raise WrongUseError(f"no file, run or network of the zoo is called {target[:60]!r}; {nearest(target[:60], names())}")
+
+
+def read_shape(text: str) -> tuple[int, ...]:
+    """A shape such as 3,64,64 or 3x64x64. Raises WrongUseError."""
+    try:
+        return tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise WrongUseError(f"shape {text[:60]!r} must be whole numbers parted by commas, such as 3,64,64") from None
 
 
 def find_trial(target: str) -> tuple[Run, int] | None:
@@ -36,15 +70,30 @@ def trial_network(run: Run, number: int) -> Genotype:
 
 
 def read_genotype(path: Path) -> Genotype:
-    """The genotype in a file. Raises WrongUseError when it cannot be read, GenotypeError when it is none."""
+    """The genotype in a file, as JSON or in the text form. Raises WrongUseError when it cannot be read, GenotypeError when it is none."""
     try:
         with path.open("rb") as file:
             data = file.read(4 * MAX_TEXT + 1)
     except OSError as error:
-        raise WrongUseError(f"{path}: {error.strerror}; give a run's folder, RUN:TRIAL, or a genotype.json") from error
+        hint = "give a network of the zoo, RUN:TRIAL, a run's folder, or a file with a genotype"
+        raise WrongUseError(f"{path}: {error.strerror}; {hint}") from error
     try:
-        return Genotype.from_json(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        return Genotype.from_json(text) if is_json(text) else from_text(text)
     except UnicodeDecodeError:
         raise GenotypeError(f"{path}: not a text in UTF-8, so no genotype") from None
     except GenotypeError as error:
         raise GenotypeError(f"{path}: {error}") from error
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is meant as JSON: the text form never begins with a bracket or a quote."""
+    return text.lstrip()[:1] in ("{", "[", '"', "")
+
+
+def write_genotype(genotype: Genotype, path: Path, text: str) -> None:
+    """Write a file anew, and say plainly why it cannot be. Raises WrongUseError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WrongUseError(f"{path}: {error.strerror}; choose another --out") from error

@@ -1,0 +1,5 @@
+"""Bayesian search with a Gaussian process over the networks themselves."""
+
+from archsearch.strategies.graph_gp.strategy import GraphGP
+
+__all__ = ["GraphGP"]

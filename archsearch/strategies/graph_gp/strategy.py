@@ -1,0 +1,133 @@
+"""Ask and tell of the graph Gaussian process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.pareto import preference
+from archsearch.space import Choices
+from archsearch.strategies.base import Problem
+from archsearch.strategies.graph_gp.kernel import Shape
+from archsearch.strategies.graph_gp.model import Vector, cut_scores, normal_scores
+from archsearch.strategies.graph_gp.pool import Pool
+from archsearch.strategies.graph_gp.view import Computed, Modelled, View, promise, weigh
+from archsearch.trial import Trial
+
+FORMS = 5
+"""Forms of the kernel that are averaged over."""
+SHORT_LIST = 256
+"""Networks, the best by the likeliest form, of which all forms are asked."""
+PARENTS = 5
+
+
+@dataclass
+class GraphGP:
+    """Bayesian optimisation over networks: a Gaussian process on subtrees and choices, expected improvement, known costs computed.
+
+    The kernel is Weisfeiler-Lehman's on the canonical genotype (as in Ru et al. 2021, arXiv:2006.07556), joined with the choices; its
+    forms are averaged over by marginal likelihood. One objective: expected improvement in log form; two: expected hypervolume
+    improvement; more: random Chebyshev weights (Knowles 2006, doi:10.1109/TEVC.2005.851274). Params, MACs and memory are computed,
+    never modelled. Trials under way count as if they had come out as the model expects; failures as the worst seen.
+
+    `start` random networks come first; for every trial `breadth` random networks and as many neighbours of the best join the pool of
+    candidates, some milliseconds each; forms of the kernel are weighed anew every `refit` trials.
+    """
+
+    start: int = 5
+    breadth: int = 96
+    refit: int = 5
+    _problem: Problem | None = field(default=None, init=False, repr=False)
+    _pool: Pool | None = field(default=None, init=False, repr=False)
+    _trials: list[Trial] = field(default_factory=list, init=False, repr=False)
+    _numbers: list[int] = field(default_factory=list, init=False, repr=False)
+    _forms: dict[int, tuple[int, list[Shape]]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.start < 2 or self.breadth < 1 or self.refit < 1:
+            raise ValueError(f"start={self.start} must be at least 2, breadth={self.breadth} and refit={self.refit} at least 1")
+
+    def begin(self, problem: Problem) -> None:
+        self._problem = problem
+        self._pool = Pool(problem.catalogue)
+
+    def tell(self, trial: Trial) -> None:
+        self._trials.append(trial)
+
+    def ask(self, rng: np.random.Generator) -> Choices:
+        problem, pool = self._problem, self._pool
+        if problem is None or pool is None or sum(trial.ok for trial in self._trials) < self.start:
+            return {}
+        while len(self._numbers) < len(self._trials):
+            self._take_in(problem, pool, self._trials[len(self._numbers)])
+        candidates = [i for i, entry in enumerate(pool.entries) if entry.fingerprint not in problem.seen]
+        if not candidates:
+            return {}
+        return dict(pool.entries[self._best(problem, pool, candidates, rng)].choices)
+
+    def _take_in(self, problem: Problem, pool: Pool, trial: Trial) -> None:
+        """Number a trial, and let candidates join the pool; drawn by the trial itself, so that a resumed run has the same pool."""
+        rng = np.random.default_rng([trial.number, int(trial.fingerprint[:15], 16)])
+        self._numbers.append(pool.number(problem.catalogue.look_up(trial.choices, rng)))
+        done = [t for t in self._trials[: len(self._numbers)] if t.values is not None]
+        best = preference([t.values for t in done if t.values is not None])[:PARENTS] if done else ()
+        near = [choices for i in best for choices in problem.catalogue.neighbours(done[i].choices)]
+        rng.shuffle(near)
+        for choices in [*near[: self.breadth], *({} for _ in range(self.breadth))]:
+            entry = pool.find(choices, rng)
+            if entry is not None and problem.is_open(entry):
+                pool.number(entry)
+
+    def _best(self, problem: Problem, pool: Pool, candidates: list[int], rng: np.random.Generator) -> int:
+        """The candidate that promises most."""
+        views = self._views(problem, pool, rng)
+        for pending in problem.pending:
+            entry = pool.find(pending, rng)
+            if entry is not None:
+                number = pool.number(entry)
+                views = [view.imagined(number) for view in views]
+        worth = promise(views, candidates, forms=1)
+        short = [candidates[i] for i in np.argsort(-worth, kind="stable")[:SHORT_LIST]]
+        best: int = short[int(np.argmax(promise(views, short, forms=FORMS)))]
+        return best
+
+    def _views(self, problem: Problem, pool: Pool, rng: np.random.Generator) -> list[View]:
+        """One view for each objective; for three and more a single one of their weighted worst."""
+        values = filled([trial.values for trial in self._trials])
+        if values.shape[1] > 2:
+            return [self._modelled(pool, normal_scores(chebyshev(values, rng.dirichlet(np.ones(values.shape[1])))))]
+        if values.shape[1] == 1:
+            return [self._modelled(pool, normal_scores(values[:, 0]))]
+        found: list[View] = []
+        for place, column in enumerate(values.T):
+            costs = [problem.known_value(place, entry) for entry in pool.entries]
+            known = [cost for cost in costs if cost is not None]
+            found.append(Computed(np.array(known), self._numbers) if known else self._modelled(pool, cut_scores(column), place))
+        return found
+
+    def _modelled(self, pool: Pool, scores: Vector, place: int = 0) -> Modelled:
+        """A Gaussian process on one column of scores, with forms of the kernel that were weighed some trials ago at most."""
+        count = len(scores)
+        since = count if count < 4 * self.refit else count - count % self.refit
+        weighed, forms = self._forms.get(place, (0, []))
+        if weighed != since:
+            forms = weigh(pool, self._numbers[:since], scores[:since], FORMS)
+            self._forms[place] = (since, forms)
+        return Modelled.fitted(pool, self._numbers, scores, forms)
+
+
+def filled(values: Sequence[tuple[float, ...] | None]) -> NDArray[np.float64]:
+    """(trials, objectives); failures get the worst that was seen."""
+    seen = np.array([row for row in values if row is not None], dtype=np.float64)
+    worst = seen.max(axis=0)
+    return np.array([worst if row is None else row for row in values], dtype=np.float64)
+
+
+def chebyshev(values: NDArray[np.float64], weights: Vector) -> Vector:
+    """The augmented weighted maximum of the objectives, each on its own scale."""
+    spread = np.ptp(values, axis=0)
+    scaled = weights * (values - values.min(axis=0)) / np.where(spread > 0, spread, 1)
+    return np.asarray(scaled.max(axis=1) + 0.05 * scaled.sum(axis=1))

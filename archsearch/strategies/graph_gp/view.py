@@ -1,0 +1,108 @@
+"""What is seen and believed of one objective: modelled, or computed where it is a known cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.strategies.graph_gp.acquisition import hypervolume_improvement, improvement
+from archsearch.strategies.graph_gp.kernel import Shape, shapes
+from archsearch.strategies.graph_gp.model import Belief, Fit, Vector, beliefs, best_fits, limit
+from archsearch.strategies.graph_gp.pool import Pool
+
+MOST_SEEN = 400
+"""Trials that the model is fitted to: the best half of them, and the latest."""
+SURE = 1e-9
+
+
+class View(Protocol):
+    """One objective, in units of its own, to be minimised."""
+
+    @property
+    def seen(self) -> Vector:
+        """Values of the networks seen."""
+
+    def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
+        """What is believed of networks of the pool."""
+
+    def imagined(self, number: int) -> View:
+        """The view as if a network had been seen, with the value that is expected."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A known cost: nothing to model. `costs` of all networks of the pool; numbers of those seen."""
+
+    costs: Vector
+    numbers: Sequence[int]
+
+    @property
+    def seen(self) -> Vector:
+        """Costs of the networks seen."""
+        return np.asarray(self.costs[np.asarray(self.numbers)])
+
+    def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
+        costs = self.costs[np.asarray(numbers)]
+        return [Belief(costs, np.full(len(costs), SURE * max(1.0, float(np.abs(costs).max(initial=0)))), 1.0)]
+
+    def imagined(self, number: int) -> Computed:
+        return replace(self, numbers=[*self.numbers, number])
+
+
+@dataclass(frozen=True)
+class Modelled:
+    """A measured objective: scores of the networks seen, the smallest the best, and the fits to them."""
+
+    pool: Pool
+    numbers: Sequence[int]
+    seen: Vector
+    fits: Sequence[Fit]
+
+    @classmethod
+    def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, forms: Sequence[Shape]) -> Modelled:
+        """The model of these scores."""
+        chosen = remembered(scores)
+        numbers, scores = [numbers[i] for i in chosen], scores[chosen]
+        return cls(pool, numbers, scores, best_fits(forms, pool.similarities(numbers, numbers), scores, len(forms)))
+
+    def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
+        return beliefs(self.fits[:forms], self.pool.similarities(numbers, self.numbers))
+
+    def imagined(self, number: int) -> Modelled:
+        expected = self.believe([number], 1)[0].mean
+        shapes = [fit.shape for fit in self.fits]
+        return self.fitted(self.pool, [*self.numbers, number], np.append(self.seen, expected), shapes)
+
+
+def weigh(pool: Pool, numbers: Sequence[int], scores: Vector, most: int) -> list[Shape]:
+    """The forms of the kernel that explain these scores best."""
+    chosen = remembered(scores)
+    numbers = [numbers[i] for i in chosen]
+    return [fit.shape for fit in best_fits(list(shapes()), pool.similarities(numbers, numbers), scores[chosen], most)]
+
+
+def remembered(scores: Vector) -> NDArray[np.int64]:
+    """Places of the values that a model is fitted to, in order: all, or the best half and the latest."""
+    if len(scores) <= MOST_SEEN:
+        return np.arange(len(scores))
+    best = np.argsort(scores, kind="stable")[: MOST_SEEN // 2]
+    latest = [i for i in range(len(scores) - 1, -1, -1) if i not in set(best.tolist())][: MOST_SEEN // 2]
+    return np.sort(np.concatenate([best, latest]))
+
+
+def promise(views: Sequence[View], numbers: Sequence[int], forms: int) -> Vector:
+    """How much better the front is expected to become by each of these networks."""
+    believed = [view.believe(numbers, forms) for view in views]
+    if len(views) == 1:
+        return improvement(believed[0], float(views[0].seen.min()))
+    seen = np.column_stack([view.seen for view in views])
+    reference = np.array([limit(view.seen) for view in views])
+    total = np.zeros(len(numbers))
+    for first, second in product(*believed):
+        total += first.weight * second.weight * hypervolume_improvement(seen, first, second, reference)
+    return total

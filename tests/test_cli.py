@@ -17,16 +17,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archsearch import Builder, Genotype
+from archsearch.analysis import Device
 from archsearch.cli import WrongUseError, run
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.units import parse_bytes, parse_count
+from archsearch.ops import Conv2d, ReLU
 from archsearch.space import load_space
 from archsearch.store import open_run
 from tests.runs import assert_same_run, table
 
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
-COMMANDS = ("search", "resume", "show", "spaces", "report", "export")
+COMMANDS = (
+    "search", "resume", "show", "calibrate", "zoo", "lint", "diff", "edit", "convert", "spaces", "space", "sample", "report", "export",
+)  # fmt: skip
 QUICK = ("--evaluator-set", "epochs=2", "--workers", "1", "--max-params", "20k")
 
 
@@ -71,6 +76,64 @@ def test_show_prints_the_front_and_a_network(searched: Path) -> None:
     told = json.loads(call("show", f"x:{number}", "--json", cwd=searched).stdout)
     assert told["params"] == open_run(searched / "x").trial(number).metrics["params"] == sum(row["params"] for row in told["rows"])
     assert json.loads(call("show", "x", "--json", cwd=searched).stdout)["front"][0]["trial"] == number
+
+
+def test_show_tells_what_moves_what_exits_cost_and_what_is_live(searched: Path) -> None:
+    number = open_run(searched / "x").front()[0].number
+    told = json.loads(call("show", f"x:{number}", "--batch", "2", "--json", cwd=searched).stdout)
+    assert told["moved_bytes"] == sum(row["moved_bytes"] for row in told["rows"])
+    assert told["intensity"] == 2 * told["flops"] / told["moved_bytes"]
+    assert [part["params"] for part in told["exits"]] == [told["params"]]
+    assert told["timeline"]["inference"] == [row["live_bytes"] for row in told["rows"]]
+    assert "latency_ms" not in told
+    (searched / "two.json").write_text(two_exits().to_json())
+    table = call("show", "two.json", cwd=searched).stdout
+    assert re.search(r"Output +Shape +Params +MACs +Params added +MACs added\nrelu +4x8x8 +40 +2,304 +40 +2,304\nlast ", table)
+    assert "FLOPs a byte" in table
+
+
+def two_exits() -> Genotype:
+    b = Builder((1, 8, 8))
+    x = b(ReLU(), b(Conv2d(4), b.input))
+    return b.genotype(x, b(Conv2d(4), x, name="last"))
+
+
+def test_calibrate_describes_the_machine_and_show_estimates_with_it(searched: Path) -> None:
+    done = call("calibrate", "--out", "new/device.json", cwd=searched)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"window +\d+ +[\d.]+ [GT]FLOP/s", done.stdout)
+    assert done.stdout.rstrip().endswith("new/device.json: give it to archsearch show NETWORK --device new/device.json")
+    assert done.stderr == ""
+    number = open_run(searched / "x").front()[0].number
+    table = call("show", f"x:{number}", "--device", "new/device.json", cwd=searched).stdout
+    assert re.search(r"Estimated on .*1 thread: [\d.]+ ms", table)
+    told = json.loads(call("show", f"x:{number}", "--device", "new/device.json", "--json", cwd=searched).stdout)
+    assert 0 < told["latency_ms"] == pytest.approx(sum(row["latency_ms"] for row in told["rows"]))
+
+
+def test_calibrate_stops_cleanly_and_writes_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, str(TREE / "cli.py"), "calibrate", "--out", "device.json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(4)  # torch is loaded by then, and measuring takes longer
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "archsearch: interrupted; nothing was written\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_calibrate_writes_to_the_users_settings_by_default(tmp_path: Path) -> None:
+    code = (
+        "import archsearch.evaluators.latency as l, archsearch.cli as c; from archsearch.ops import *\n"
+        "all = l.sample_networks; l.sample_networks = lambda: all()[-60:]\n"
+        "raise SystemExit(c.run(['calibrate', '--json']))"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "settings")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=TREE, env=environment)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert Path(told["device"]).is_relative_to(tmp_path)
+    assert told["samples"] == 60
+    assert Device.from_json(Path(told["device"]).read_text()).name == told["name"]
 
 
 def test_report_and_export_write_where_they_are_told(searched: Path) -> None:
@@ -193,6 +256,13 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         (["show", "type.json"], 1, ["type.json", "node 'a'", "channels=", "whole number"]),
         (["show", "huge.json"], 1, ["huge.json", "node 'a'", "2**31"]),
         (["show", "binary.json"], 1, ["binary.json"]),
+        (["show", "whole.json", "--device", "none.json"], 1, ["none.json", "No such file", "archsearch calibrate"]),
+        (["show", "whole.json", "--device", "cut.json"], 1, ["cut.json", "not valid JSON"]),
+        (["show", "whole.json", "--device", "whole.json"], 1, ["whole.json", "archsearch.device/1"]),
+        (["calibrate", "--out", "taken"], 2, ["taken is a folder"]),
+        (["calibrate", "--out", "taken/file/device.json"], 2, ["taken/file/device.json", "--out"]),
+        (["calibrate", "--on", "tpu"], 2, ["--on tpu is not there", "cpu"]),
+        (["calibrate", "--threads", "0"], 2, ["--threads", "1"]),
         (["resume", "nowhere"], 1, ["nowhere is no run"]),
         (["report", "nowhere"], 1, ["nowhere is no run"]),
         (["export", "nowhere"], 2, ["nowhere", "No such file"]),
@@ -206,6 +276,7 @@ def test_wrong_input_gets_one_line(arguments: list[str], code: int, words: list[
     node = '{"name": "a", "op": %s, "inputs": ["%s"]}'
     text = '{"format": "archsearch.genotype/1", "inputs": [[1, 8, 8]], "nodes": [%s], "outputs": ["a"]}'
     files = {
+        "whole.json": whole,
         "cut.json": whole[: len(whole) // 2],
         "cycle.json": text % (node % ('{"kind": "relu"}', "a")),
         "odd.json": text % (node % ('{"kind": "conv3d"}', "x")),

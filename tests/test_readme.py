@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from archsearch import analyse
 from archsearch.store import open_run
+from archsearch.text_form import from_text
 
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
@@ -44,6 +46,26 @@ def test_the_commands_run_in_their_order(tmp_path: Path) -> None:
     assert (tmp_path / "my-model" / "model.py").is_file()
     code = "import torch\nimages = torch.rand(3, 1, 8, 8)\n" + block("python", "from model import") + "assert scores.shape == (3, 10)"
     call(tmp_path / "my-model", "-c", code)
+
+
+def test_the_commands_without_a_search_run(tmp_path: Path) -> None:
+    for line in block("console", "archsearch zoo").splitlines():
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line, comments=True)[2:])
+    assert (tmp_path / "mine.json").is_file()
+    assert len(list((tmp_path / "networks").glob("cell-*.json"))) == 10  # each network, and its choices
+
+
+def test_the_text_form_is_a_network() -> None:
+    written = re.findall(r"```\n(input .*?)```", README, flags=re.S)
+    assert len(written) == 1
+    assert [spec.shape for spec in analyse(from_text(written[0])).outputs] == [(10,)]
+
+
+def test_the_zoo_is_built_and_takes_weights(tmp_path: Path) -> None:
+    code = block("python", "zoo.load_state")
+    state = "from archsearch import compile_network, zoo\nstate_dict = compile_network(zoo.build('resnet18'), seed=3).state_dict()\n"
+    (tmp_path / "mine.py").write_text(state + code, encoding="utf-8")
+    assert int(call(tmp_path, "mine.py")) > 100_000_000
 
 
 def test_the_space_and_the_op_can_be_searched(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from archsearch.proposal import SearchError
 from archsearch.search import Progress, resume, search
 from archsearch.space import Space, load_space
 from archsearch.store import Run, StoreError, open_run
-from archsearch.strategies import STRATEGIES, Strategy
+from archsearch.strategies import STRATEGIES, Strategy, load_strategy
 from archsearch.trial import Objective
 from archsearch.units import unit
 
@@ -44,12 +44,15 @@ class Plan:
         """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
         bare = load_space(self.space)
         settings = parse_pairs(self.settings, bare.settings, f"space {self.space!r}")
-        strategy: Strategy = make("strategy", self.strategy, STRATEGIES, self.strategy_options)
         try:
-            table = {self.evaluator: load_evaluator(self.evaluator)}
-        except ValueError as error:
+            strategies = {self.strategy: load_strategy(self.strategy)}
+            strategy: Strategy = make("strategy", self.strategy, strategies, self.strategy_options)
+            evaluators = {self.evaluator: load_evaluator(self.evaluator)}
+        except WrongUseError:
+            raise
+        except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
-        evaluator: Evaluator = make("evaluator", self.evaluator, table, self.evaluator_options, data=self.data)
+        evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, self.evaluator_options, data=self.data)
         return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
 
 
@@ -87,9 +90,9 @@ def resume_command(folder: Path, trials: int | None, workers: int | None, quiet:
             f"{folder}: strategy {record.strategy} or evaluator {record.evaluator} is your own; use archsearch.resume in Python"
         )
     try:
-        strategy = STRATEGIES[record.strategy](**record.strategy_options)
+        strategy = load_strategy(record.strategy)(**record.strategy_options)
         evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
-    except (TypeError, ValueError) as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise StoreError(f"{folder / 'run.json'}: {error}") from error
     space = load_space(record.space, **record.settings)
     run = watched(

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from inspect import getmodule
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import Analysis, Device, analyse
+from archsearch.analysis import Analysis, analyse
 from archsearch.analysis.latency import node_seconds, read_device
+from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
-from archsearch.cli.targets import find_trial, load_ops, read_genotype, trial_network
+from archsearch.cli.folding import SORTS, fold
+from archsearch.cli.targets import find_network, load_ops
 from archsearch.genotype import Genotype
+from archsearch.ops.base import nearest
 from archsearch.space import Space, load_space, space_names
 from archsearch.store import Run, open_run
 from archsearch.units import prefixed, unit
+from archsearch.zoo import names
 
 
-def show_command(target: str, batch: int, device: Path | None, ops: list[str], json: bool) -> None:
+@dataclass(frozen=True)
+class Look:
+    """How a network is shown: samples at once, input of a network of the zoo, scopes folded below a depth, order of the rows."""
+
+    batch: int = 1
+    input: str | None = None
+    depth: int | None = None
+    sort: str | None = None
+    device: Path | None = None
+
+
+def show_command(target: str, look: Look, ops: list[str], json: bool) -> None:
     """Show a run, or a network."""
     load_ops(ops)
-    described = None if device is None else read_device(device)
-    if Path(target).is_dir():
+    if look.sort is not None and look.sort not in SORTS:
+        raise WrongUseError(f"--sort {look.sort!r} is unknown; {nearest(look.sort, list(SORTS))}")
+    if Path(target).is_dir() and target not in names():
         show_run(open_run(target), json)
         return
-    trial = find_trial(target)
-    show_network(trial_network(*trial) if trial else read_genotype(Path(target)), batch, described, json)
+    show_network(find_network(target, look.input), look, json)
 
 
 def show_run(run: Run, json: bool) -> None:
@@ -68,32 +83,46 @@ def print_front(run: Run) -> None:
     print_table(["Trial", *(unit(name).label for name in columns)], cells)
 
 
-def show_network(genotype: Genotype, batch: int, device: Device | None, json: bool) -> None:
-    """Show what a network costs, node by node; with its latency where a device is given."""
-    analysis = analyse(genotype, batch)
-    seconds = [] if device is None else node_seconds(genotype, device, batch)
+def show_network(genotype: Genotype, look: Look, json: bool) -> None:
+    """Show what a network costs, node by node or scope by scope; with its latency where a device is given."""
+    device = None if look.device is None else read_device(look.device)
+    analysis = analyse(genotype, look.batch)
+    seconds = [] if device is None else node_seconds(genotype, device, look.batch)
     if json:
         print_json(plain(analysis, seconds))
         return
-    rows = [
-        [row.name, row.op, "x".join(map(str, row.shape)), f"{row.params:,}", f"{row.macs:,}", prefixed(row.output_bytes, "B")]
-        for row in analysis.rows
-    ]
-    feet = ["Total", f"{len(rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
-    columns = ["Node", "Op", "Output", "Params", "MACs", "Output bytes"]
-    if device is not None:
-        rows = [[*row, f"{1000 * taken:.3f} ms"] for row, taken in zip(rows, seconds, strict=True)]
-        feet, columns = [*feet, f"{1000 * sum(seconds):.3f} ms"], [*columns, "Latency"]
-    print_table(columns, rows, left=2, footer=feet)
+    print_rows(analysis, seconds, look)
     if len(analysis.exits) > 1:
         print_exits(analysis)
+    print_totals(analysis)
+    if device is not None:
+        print_text(f"Estimated on {device.name or 'the device'}: {1000 * sum(seconds):.3g} ms a batch")
+
+
+def print_rows(analysis: Analysis, seconds: list[float], look: Look) -> None:
+    """The table, in order or by what costs most."""
+    folds = fold(analysis.rows, look.depth, seconds)
+    if look.sort is not None:
+        folds = sorted(folds, key=lambda line: -float(getattr(line, look.sort or "macs")))
+    rows = [
+        [f.name, f.op, "x".join(map(str, f.shape)), f"{f.params:,}", f"{f.macs:,}", prefixed(f.output_bytes, "B"), *(
+            [f"{1000 * f.seconds:.3f} ms"] if seconds else [])]
+        for f in folds
+    ]  # fmt: skip
+    columns = ["Node", "Op", "Output", "Params", "MACs", "Output bytes"]
+    feet = ["Total", f"{len(analysis.rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
+    if seconds:
+        columns, feet = [*columns, "Latency"], [*feet, f"{1000 * sum(seconds):.3f} ms"]
+    print_table(columns, rows, left=2, footer=feet)
+
+
+def print_totals(analysis: Analysis) -> None:
+    """The sums, with units, batch and dtype."""
     high, wide = analysis.receptive_field
     print_text(f"\nFor one sample: {prefixed(analysis.macs)} MACs, {prefixed(analysis.flops)} FLOPs; receptive field {high}x{wide}")
     inference, training = prefixed(analysis.inference_peak_bytes, "B"), prefixed(analysis.training_peak_bytes, "B")
-    print_text(f"Batch {batch}, {analysis.dtype}: peak {inference} in inference, {training} in training with {analysis.optimizer}")
+    print_text(f"Batch {analysis.batch}, {analysis.dtype}: peak {inference} in inference, {training} in training with {analysis.optimizer}")
     print_text(f"Inference moves {prefixed(analysis.moved_bytes, 'B')}: {analysis.intensity:.3g} FLOPs a byte")
-    if device is not None:
-        print_text(f"Estimated on {device.name or 'the device'}: {1000 * sum(seconds):.3g} ms a batch")
 
 
 def print_exits(analysis: Analysis) -> None:

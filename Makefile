@@ -21,6 +21,7 @@ test: .venv/installed-test
 
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.network
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.search

@@ -76,20 +76,16 @@ class Builder:
         if latest >= number:
             raise GenotypeError(f"node '{full}' reads a value of another builder; use values of this one")
         if fact is None:
-            fact = self._infer(full, op, specs)
+            try:
+                fact = facts(op, specs)
+            except (ValueError, TypeError) as error:
+                raise GenotypeError(f"node '{full}': {reason(error, op, len(specs))}") from error
+            if len(specs) == 1:  # the same op again, as in a cell that repeats, is found without hashing its fields
+                self._seen[id(op)] = (op, spec, fact)
         self._nodes.append(new(Node, (op, reads, full)))
         self._facts.append(fact)
         self._next = number + 1
         return new(Value, (number, fact[0]))
-
-    def _infer(self, name: str, op: Op, specs: tuple[TensorSpec, ...]) -> Facts:
-        try:
-            fact = facts(op, specs)
-        except (ValueError, TypeError) as error:
-            raise GenotypeError(f"node '{name}': {reason(error, op, len(specs))}") from error
-        if len(specs) == 1:  # the same op again, as in a cell that repeats, is found without hashing its fields
-            self._seen[id(op)] = (op, specs[0], fact)
-        return fact
 
     def genotype(self, *outputs: Value) -> Genotype:
         """The finished genotype with these outputs."""

@@ -139,7 +139,7 @@ def test_an_op_that_cannot_be_measured_says_what_to_do() -> None:
             return layers.Linear(x.shape[-1] + 1, 3)
 
     with pytest.raises(
-        ValueError, match=r"broken states no cost, and its module cannot be measured on torch's meta device .*give it `cost` and `saved`"
+        ValueError, match=r"broken states no cost, and its module does not run on torch's meta device .*give it `cost` and `saved`"
     ):
         Broken().cost(TensorSpec((4,)))
     del OPS["broken"]

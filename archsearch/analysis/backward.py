@@ -25,11 +25,15 @@ class Backward:
 
     def run(self, keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int]) -> None:
         """Go back from the outputs; parameter gradients stay, all else goes once it is used."""
-        graph, at, after = self.graph, self.at, self.after
+        graph, at, after, source = self.graph, self.at, self.after, self.source
         for output in graph.outputs:
             if self.needs[output]:
                 # The caller holds the gradients of the outputs as well.
-                self.arrive(output, self.allocate(self.bytes[output], holders=2), True)
+                target, store = source[output], self.allocate(self.bytes[output], holders=2)
+                if at[target] is None:
+                    at[target] = store
+                else:
+                    self.add(target, store)
         value = len(at)
         for position in range(len(after) - 1, -1, -1):
             value -= 1
@@ -41,7 +45,7 @@ class Backward:
                 else:
                     made = self.special(position, gradient)
                 live = self.live
-                if fact.extra:
+                if fact.extra is not None:
                     live = live - extras[position]
                 for store in keeps[position]:
                     holders[store] -= 1
@@ -49,7 +53,11 @@ class Backward:
                         live = live - sizes[store]
                 self.live = live
                 for read, store, dense in made:
-                    self.arrive(read, store, dense)
+                    target = source[read]
+                    if at[target] is None:  # the first gradient to come; the most frequent case, so without a call
+                        at[target], self.dense[target] = store, dense
+                    else:
+                        self.add(target, store)
             after[position] = self.live
 
     def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int) -> list[tuple[int, int, bool]]:
@@ -110,19 +118,21 @@ class Backward:
         stretched = [reads[i] for i in saved.stretched if self.needs[reads[i]]]
         return len(stretched) * elements * self.unit - sum([self.bytes[read] for read in stretched[1:]])
 
-    def arrive(self, value: int, store: int, dense: bool) -> None:
-        """Take in a gradient of a value, adding it to the one that is there."""
-        value = self.source[value]
-        old = self.at[value]
-        if old is None:
-            self.at[value], self.dense[value] = store, dense
-            return
-        if self.held[old] > 1 or not self.dense[value]:
-            self.at[value] = self.allocate(self.bytes[value])
-            self.dense[value] = True
-            self.moments.append(self.live)
-            self.release(old)
-        self.release(store)
+    def add(self, value: int, store: int) -> None:
+        """Take in one more gradient of a value, adding it to the one that is there."""
+        old, held, live = self.at[value], self.held, self.live
+        assert old is not None
+        if held[old] > 1 or not self.dense[value]:
+            self.at[value], self.dense[value] = len(held), True
+            self.size.append(self.bytes[value])
+            held.append(1)
+            live = live + self.bytes[value]
+            self.moments.append(live)
+            held[old] -= 1
+            if not held[old]:
+                live = live - self.size[old]
+        held[store] -= 1
+        self.live = live if held[store] else live - self.size[store]
 
     def allocate(self, size: int, holders: int = 1) -> int:
         """A new gradient storage."""

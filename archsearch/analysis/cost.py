@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 from typing import NamedTuple
 
 from archsearch.analysis.exits import Exit, exits
 from archsearch.analysis.memory import ITEM_BYTES, WORD_BYTES, Memory, Units, inference_memory, value_bytes
-from archsearch.analysis.receptive_field import Reach, reaches
+from archsearch.analysis.receptive_field import Reach, field_of, reaches, widest
 from archsearch.analysis.traffic import intensity, moved_bytes
 from archsearch.analysis.training import Training, training_memory
 from archsearch.genotype import Genotype
@@ -126,7 +125,7 @@ class Analysis:
     def receptive_field(self) -> tuple[int, int]:
         """(height, width) in input pixels; the largest of all outputs."""
         reached = [self._reaches[i] for i in self.genotype.outputs]
-        return ceil(max(reach[0] for reach in reached)), ceil(max(reach[1] for reach in reached))
+        return field_of(widest(reached))
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -146,7 +145,7 @@ class Analysis:
         columns = (value_bytes(genotype, self.units)[offset:], self._inference.after, self._moved, self._reaches[offset:])
         return tuple(
             Row(node.name, text_of(node.op), tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params, fact.cost.buffers,
-                fact.cost.macs, size, live, moved, intensity(fact.cost.macs, moved, batch), (ceil(reach[0]), ceil(reach[1])))
+                fact.cost.macs, size, live, moved, intensity(fact.cost.macs, moved, batch), field_of(reach))
             for node, fact, size, live, moved, reach in zip(genotype.nodes, genotype.facts, *columns, strict=True)
         )  # fmt: skip
 

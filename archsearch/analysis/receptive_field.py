@@ -21,7 +21,13 @@ def fields_and_strides(genotype: Genotype) -> tuple[list[Field], list[Stride]]:
     After upsampling a stride may be a fraction; fields are rounded up.
     """
     found = reaches(genotype)
-    return [(ceil(high), ceil(wide)) for high, wide, _, _ in found], [(down, across) for _, _, down, across in found]
+    return [field_of(reach) for reach in found], [reach[2:] for reach in found]
+
+
+def field_of(reach: Reach) -> Field:
+    """The field alone, rounded up."""
+    high, wide, _, _ = reach
+    return (high, wide) if type(high) is int and type(wide) is int else (ceil(high), ceil(wide))
 
 
 def reaches(genotype: Genotype) -> list[Reach]:
@@ -35,9 +41,7 @@ def reaches(genotype: Genotype) -> list[Reach]:
         reads, growth = node.inputs, fact.growth
         here = found[reads[0]] if reads else (1, 1, 1, 1)
         if len(reads) > 1:
-            for read in reads:
-                if found[read] is not here:
-                    here = widest(here, found[read])
+            here = widest([found[read] for read in reads])
         if growth is not None:
             high, wide, down, across = here
             taller, wider, steps_down, steps_across, up, up_across = growth
@@ -48,11 +52,15 @@ def reaches(genotype: Genotype) -> list[Reach]:
     return found
 
 
-def widest(one: Reach, other: Reach) -> Reach:
-    """The larger of each number; one of the two where it is that."""
-    if one == other:
-        return one
-    return max(one[0], other[0]), max(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+def widest(reaches: list[Reach]) -> Reach:
+    """The largest of each number."""
+    largest = max(reaches)
+    if len(reaches) == 2:  # most often the one that is larger is so in every number
+        least = min(reaches)
+        if least[1] <= largest[1] and least[2] <= largest[2] and least[3] <= largest[3]:
+            return largest
+    high, wide, down, across = zip(*set(reaches), strict=True)
+    return max(high), max(wide), max(down), max(across)
 
 
 def divided(stride: Number, up: int) -> Number:

@@ -69,7 +69,7 @@ def training_memory(graph: Graph, units: Units) -> Training:
 
 def recorded(graph: Graph, units: Units, sizes: list[int]) -> Record:
     """What the forward pass leaves behind; `sizes` of views become 0."""
-    offset = len(graph.inputs)
+    offset, unit, word, wide = len(graph.inputs), units.item * units.batch, WORD_BYTES * units.batch, max(4, units.item)
     root = list(range(len(sizes)))
     needs = [False] * offset
     keeps: list[tuple[int, ...]] = []
@@ -82,8 +82,15 @@ def recorded(graph: Graph, units: Units, sizes: list[int]) -> Record:
         needs.append(needed)
         if saved.view:
             root[value], sizes[value] = root[reads[0]], 0
-        extras.append(extra_bytes(saved, units) if fact.extra else 0)
-        keeps.append(kept(saved, reads, root, value, needs) if needed else ())
+        if fact.extra is None:
+            extras.append(0)
+        else:
+            elements, indices, statistics = fact.extra
+            extras.append(elements * unit + indices * word + statistics * wide)
+        if not needed or fact.keeps == "none":
+            keeps.append(())
+        else:
+            keeps.append((root[reads[0]],) if fact.keeps == "first" else kept(saved, reads, root, value, needs))
     return Record(root, sizes, needs, reached_by_gradient(graph, needs), keeps, extras)
 
 
@@ -91,19 +98,9 @@ def kept(saved: Saved, reads: tuple[int, ...], root: list[int], value: int, need
     """The storages of values that autograd keeps for the backward pass of the node that makes `value`."""
     if saved.crossed:
         places = [place for place in saved.inputs if any(needs[read] for other, read in enumerate(reads) if other != place)]
-    elif saved.inputs == (0,) and not saved.output:
-        return (root[reads[0]],)
     else:
         places = list(saved.inputs)
     return (*([root[value]] if saved.output else []), *[root[reads[place]] for place in places])
-
-
-def extra_bytes(saved: Saved, units: Units) -> int:
-    """Bytes of new tensors that an op keeps for backward."""
-    elements = saved.elements
-    for part in saved.inner:
-        elements = elements + part.elements
-    return (elements * units.item + saved.indices * WORD_BYTES) * units.batch + saved.statistics * max(4, units.item)
 
 
 def reached_by_gradient(graph: Graph, needs: list[bool]) -> list[bool]:
@@ -152,7 +149,7 @@ def freed(graph: Graph, record: Record, alive: list[int], ends: dict[int, int]) 
         if position >= 0:
             frees[position] = frees[position] + sizes[store]
     for position, fact in enumerate(graph.facts):
-        if fact.extra and not reached[offset + position]:
+        if fact.extra is not None and not reached[offset + position]:
             end = ends.get(offset + position, position)
             frees[end] = frees[end] + record.extras[position]
     return frees

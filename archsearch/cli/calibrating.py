@@ -42,10 +42,11 @@ def calibrate_command(out: Path | None, threads: int, on: str, quiet: bool, json
 
 
 def measured(threads: int, on: str, quiet: bool) -> Calibration:
-    """Measure, with a bar on a terminal."""
-    from archsearch.evaluators.latency import calibrate
+    """Measure, with a bar on a terminal. Raises WrongUseError for a device that is not there."""
+    from archsearch.evaluators.latency import calibrate, devices
 
-    check_device(on)
+    if on not in devices():
+        raise WrongUseError(f"--on {on[:60]} is not there; known here: {', '.join(devices())}")
     with progress_bar(quiet or not sys.stderr.isatty(), lambda _: "single ops") as update:
         return calibrate(threads, on, update)
 
@@ -60,14 +61,6 @@ def check_writable(path: Path) -> None:
         raise WrongUseError(f"{path}: {error.strerror}; give another file with --out") from error
     if not os.access(path.parent, os.W_OK):
         raise WrongUseError(f"{path}: the folder cannot be written to; give another file with --out")
-
-
-def check_device(on: str) -> None:
-    """Raise WrongUseError for a device of torch that is not there."""
-    import torch
-
-    if on != "cpu" and not (on == "cuda" and torch.cuda.is_available()):
-        raise WrongUseError(f"--on {on[:60]} is not there; known here: cpu{', cuda' if torch.cuda.is_available() else ''}")
 
 
 def write_whole(path: Path, text: str) -> None:

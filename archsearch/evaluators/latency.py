@@ -73,6 +73,11 @@ def calibrate(threads: int = 1, on: str = "cpu", report: Callable[[Progress], No
     return Calibration(fit(samples, machine_name(on, threads)), samples)
 
 
+def devices() -> tuple[str, ...]:
+    """What can be measured here."""
+    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+
+
 def sample_networks() -> list[Genotype]:
     """Networks of one node: every kind of op that a device's description tells apart, from tiny to large."""
     cases: list[tuple[Op, tuple[tuple[int, ...], ...]]] = []

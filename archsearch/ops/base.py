@@ -174,7 +174,8 @@ Growth = tuple[int, int, int, int, int, int]
 class Facts(NamedTuple):
     """All local facts of one op at given input shapes, and what the walkers ask most worked out in advance.
 
-    `learned`: it has parameters that get a gradient; `passes`: a gradient passes it; `extra`: autograd keeps new tensors of it.
+    `learned`: it has parameters that get a gradient; `passes`: a gradient passes it; `keeps`: of its values autograd keeps none, the
+    first input alone, or what `saved` says; `extra`: elements, int64 indices and statistics of new tensors that it keeps, if any.
     `plain`: in inference it allocates its result, of the network's dtype, and nothing else; `straight`: so it does in training, and
     makes new gradients in one go. `growth`: by how many strides before it its window widens a receptive field, then the factor and
     the divisor of that stride, each as (height, width); None where all stays.
@@ -188,7 +189,8 @@ class Facts(NamedTuple):
     integer: bool
     learned: bool
     passes: bool
-    extra: bool
+    keeps: Literal["none", "first", "more"]
+    extra: tuple[int, int, int] | None
     plain: bool
     straight: bool
     growth: Growth | None
@@ -205,15 +207,24 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
 
 def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, integer: bool) -> Facts:
     """The facts with what follows from them."""
+    elements = saved.elements + sum([part.elements for part in saved.inner])
     return Facts(
         spec, spec.elements, cost, saved, window, integer,
         learned=cost.params > 0 and not integer,
         passes=saved.gradient != "none" and not integer,
-        extra=bool(saved.elements or saved.indices or saved.statistics or saved.inner),
+        keeps=kept_by(saved),
+        extra=(elements, saved.indices, saved.statistics) if elements or saved.indices or saved.statistics else None,
         plain=not (saved.eval_view or integer or saved.eval_elements or saved.eval_indices),
         straight=not (saved.view or integer or saved.gradient != "new" or saved.inner or saved.stretched),
         growth=growth(window),
     )  # fmt: skip
+
+
+def kept_by(saved: Saved) -> Literal["none", "first", "more"]:
+    """What `Facts.keeps` says."""
+    if not saved.inputs and not saved.output:
+        return "none"
+    return "first" if saved.inputs == (0,) and not saved.output and not saved.crossed else "more"
 
 
 def growth(window: Window) -> Growth | None:

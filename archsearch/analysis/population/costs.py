@@ -207,8 +207,8 @@ def form(fact: Facts) -> tuple[object, ...]:
     """All that the walkers branch on."""
     saved = fact.saved
     return (
-        fact.integer, fact.learned, fact.passes, fact.extra, fact.plain, fact.straight, saved.inputs, saved.output, saved.crossed,
-        saved.view, saved.eval_view, saved.gradient, saved.rows == 1, saved.stretched, len(saved.inner),
+        fact.integer, fact.learned, fact.passes, fact.keeps, fact.extra is None, fact.plain, fact.straight, saved.inputs,
+        saved.output, saved.crossed, saved.view, saved.eval_view, saved.gradient, saved.rows == 1, saved.stretched, len(saved.inner),
     )  # fmt: skip
 
 
@@ -229,8 +229,7 @@ def read_numbers(part: Part, facts: Sequence[Facts], slots: dict[tuple[int, byte
 def numbers_of(fact: Facts) -> list[int]:
     """All that the walkers add up."""
     saved, inner = fact.saved, [number for part in fact.saved.inner for number in part]
-    kept = (saved.elements, saved.indices, saved.statistics)
-    return [fact.elements, fact.cost.params, *kept, saved.eval_elements, saved.eval_indices, *inner]
+    return [fact.elements, fact.cost.params, *(fact.extra or (0, 0, 0)), saved.eval_elements, saved.eval_indices, *inner]
 
 
 def crowd(template: Genotype, kin: Kin, numbers: Mapping[int, Any]) -> Crowd:
@@ -246,9 +245,8 @@ def with_numbers(fact: Facts, numbers: Sequence[Any]) -> Facts:
     """The facts with other numbers."""
     elements, params, kept, indices, statistics, eval_elements, eval_indices, *inner = numbers
     saved = fact.saved
-    if fact.extra or not fact.plain:
-        saved = replace(
-            saved, elements=kept, indices=indices, statistics=statistics, eval_elements=eval_elements, eval_indices=eval_indices,
-            inner=tuple(Inner(*pair) for pair in zip(inner[::2], inner[1::2], strict=True)),
-        )  # fmt: skip
-    return fact._replace(elements=elements, cost=Cost(params=params), saved=saved)
+    if inner or not fact.plain:
+        parts = tuple(Inner(*pair) for pair in zip(inner[::2], inner[1::2], strict=True))
+        saved = replace(saved, eval_elements=eval_elements, eval_indices=eval_indices, inner=parts)
+    extra = None if fact.extra is None else (kept, indices, statistics)
+    return fact._replace(elements=elements, cost=Cost(params=params), saved=saved, extra=extra)

@@ -17,7 +17,7 @@ from archsearch.proposal import SearchError
 from archsearch.search import Progress, resume
 from archsearch.space import load_space
 from archsearch.store import RunExistsError
-from archsearch.strategies import STRATEGIES, Evolution, Random
+from archsearch.strategies import STRATEGIES, Evolution, Random, load_strategy
 from tests.evaluators import Failing, Formula
 from tests.runs import assert_same_run, small_search, small_space, table
 
@@ -26,9 +26,9 @@ TREE = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_resume_is_replay(name: str, tmp_path: Path) -> None:
-    whole = small_search(tmp_path / "whole", STRATEGIES[name](), trials=60)
-    small_search(tmp_path / "half", STRATEGIES[name](), trials=27)
-    resume(tmp_path / "half", small_space(), STRATEGIES[name](), Formula(), trials=60)
+    whole = small_search(tmp_path / "whole", load_strategy(name)(), trials=60)
+    small_search(tmp_path / "half", load_strategy(name)(), trials=27)
+    resume(tmp_path / "half", small_space(), load_strategy(name)(), Formula(), trials=60)
     trials = [table(folder, "trials") for folder in (whole.folder, tmp_path / "half")]
     assert trials[0] == trials[1]
     assert table(whole.folder, "curves") == table(tmp_path / "half", "curves")

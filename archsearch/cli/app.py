@@ -207,6 +207,22 @@ def convert(
 
 
 @app.command()
+def draw(
+    target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to; ends in .svg, .png, .dot, .mmd or .html.")],
+    cost: Annotated[str, typer.Option(help="What the colour shows: macs, params or memory.")] = "macs",
+    depth: Annotated[int | None, typer.Option(min=0, help="Fold scopes below this depth. [default: what fits one screen]")] = None,
+    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Input of a network of the zoo, such as 3,64,64.")] = None,
+    ops: Ops = None,
+    json: Json = False,
+) -> None:
+    """Draw a network: scopes as boxes that fold, edges as wide as their bytes, colours for the share of a cost."""
+    from archsearch.cli.drawing import draw_command
+
+    draw_command(target, out, cost, depth, input, ops or [], json)
+
+
+@app.command()
 def spaces(
     space: Annotated[
         str | None, typer.Argument(help="One space by name, or your own file.py; all when left out.", show_default=False)

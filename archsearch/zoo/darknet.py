@@ -33,7 +33,9 @@ def block(b: Builder, x: Value) -> Value:
 
 def convolution(b: Builder, x: Value, channels: int, kernel: int, stride: int = 1, *, name: str = "conv") -> Value:
     """Convolution, norm and leaky ReLU."""
-    return chain(b, x, [(name, Conv2d(channels, kernel, stride, bias=False)), (f"{name}_norm", BatchNorm2d()), LeakyReLU(0.1, keep_output=True)])
+    return chain(
+        b, x, [(name, Conv2d(channels, kernel, stride, bias=False)), (f"{name}_norm", BatchNorm2d()), LeakyReLU(0.1, keep_output=True)]
+    )
 
 
 NETWORKS = {"darknet53": darknet}

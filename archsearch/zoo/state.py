@@ -21,7 +21,8 @@ def load_state(genotype: Genotype, state: Mapping[str, Tensor]) -> fx.GraphModul
     """The compiled network with the weights of a state dict that has the reference definition's names.
 
     A node's tensor `weight` is looked up as `scope.node.weight`, as `scope.node_weight`, and, where the reference keeps a bare
-    parameter, as `scope.node`. A hyphen counts as `_`, which our names have in its place; axes of length 1 may differ. Counters of batches (`num_batches_tracked`) may be missing.
+    parameter, as `scope.node`. A hyphen counts as `_`, which our names have in its place; axes of length 1 may differ.
+    Counters of batches (`num_batches_tracked`) may be missing.
 
     Raises:
         StateError: keys that are missing or left over, or tensors of another shape, all in one message.

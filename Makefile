@@ -1,11 +1,12 @@
 # make search   a search on real images, its report and a model file, in about two minutes
-# make test     style, types and all tests
+# make test     style, types and tests; MARKS=slow for the long ones
 # make bench    the measured tables
 
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= results/search-$(shell date +%Y%m%d-%H%M%S)
 TESTS ?= tests
+MARKS ?= not slow
 
 .PHONY: search test bench clean
 
@@ -17,7 +18,7 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 $(TESTS)
+	$(BIN)/pytest -n 2 -m "$(MARKS)" $(TESTS)
 
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.analysis

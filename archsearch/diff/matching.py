@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from archsearch.diff.subsequence import common, rising
 from archsearch.diff.graph import Edge, Graph, Numbers, mapped
+from archsearch.diff.subsequence import common, rising
 from archsearch.genotype import Genotype
 
 Agree = Callable[[int, int], bool]

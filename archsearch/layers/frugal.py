@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 __all__ = ["FrugalLeakyReLU"]
 
@@ -16,7 +16,7 @@ class FrugalLeakyReLU(nn.Module):
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu_(x.clone(), self.slope)
+        return functional.leaky_relu_(x.clone(), self.slope)
 
     def extra_repr(self) -> str:
         return f"{self.slope}"

@@ -18,7 +18,7 @@ LAYERS = [
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint"},
     {"zoo", "layers", "compiler"},
-    {"trial", "morphisms", "catalogue", "tables", "encoding", "threads"},
+    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads"},
     {"strategies", "evaluators", "data"},
     {"record", "store", "executor"},
     {"proposal", "search", "compare"},
@@ -36,7 +36,18 @@ SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "base", "network", "of_run")
 """Where siblings are put together."""
 HOMES = {
-    "torch": {"layers", "compiler", "morphisms", "evaluators", "data", "export", "threads", "strategies/reinforce", "strategies/predictor"},
+    "torch": {
+        "layers",
+        "compiler",
+        "morphisms",
+        "evaluators",
+        "data",
+        "export",
+        "importer",
+        "threads",
+        "strategies/reinforce",
+        "strategies/predictor",
+    },
     "safetensors": {"evaluators", "export"},
     "sklearn": {"data", "strategies/predictor"},
     "optuna": {"strategies/tpe"},

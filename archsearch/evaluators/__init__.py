@@ -10,7 +10,7 @@ from archsearch.ops.base import nearest
 if TYPE_CHECKING:
     from archsearch.evaluators.base import Evaluator
 
-EVALUATORS: dict[str, str] = {"train": "archsearch.evaluators.train:Train"}
+EVALUATORS: dict[str, str] = {"table": "archsearch.evaluators.table:Table", "train": "archsearch.evaluators.train:Train"}
 """Name -> `module:Class`."""
 
 

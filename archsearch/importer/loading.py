@@ -1,0 +1,115 @@
+"""The module that a function in a user's file makes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from archsearch.importer.network import Imported, imported
+from archsearch.importer.place import ImporterError
+from archsearch.tensor import ShapeError, TensorSpec
+
+
+def import_file(target: str, shapes: Sequence[tuple[int, ...]]) -> Imported:
+    """The genotype and weights of the module of `file.py:name`, for inputs of these shapes without the batch.
+
+    Raises:
+        ImporterError: as `load_module` and `imported`.
+    """
+    for shape in shapes:
+        try:
+            TensorSpec(shape)
+        except ShapeError as error:
+            raise ImporterError(f"input {shape}: {error}") from error
+    return imported(load_module(target), [torch.zeros(1, *shape) for shape in shapes])
+
+
+def load_module(target: str) -> nn.Module:
+    """The module of `file.py:name`: a module, or what a function or class of that name makes without arguments.
+
+    The file is run, with its folder on the import path: load only files that you trust.
+
+    Raises:
+        ImporterError: no such file or name, a file or function that fails, or something that is no module; one line.
+    """
+    file, colon, name = target.rpartition(":")
+    path = Path(file)
+    if not colon or path.suffix != ".py" or not name:
+        raise ImporterError(f"{target[:200]!r} must be FILE.py:NAME, with the name of a function that returns an nn.Module")
+    if not path.is_file():
+        raise ImporterError(f"no file {path}; give the path of a Python file")
+    with outputs_aside(path):
+        source = run_file(path)
+        if not hasattr(source, name):
+            raise ImporterError(f"{path} has no {name!r}; give the name of a function that returns an nn.Module")
+        made = getattr(source, name)
+        return made if isinstance(made, nn.Module) else called(made, target)
+
+
+@contextmanager
+def outputs_aside(path: Path) -> Iterator[None]:
+    """Let a file find its neighbours, and what it prints go to stderr."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.path.remove(folder)
+
+
+def run_file(path: Path) -> ModuleType:
+    """Run a Python file. Raises ImporterError."""
+    name = f"archsearch_import_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImporterError(f"{path} cannot be read as Python")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # the user's code may do anything
+        raise ImporterError(f"{path} fails when it is run{where(error, path)}: {described(error)}") from error
+    return module
+
+
+def called(make: object, target: str) -> nn.Module:
+    """What a function without arguments makes. Raises ImporterError."""
+    if not callable(make):
+        raise ImporterError(f"{target} is {type(make).__name__}, not an nn.Module or a function that returns one")
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except ValueError:  # built-in functions do not tell
+        parameters = {}.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed:
+        raise ImporterError(f"{target} takes arguments ({', '.join(needed)}); give a function that takes none")
+    try:
+        made = make()
+    except (Exception, SystemExit) as error:  # the user's code may do anything
+        raise ImporterError(f"{target} fails{where(error, Path(target.rpartition(':')[0]))}: {described(error)}") from error
+    if not isinstance(made, nn.Module):
+        raise ImporterError(f"{target} returns {type(made).__name__}, not an nn.Module")
+    return made
+
+
+def described(error: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def where(error: BaseException, path: Path) -> str:
+    """The line of a file at which an exception passed, as words."""
+    if isinstance(error, SyntaxError):
+        return f" at line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).resolve() == path.resolve()]
+    return f" at line {lines[-1]}" if lines else ""

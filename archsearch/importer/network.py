@@ -1,0 +1,208 @@
+"""From a module to a genotype with weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
+
+from archsearch.compiler import compile_network, module_path
+from archsearch.genotype import Genotype, GenotypeError, Node
+from archsearch.genotype_json import input_names
+from archsearch.importer.content import Constant, Scores, Seen
+from archsearch.importer.interpret import Interpreter
+from archsearch.importer.layout import Atom
+from archsearch.importer.ledger import Ledger
+from archsearch.importer.names import named
+from archsearch.importer.place import ImporterError, Place, refusal
+from archsearch.importer.rolling import resolved
+from archsearch.importer.trace import Examples, Trace, evaluated, listed, trace
+from archsearch.importer.writer import Draft, Writer
+
+MOST_APART = 1e-3
+"""Share of the greatest output: more than rounding does in other kernels, far less than a wrong op."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A module as a genotype.
+
+    `state` is a state dict of `compile_network(genotype)` with the module's weights; `outputs` names what comes out, in order, as the
+    module names it; `remarks` are lines about what was left out because inference does not need it.
+    """
+
+    genotype: Genotype
+    state: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def network(self) -> fx.GraphModule:
+        """The compiled network with the module's weights, in eval mode."""
+        network = compile_network(self.genotype).eval()
+        network.load_state_dict(dict(self.state))
+        return network
+
+
+def import_network(module: nn.Module, example_inputs: Examples) -> Genotype:
+    """The genotype of a module; `imported` gives the weights too. The module may be on the meta device.
+
+    Raises:
+        ImporterError: as `imported`.
+    """
+    return drawing(module, example_inputs).genotype
+
+
+def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True) -> Imported:
+    """A module, in eval mode, as a genotype with weights, by the calls of ATen that torch.export sees.
+
+    Args:
+        module: Any module whose forward pass torch.export follows; it stays as it is.
+        example_inputs: A tensor (batch, ...), several in order, or a mapping by the names of `forward`'s parameters; only their shapes,
+            types and devices are read.
+        check: Run the module and the network on random inputs of those shapes, and compare what comes out.
+
+    Raises:
+        ImporterError: a forward pass that cannot be traced, an operator that no op expresses, weights that are used twice, a batch size
+            that is written in the module; one line with the module's path and source line. With `check`, outputs that differ.
+    """
+    drawn = drawing(module, example_inputs)
+    if any(tensor.is_meta for tensor in module.state_dict().values()):
+        raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
+    found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
+    if check and (share := difference(module, found, example_inputs)) > MOST_APART:
+        raise ImporterError(f"the network computes something else than the module: outputs differ by {share:.1e} of the greatest")
+    return found
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A genotype, the drafts of its nodes, names of what comes out, and remarks."""
+
+    genotype: Genotype
+    drafts: tuple[Draft, ...]
+    outputs: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def drawing(module: nn.Module, example_inputs: Examples) -> Drawing:
+    """Trace a module and write its nodes. Raises ImporterError."""
+    if not isinstance(module, nn.Module):
+        raise ImporterError(f"only an nn.Module can become a genotype, got {type(module).__name__}")
+    traced = trace(module, example_inputs)
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    ledger = Ledger(parameters.items())
+    writer = Writer(module, traced.specs, Atom(traced.batch, batch=True), ledger)
+    interpreter = Interpreter(writer)
+    for node, (name, tensor) in traced.stored.items():
+        held = tensor.detach() if tensor.is_meta else tensor.detach().cpu()
+        stored = ledger.parameter(name, held) if name in parameters else Constant(held, (name,), fresh=False)
+        interpreter.define(node, stored)
+    for number, node in enumerate(traced.inputs):
+        interpreter.define(node, writer.input(number))
+    remark_hidden(module, writer)
+    interpreter.run(traced.graph)
+    return finished(writer, *outputs_of(traced, interpreter, writer))
+
+
+def remark_hidden(module: nn.Module, writer: Writer) -> None:
+    """Note dropout that does not even show in inference."""
+    for path, part in module.named_modules():
+        if isinstance(part, nn.MultiheadAttention) and part.dropout:
+            text = f"dropout({part.dropout}) of attention's scores has no op; it is left out, which changes training alone"
+            writer.remark(text, Place(path))
+
+
+def outputs_of(traced: Trace, interpreter: Interpreter, writer: Writer) -> tuple[list[int], list[str]]:
+    """Values that come out, and their names. Raises ImporterError."""
+    numbers, names = [], []
+    for name, argument in zip(traced.output_names, traced.outputs, strict=True):
+        place = Place("")
+        content = resolved(writer, interpreter.result(argument), place)
+        if content is None:
+            continue
+        if isinstance(content, Scores):
+            raise refusal(f"output {name!r} is a product of two values, which is known in attention alone,", place)
+        if not isinstance(content, Seen):
+            raise refusal(f"output {name!r} does not depend on an input, or is no tensor of the network,", place)
+        try:
+            numbers.append(writer.plain(content, place).value.number)
+        except ValueError as error:
+            raise refusal(f"output {name!r}: {error},", place) from error
+        names.append(name)
+    if not numbers:
+        raise ImporterError("the module returns no tensor")
+    return numbers, names
+
+
+def finished(writer: Writer, outputs: list[int], names: list[str]) -> Drawing:
+    """The nodes that an output depends on, under names. Raises ImporterError."""
+    alive = living(writer, outputs)
+    for draft in doubled(writer, alive):
+        if draft.instead is not None:  # what it has taken up is read by others too: apart again
+            writer.drafts[writer.drafts.index(draft)] = draft.instead
+    alive = living(writer, outputs)
+    if twice := doubled(writer, alive):
+        raise refusal("weights are read with and without what is added to them,", twice[0].place, "name the sum and read it alone")
+    offset = len(writer.inputs)
+    place = {i: i for i in range(offset)} | {number: offset + position for position, number in enumerate(alive)}
+    drafts = [writer.drafts[number - offset] for number in alive]
+    words = named(drafts, input_names(offset))
+    nodes = tuple(Node(draft.op, tuple(place[i] for i in draft.reads), word) for draft, word in zip(drafts, words, strict=True))
+    known = tuple(draft.facts for draft in drafts)
+    try:
+        genotype = Genotype(writer.inputs, nodes, tuple(place[number] for number in outputs), known)
+    except GenotypeError as error:
+        raise ImporterError(str(error)) from error
+    return Drawing(genotype, tuple(drafts), tuple(names), tuple(writer.remarks))
+
+
+def doubled(writer: Writer, alive: list[int]) -> list[Draft]:
+    """Nodes that have weights in common with another."""
+    drafts = [writer.drafts[number - len(writer.inputs)] for number in alive]
+    holders = Counter(id(tensor) for draft in drafts for tensor in draft.weights.values())
+    return [draft for draft in drafts if any(holders[id(tensor)] > 1 for tensor in draft.weights.values())]
+
+
+def living(writer: Writer, outputs: list[int]) -> list[int]:
+    """Numbers of the values, in order, that outputs depend on and nodes make."""
+    offset, alive = len(writer.inputs), set(outputs)
+    for number in range(offset + len(writer.drafts) - 1, offset - 1, -1):
+        if number in alive:
+            alive.update(writer.drafts[number - offset].reads)
+    return sorted(number for number in alive if number >= offset)
+
+
+def state_of(drawn: Drawing) -> dict[str, Tensor]:
+    """A state dict of the compiled network; what the module had no tensor for is as it is before training."""
+    state = compile_network(drawn.genotype).state_dict()
+    for node, draft in zip(drawn.genotype.nodes, drawn.drafts, strict=True):
+        for key, tensor in draft.weights.items():
+            name = f"{module_path(node.name)}.{key}"
+            state[name] = tensor.detach().to(state[name]).reshape(state[name].shape)
+    return state
+
+
+def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> float:
+    """Greatest difference between what a module and its genotype's network compute of random inputs with the examples' shapes.
+
+    It is a share of the greatest output; what is no number in both is equal.
+    """
+    generator = torch.Generator().manual_seed(0)
+    given, names = listed(module, example_inputs)
+    drawn = [torch.randn(tensor.shape, generator=generator).to(tensor) for tensor in given]
+    with evaluated(module), torch.no_grad():
+        results = module(**dict(zip(names, drawn, strict=True))) if names else module(*drawn)
+        own = found.network()(*(tensor.float().cpu() for tensor in drawn))
+    wanted = [value.float().cpu() for value in tree_leaves(results) if isinstance(value, Tensor)]
+    most = max(float(tensor.nan_to_num().abs().max()) for tensor in wanted) or 1.0
+    return max(apart(a, b) for a, b in zip(wanted, own if isinstance(own, tuple) else (own,), strict=True)) / most
+
+
+def apart(first: Tensor, second: Tensor) -> float:
+    """Greatest difference of two elements at one place."""
+    equal = (first == second) | (first.isnan() & second.isnan())
+    return float(torch.where(equal, 0.0, (first - second).abs()).nan_to_num(torch.inf).max())

@@ -1,0 +1,187 @@
+"""The page of a comparison of strategies."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from archsearch.compare import BASELINE, Comparison
+from archsearch.compare.quality import Floats
+from archsearch.report import figures
+from archsearch.report.frame import Frame
+from archsearch.report.markup import Cell, Column, pairs, table
+from archsearch.report.page import LIBRARY, PAGE, POLICY, ReportError, digest, figures_json, library, resource, section_html
+from archsearch.report.sections import Chart, Section, words_of
+from archsearch.units import DASH, unit
+
+HEADINGS = {"regret": "Regret", "test": "On the test part", "hypervolume": "Hypervolume", "igd_plus": "Distance from the best front"}
+BAND = 0.16
+"""How strong the colour between the quartiles is."""
+
+
+def report_comparison(comparison: Comparison, path: str | Path) -> Path:
+    """Write the page of a comparison to a file.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.write_text(comparison_page(comparison), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path") from error
+    return target
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The page as HTML text."""
+    shown = [standings(comparison), *developments(comparison), *surfaces(comparison)]
+    script, packed = resource("page.js"), library()
+    return PAGE.format(
+        policy=POLICY.format(scripts=f"'sha256-{digest(script)}' 'sha256-{packed.digest}'"),
+        title=escape(title(comparison)),
+        style=resource("page.css"),
+        header=header(comparison),
+        main="\n".join(map(section_html, shown)),
+        footer=footer(comparison),
+        library=LIBRARY.format(figures=figures_json([chart for section in shown for chart in section.charts]), packed=packed.text),
+        script=script,
+    )
+
+
+def title(comparison: Comparison) -> str:
+    """What the page is called."""
+    return f"{len(comparison.players)} strategies on {Path(comparison.match.table.data).stem}"
+
+
+def header(comparison: Comparison) -> str:
+    """Title and one line on what was played."""
+    match, runs = comparison.match, len(comparison.played[BASELINE])
+    goals = ", ".join(f"{'most' if goal.maximise else 'least'} {words_of(goal.metric)}" for goal in match.objectives)
+    facts = {"space": match.space, "goal": goals, "runs": f"{runs:,} of each", "trials": f"{match.trials:,} a run"}
+    parts = " · ".join(f"{name} <b>{escape(value)}</b>" for name, value in facts.items())
+    return f'<header>\n<h1>{escape(title(comparison))}</h1>\n<p class="about">{parts}</p>\n</header>'
+
+
+def label(comparison: Comparison, measure: str) -> str:
+    """A measure with its unit, as an axis says it."""
+    metric = unit(comparison.match.objectives[0].metric)
+    names = {"hypervolume": "Hypervolume (% of the best front's)", "igd_plus": "Distance from the best front (spans)"}
+    return names.get(measure) or f"{'Regret in' if measure == 'regret' else 'Test part:'} {metric.axis[:1].lower()}{metric.axis[1:]}"
+
+
+def factor(comparison: Comparison, measure: str) -> float:
+    """What values of a measure are multiplied with to be shown."""
+    first = comparison.match.objectives[0]
+    sign = -1 if first.maximise and measure == "test" else 1
+    return {"hypervolume": 100.0, "igd_plus": 1.0}.get(measure, sign * unit(first.metric).factor)
+
+
+def standings(comparison: Comparison) -> Section:
+    """All strategies at the end of their runs, the best first."""
+    first, *others = comparison.measures
+    heads = [Column("Strategy", text=True), Column(label(comparison, first), sorts=True), Column("Quartiles"), Column("p against random")]
+    heads += [Column(label(comparison, measure), sorts=True) for measure in others]
+    order = sorted(comparison.players, key=lambda name: comparison.final(name, first).mean, reverse=first == "hypervolume")
+    note = "Mean ± standard deviation over the runs, after the last trial; p by Wilcoxon's signed ranks of runs with the same seed."
+    if not comparison.goal.complete:
+        note += " The table does not hold all objectives: the best is the best that any run found."
+    return Section("Standings", note, table(heads, [standing(comparison, name) for name in order]))
+
+
+def standing(comparison: Comparison, name: str) -> list[Cell]:
+    """A row of the standings."""
+    cells = [Cell(escape(name))]
+    for place, measure in enumerate(comparison.measures):
+        final, scale = comparison.final(name, measure), factor(comparison, measure)
+        cells.append(Cell(f"{final.mean * scale:.4g} ± {final.std * abs(scale):.2g}", final.mean * scale))
+        if place == 0:
+            low, _, high = sorted(value * scale for value in final.quartiles)
+            cells += [Cell(f"{low:.4g} to {high:.4g}"), Cell(DASH if final.p is None else f"{final.p:.2g}")]
+    return cells
+
+
+def developments(comparison: Comparison) -> list[Section]:
+    """Median and quartiles of every measure by trials, and by seconds of training where the table has them."""
+    sections = []
+    note = "Lines are medians over the runs; bands reach from quartile to quartile."
+    for measure in comparison.measures:
+        trials = np.arange(1.0, comparison.match.trials + 1)
+        bands = {name: comparison.bands(name, measure) for name in comparison.players}
+        charts = [Chart(f"{measure}-trials", drawn(comparison, measure, trials, bands, "Trials"))]
+        if len(comparison.moments):
+            timed = {name: comparison.bands_by_seconds(name, measure) for name in comparison.players}
+            charts.append(Chart(f"{measure}-seconds", drawn(comparison, measure, comparison.moments, timed, "Seconds of training")))
+        sections.append(Section(HEADINGS[measure], note, charts=tuple(charts)))
+    return sections
+
+
+def drawn(comparison: Comparison, measure: str, x: Floats, bands: dict[str, Floats], title: str) -> figures.Figure:
+    """One measure of all strategies; the axis holds what they come to after the first tenth."""
+    figure = figures.Figure()
+    scaled = {name: np.where(np.isfinite(band), band * factor(comparison, measure), np.nan) for name, band in bands.items()}
+    for place, (name, band) in enumerate(scaled.items()):
+        add_band(figure, name, figures.DIM if name == BASELINE else figures.COLOURS[place % len(figures.COLOURS)], x, band)
+    figures.finish(figure, Frame(), "", "")
+    settled = np.concatenate([band[:, len(x) // 10 :].ravel() for band in scaled.values()])
+    low, high = (float(np.nanmin(settled)), float(np.nanmax(settled))) if np.isfinite(settled).any() else (0.0, 1.0)
+    room = 0.05 * (high - low) or 1.0
+    figure.update_layout(
+        xaxis_title_text=title, xaxis_rangemode="tozero", yaxis_title_text=label(comparison, measure),
+        yaxis_range=[low - room, high + room], showlegend=True, hovermode="x unified",
+    )  # fmt: skip
+    return figure
+
+
+def add_band(figure: figures.Figure, name: str, colour: str, x: Floats, band: Floats) -> None:
+    """A median as a line, and the room between the quartiles behind it."""
+    x, (low, middle, high) = x[np.isfinite(band).all(axis=0)], band[:, np.isfinite(band).all(axis=0)]
+    figure.add_scatter(
+        x=[*x, *x[::-1]], y=[*high, *low[::-1]], fill="toself", fillcolor=colour, opacity=BAND, mode="lines", line={"width": 0},
+        name=name, legendgroup=name, showlegend=False, hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=list(x), y=list(middle), mode="lines", name=name, legendgroup=name, line={"width": 2, "color": colour},
+        hovertemplate="%{y:.4g}",
+    )  # fmt: skip
+
+
+def surfaces(comparison: Comparison) -> list[Section]:
+    """What half of the runs reach in two objectives, and the best front."""
+    goals = comparison.match.objectives
+    if len(goals) != 2:
+        return []
+    figure = figures.Figure()
+    signs = np.array([(-1 if goal.maximise else 1) * unit(goal.metric).factor for goal in goals])
+    for place, name in enumerate(comparison.players):
+        x, reached = comparison.surfaces(name)
+        known = np.isfinite(reached[1])
+        figure.add_scatter(
+            x=list(x[known] * signs[0]), y=list(reached[1][known] * signs[1]), mode="lines", name=name,
+            line={"shape": "hv", "width": 2, "color": figures.DIM if name == BASELINE else figures.COLOURS[place % len(figures.COLOURS)]},
+        )  # fmt: skip
+    best = comparison.goal.points * signs
+    figure.add_scatter(x=list(best[:, 0]), y=list(best[:, 1]), mode="markers", name="best", marker={"size": 6, "color": figures.ACCENT})
+    figures.finish(figure, Frame(), "", "")
+    for axis, goal, corner, edge in zip(
+        "xy", goals, comparison.goal.points.min(axis=0) * signs, comparison.goal.reference * signs, strict=True
+    ):
+        figure.update_layout({f"{axis}axis_title_text": unit(goal.metric).axis, f"{axis}axis_range": sorted([float(corner), float(edge)])})
+    figure.update_layout(showlegend=True, hovermode="closest")
+    note = "Beyond each line lies what half of the runs of a strategy reached (median attainment surface); dots are the best front."
+    return [Section("Reached by half of the runs", note, charts=(Chart("attainment", figure, tall=True),))]
+
+
+def footer(comparison: Comparison) -> str:
+    """What was played, so that it can be played again."""
+    match = comparison.match
+    bound = {"reference": comparison.goal.reference.tolist()} if len(match.objectives) > 1 else {}
+    parts = {
+        "Match": {**match.settings, "table": match.table.data, "seed": comparison.seed, **bound},
+        "Strategies": {name: " ".join(f"{key}={value}" for key, value in player.options.items()) or player.strategy
+                       for name, player in comparison.players.items()},
+    }  # fmt: skip
+    inner = "".join(f"<div><h2>{heading}</h2>{pairs(items)}</div>" for heading, items in parts.items())
+    return f'<footer><div class="columns">{inner}</div></footer>'

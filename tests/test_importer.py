@@ -1,0 +1,410 @@
+"""Modules become genotypes with weights: the zoo's own networks, modules as people write them, and those that cannot be."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archsearch import Genotype, Node, TensorSpec, analyse, canonicalise, compile_network, layers, ops, zoo
+from archsearch.cli import WrongUseError
+from archsearch.cli.importing import import_command
+from archsearch.export.weights import read_weights
+from archsearch.importer import Imported, ImporterError, difference, import_file, import_network, imported
+from archsearch.importer.leaves import LEAVES
+from archsearch.ops.base import Op
+from archsearch.text_form import from_text
+from tests.importer_modules import CASES, Case, ViT
+
+QUICK = (
+    "alexnet_paper", "coatnet_0", "convnext_tiny", "densenet121", "dpn68", "efficientnet_b0", "lenet5_1998", "mixer_b16",
+    "mobilenet_v3_large", "resnest50d", "resnet18", "resnet20_cifar", "segnet_basic", "sharpmask", "shufflenet_v1_g2", "squeezenet1_0",
+    "swin_t", "vit_b_32",
+)  # fmt: skip
+"""A network of each kind, for every run of the suite; all of them run in the slow test."""
+NOT_CONVERTIBLE: dict[str, str] = {}
+"""Networks of the zoo that do not come back, and why: none."""
+MANY_PARAMS = 10**8
+"""Networks with more come back without weights, from the meta device."""
+MANY_MACS = 10**9
+"""Networks with more are run on one sample, others on two."""
+
+
+def smallest(name: str) -> Genotype:
+    """A network of the zoo at the smallest of a few inputs that it takes."""
+    genotype = zoo.build(name)
+    channels, *image = genotype.inputs[0].shape
+    for side in (64, 32):
+        if len(image) == 2 and side < min(image):
+            try:
+                genotype = zoo.build(name, input=(channels, side, side))
+            except ValueError:
+                break
+    return genotype
+
+
+SPELLINGS: dict[type[Op], Callable[..., Op]] = {
+    ops.Slice: lambda op, x, y: replace(op, stop=op.stop or x.shape[1 if len(x.shape) in (2, 4) else 0]),
+    ops.Crop2d: lambda op, x, y: replace(op, height=y.shape[1], width=y.shape[2]),
+    ops.Upsample: lambda op, x, y: replace(op, scale=None, size=y.shape[1:]),
+}
+"""Ops that say one thing in two ways, and how to write them in one; what is read, what is made."""
+
+
+def respelled(genotype: Genotype) -> Genotype:
+    """The genotype in canonical form, with one spelling for ops that have two."""
+    nodes = []
+    for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
+        spell = SPELLINGS.get(type(node.op))
+        op = spell(node.op, *(genotype.specs[i] for i in node.inputs), fact.spec) if spell else node.op
+        nodes.append(Node(op, node.inputs, node.name))
+    return canonicalise(Genotype(genotype.inputs, tuple(nodes), genotype.outputs))
+
+
+def enlivened(network: nn.Module) -> nn.Module:
+    """The network with statistics and scales as after training."""
+    generator = torch.Generator().manual_seed(1)
+    for name, tensor in network.state_dict().items():
+        if name.endswith(("running_mean", "running_var")):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    return network.eval()
+
+
+def assert_same_outputs(network: nn.Module, found: Imported, shapes: list[tuple[int, ...]]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    batch = 2 if analyse(found.genotype).macs < MANY_MACS else 1
+    examples = [torch.randn(batch, *shape, generator=generator) for shape in shapes]
+    assert difference(network, found, examples) < 1e-5
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in zoo.names()])
+def test_zoo_networks_come_back(name: str) -> None:
+    genotype = smallest(name)
+    shapes = [spec.shape for spec in genotype.inputs]
+    if name in NOT_CONVERTIBLE:
+        with pytest.raises(ImporterError, match=NOT_CONVERTIBLE[name]):
+            import_network(compile_network(genotype), [torch.zeros(1, *shape) for shape in shapes])
+        return
+    if analyse(genotype).params > MANY_PARAMS:
+        with torch.device("meta"):
+            network = compile_network(genotype)
+        back = import_network(network, [torch.zeros(1, *shape, device="meta") for shape in shapes])
+    else:
+        network = enlivened(compile_network(genotype))
+        found = imported(network, [torch.zeros(1, *shape) for shape in shapes])
+        assert_same_outputs(network, found, shapes)
+        back = found.genotype
+    assert respelled(back).fingerprint == respelled(genotype).fingerprint
+
+
+def test_names_and_weights_come_back() -> None:
+    genotype = zoo.build("resnet18", input=(3, 32, 32))
+    network = enlivened(compile_network(genotype))
+    found = imported(network, torch.zeros(1, 3, 32, 32))
+    assert [node.name for node in found.genotype.nodes] == [node.name for node in genotype.nodes]
+    assert found.state.keys() == network.state_dict().keys()
+    assert all(torch.equal(found.state[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def made(case: Case) -> nn.Module:
+    torch.manual_seed(0)
+    return enlivened(case.make())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_modules_as_people_write_them(name: str) -> None:
+    case = CASES[name]
+    module = made(case)
+    found = imported(module, [torch.zeros(1, *shape) for shape in case.shapes])
+    assert [spec.shape for spec in found.genotype.inputs] == list(case.shapes)
+    assert_same_outputs(module, found, list(case.shapes))
+    assert analyse(found.genotype).params == sum(p.numel() for p in module.parameters())
+    assert {*case.kinds} <= {node.op.kind for node in found.genotype.nodes}
+    again = import_network(found.network(), [torch.zeros(1, *shape) for shape in case.shapes])
+    assert respelled(again).fingerprint == respelled(found.genotype).fingerprint
+    assert Genotype.from_json(found.genotype.to_json()) == found.genotype
+
+
+def test_nodes_are_called_as_modules_and_parameters() -> None:
+    names = [node.name for node in import_network(ViT(), torch.zeros(1, 3, 16, 16)).nodes]
+    assert names[:6] == ["patches", "tokens", "cls", "pos", "blocks/0/norm1", "blocks/0/attn/in_proj"]
+    assert names[-2:] == ["take_token", "head"]
+
+
+def test_outputs_have_the_names_that_the_module_gives_them() -> None:
+    assert imported(CASES["looped"].make(), torch.zeros(1, 3, 16, 16)).outputs == ("label", "mask", "deep")
+    assert imported(CASES["detector"].make(), torch.zeros(1, 3, 16, 12)).outputs == ("boxes", "scores")
+
+
+def test_inputs_may_be_given_by_name() -> None:
+    example = {"memory": torch.zeros(1, 5, 16), "queries": torch.zeros(1, 3, 16)}
+    found = imported(CASES["reader"].make(), example)
+    assert [spec.shape for spec in found.genotype.inputs] == [(3, 16), (5, 16)]
+
+
+def test_the_module_stays_as_it_is() -> None:
+    module = CASES["convnext"].make().train()
+    module.norm1.eval()
+    before = copy.deepcopy(module.state_dict())
+    import_network(module, torch.zeros(1, 3, 16, 16))
+    assert module.training
+    assert not module.norm1.training
+    assert "forward" not in vars(module.drop_path)
+    assert all(torch.equal(tensor, module.state_dict()[name]) for name, tensor in before.items())
+
+
+def test_what_inference_does_not_need_is_remarked() -> None:
+    class Dropping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drop, self.conv = nn.Dropout2d(0.4), nn.Conv2d(3, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(self.drop(x))
+
+    found = imported(Dropping(), torch.zeros(1, 3, 4, 4))
+    assert [node.op.kind for node in found.genotype.nodes] == ["conv2d"]
+    assert found.remarks[0].startswith("feature_dropout(0.4) has no op; it is left out, which changes training alone at module 'drop'")
+
+
+def test_layer_norm_of_an_image_stays_two_nodes_where_its_tokens_are_read() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.linear, self.conv = nn.LayerNorm(4), nn.Linear(4, 4), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.norm(x.permute(0, 2, 3, 1))
+            return self.conv(y.permute(0, 3, 1, 2)) + self.linear(y).permute(0, 3, 1, 2)
+
+    module = Both()
+    found = imported(module, torch.zeros(1, 4, 3, 5))
+    assert_same_outputs(module, found, [(4, 3, 5)])
+    assert analyse(found.genotype).params == sum(p.numel() for p in module.parameters())
+
+
+class Calls(nn.Module):
+    """A forward pass from a function, with a linear map, an image map and a bare parameter at hand."""
+
+    def __init__(self, forward: Callable[..., object]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.weight = nn.Parameter(torch.randn(3, 3, 3, 3))
+        self.scale = nn.Parameter(torch.randn(5))
+        self.run = forward
+        self.register_buffer("count", torch.zeros(3, 1, 1))
+
+    def forward(self, x: Tensor) -> object:
+        return self.run(self, x)
+
+
+def in_place(m: Calls, x: Tensor) -> Tensor:
+    y = m.conv(x)
+    view = y.flatten(2)
+    y += 1.0
+    return view.mean(2)
+
+
+REFUSED = {
+    "unknown": (lambda m, x: m.conv(x).cumsum(1), r"aten.cumsum has no op at the outermost module \(test_importer.py:\d+\)"),
+    "twice": (lambda m, x: m.conv(m.conv(x)), r"weights of conv.weight are used here and at module 'conv' .* share no weights"),
+    "tied": (lambda m, x: functional.conv2d(functional.conv2d(x, m.weight), m.weight.flip(0)), r"weights of weight are used here and at"),
+    "unbatched": (lambda m, x: functional.max_pool2d(x[:, 0], 2), r"aten.max_pool2d at .* it needs 4 axes, the batch first"),
+    "computed": (lambda m, x: functional.conv2d(x, m.weight / m.weight.std()), r"its weights are computed from weight by aten\.(std|div)"),
+    "batch_of_two": (lambda m, x: m.conv(x).view(2, -1), r"cannot be traced at test_importer.py:\d+: .* invalid for input|written in it"),
+    "batch_merged": (lambda m, x: m.conv(x).view(1, -1), r"the batch is not the first axis"),
+    "batch_mean": (lambda m, x: m.conv(x).mean(0, keepdim=True), r"aten.mean at .* it reduces axes \[0\]"),
+    "batch_slice": (lambda m, x: m.conv(x)[:1], r"aten.slice at .* it takes samples out of the batch"),
+    "batch_product": (lambda m, x: m.conv(x) * torch.arange(x.shape[0]).view(-1, 1, 1, 1), r"differs from sample to sample"),
+    "random": (lambda m, x: x + torch.randn(3, 6, 6), r"draws random numbers"),
+    "always_dropped": (lambda m, x: functional.dropout(m.conv(x)), r"dropout that is on in inference"),
+    "learned_by_column": (lambda m, x: m.conv(x) * m.scale[:1].expand(6), r"elements of scale are repeated as weights"),
+    "state": (lambda m, x: x + m.count.add_(1), r"writes into a tensor of the module|has no state"),
+    "in_place": (in_place, r"read after another view of it was written in place"),
+    "in_place_last": (lambda m, x: (y := m.conv(x), v := y.flatten(2), y.add_(1.0), v)[3], r"read after another view of it"),
+    "control": (lambda m, x: m.conv(x) if x.sum() > 0 else x, r"the module cannot be traced at test_importer.py:\d+: GuardOnDataDependent"),
+    "raises": (lambda m, x: m.nothing(x), r"the module cannot be traced at test_importer.py:\d+: AttributeError"),
+    "nothing": (lambda m, x: None, r"the module returns no tensor"),
+    "constant": (lambda m, x: (m.conv(x), m.count), r"output '1' does not depend on an input"),
+    "scalar": (lambda m, x: m.conv(x).mean((1, 2, 3)), r"no axis beside the batch|it reduces axes"),
+    "product": (lambda m, x: m.conv(x) @ x, r"a product of two values"),
+    "causal": (lambda m, x: functional.scaled_dot_product_attention(x, x, x, is_causal=True), r"attention that is causal"),
+    "three_axes": (lambda m, x: functional.conv3d(x[:, None], m.weight[:, None]), r"aten.conv3d has no op"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_is_refused_in_one_line(name: str) -> None:
+    forward, message = REFUSED[name]
+    with pytest.raises(ImporterError, match=message) as caught:
+        imported(Calls(forward), torch.zeros(1, 3, 6, 6))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_no_output_depends_on_may_be_anything() -> None:
+    found = imported(Calls(lambda m, x: (m.conv(x), m.conv(x).cumsum(1))[0]), torch.zeros(1, 3, 6, 6))
+    assert [node.op.kind for node in found.genotype.nodes] == ["conv2d"]
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        ((), "example inputs must be tensors"),
+        (("x",), "example inputs must be tensors"),
+        (torch.zeros(3), r"must all be \(batch, ...\)"),
+        ((torch.zeros(1, 3, 6, 6), torch.zeros(2, 3)), "one batch size"),
+        (torch.zeros(1, 0, 6, 6), "every axis must be a whole number"),
+        (torch.zeros(1, 3, 6, 6, dtype=torch.int64), "must be floating-point tensors"),
+        ((torch.zeros(1, 3, 6, 6), torch.zeros(1, 3)), "cannot be traced"),
+        (torch.zeros(1, 2, 6, 6), "cannot be traced"),
+    ],
+)
+def test_examples_that_do_not_fit(example: object, message: str) -> None:
+    with pytest.raises(ImporterError, match=message):
+        imported(Calls(lambda m, x: m.conv(x)), example)
+
+
+def test_every_layer_of_our_own_is_known() -> None:
+    own = {layer for layer in vars(layers).values() if inspect.isclass(layer) and layer.__module__.startswith("archsearch.")}
+    assert {layer for layer in own if issubclass(layer, nn.Module)} <= LEAVES.keys()
+
+
+def test_a_module_without_weights_gives_its_genotype_alone() -> None:
+    with torch.device("meta"):
+        module, example = ViT(), torch.zeros(1, 3, 16, 16)
+    assert import_network(module, example).fingerprint == import_network(ViT(), torch.zeros(1, 3, 16, 16)).fingerprint
+    with pytest.raises(ImporterError, match="meta device, which holds no weights"):
+        imported(module, example)
+
+
+def test_fixed_weights_are_remarked() -> None:
+    class Blur(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("kernel", torch.full((3, 1, 3, 3), 1 / 9))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.conv2d(x, self.kernel, stride=2, groups=3)
+
+    found = imported(Blur(), torch.zeros(1, 3, 8, 8))
+    assert found.remarks[0].startswith("weights of kernel are fixed in the module; depthwise_conv2d learns them at the outermost module")
+
+
+FILE = """
+import torch
+from torch import nn
+import neighbour
+print("said by the file")
+def make(): return nn.Sequential(nn.Conv2d(3, neighbour.WIDTH, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * neighbour.WIDTH, 5))
+def needs(width, *, depth): return make()
+def fails(): return {}["key"]
+def quits(): raise SystemExit(3)
+def number(): return 3
+class Made(nn.Linear):
+    def __init__(self): super().__init__(3, 4)
+    def forward(self, x): return super().forward(x).cumsum(1)
+net = make()
+value = 7
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "neighbour.py").write_text("WIDTH = 4\n")
+    (tmp_path / "broken.py").write_text("def make(:\n")
+    (tmp_path / "raising.py").write_text("x = 1\nraise RuntimeError('two\\nlines')\n")
+    (tmp_path / "net.py").write_text(FILE)
+    return tmp_path / "net.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("net.py:needs", r"net.py:needs takes arguments \(width, depth\); give a function that takes none"),
+        ("net.py:fails", r"net.py:fails fails at line 8: KeyError: 'key'"),
+        ("net.py:quits", r"net.py:quits fails at line 9: SystemExit: 3"),
+        ("net.py:number", r"net.py:number returns int, not an nn.Module"),
+        ("net.py:value", r"net.py:value is int, not an nn.Module or a function"),
+        ("net.py:missing", r"net.py has no 'missing'"),
+        ("net.py:Made", r"aten.cumsum has no op at the outermost module \(net.py:13\)"),
+        ("net.py", r"must be FILE.py:NAME"),
+        ("nothing.py:make", r"no file .*nothing.py"),
+        ("broken.py:make", r"broken.py fails when it is run at line 1: SyntaxError"),
+        ("raising.py:make", r"raising.py fails when it is run at line 2: RuntimeError: two lines"),
+    ],
+)
+def test_files_that_make_no_module(file: Path, name: str, message: str) -> None:
+    with pytest.raises(ImporterError, match=message) as caught:
+        import_file(str(file.parent / name), [(3,) if "Made" in name else (3, 6, 6)])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_writes_a_genotype_and_model_files(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, folder = file.parent / "net.json", file.parent / "model"
+    import_command(f"{file}:make", ["3,6,6"], out, folder, json=True)
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert (facts["params"], facts["nodes"], facts["inputs"]) == (437, 4, [[3, 6, 6]])
+    assert "said by the file" in said.err
+    assert Genotype.from_json(out.read_text()) == Genotype.from_json((folder / "genotype.json").read_text())
+    state = read_weights(folder / "model.safetensors")
+    assert {name: tensor.shape for name, tensor in state.items()} == {
+        name: tensor.shape for name, tensor in compile_network(Genotype.from_json(out.read_text())).state_dict().items()
+    }
+
+
+def test_the_command_prints_the_text_form(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import_command(f"{file}:net", ["3,6,6"], None, None, json=False)
+    said = capsys.readouterr()
+    assert from_text(said.out) == import_file(f"{file}:net", [(3, 6, 6)]).genotype
+    assert "4 nodes, 437 params" in said.err
+    with pytest.raises(WrongUseError, match="give --input with the shape of one sample"):
+        import_command(f"{file}:net", [], None, None, json=False)
+
+
+def test_only_modules_are_imported() -> None:
+    with pytest.raises(ImporterError, match="can become a genotype, got function"):
+        imported(lambda x: x, torch.zeros(1, 3))
+
+
+def test_shapes_of_random_views_are_followed() -> None:
+    """Layouts against torch: what views and permutations do to positions is what they do to a tensor that counts them."""
+    from archsearch.importer.layout import Atom, flat, layout_of
+
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        layout, tensor = layout_of((4, 6, 8), Atom(3, batch=True)), torch.arange(3 * 4 * 6 * 8).view(3, 4, 6, 8)
+        for _ in range(4):
+            order = torch.randperm(tensor.dim(), generator=generator).tolist()
+            layout, tensor = layout.permuted(order), tensor.permute(order)
+            axis = int(torch.randint(tensor.dim(), (1,), generator=generator))
+            size = tensor.shape[axis]
+            if size % 2 == 0 and not any(atom.batch for atom in layout.axes[axis]):
+                shape = (*tensor.shape[:axis], 2, size // 2, *tensor.shape[axis + 1 :])
+                try:
+                    layout, tensor = layout.viewed(shape), tensor.reshape(shape)
+                except ValueError:
+                    continue
+        assert layout.shape == tuple(tensor.shape)
+        atoms = (next(atom for atom in flat(layout.axes) if atom.batch), *flat(layout.own))
+        order = [atoms.index(atom) for atom in flat(layout.axes)]
+        counted = torch.arange(prod(tensor.shape)).view([atom.size for atom in atoms]).permute(order).reshape(tensor.shape)
+        assert torch.equal(counted, tensor)
+
+
+def test_windows_are_found_by_the_sizes_of_the_image() -> None:
+    kinds = {node.op for node in import_network(CASES["swin"].make(), torch.zeros(1, 3, 20, 28)).nodes}
+    assert ops.Windows(10, 14, 4, 2) in kinds
+    assert ops.WindowAttention(2, 10, 14, 4, 2) in kinds
+    assert ops.FromWindows(10, 14, 4, 2) in kinds
+    assert TensorSpec((3, 20, 28)).elements == 1680

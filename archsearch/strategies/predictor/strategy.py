@@ -86,3 +86,68 @@ class Predictor:
         done = sum(told.values is not None for told in self._told)
         if done >= self.startup and (not self._fitted or len(self._told) - self._fitted >= max(self.refit, self._fitted // GROWTH)):
             self._fit()
+
+    def _fit(self) -> None:
+        table = self._encoding.table([told.choices for told in self._told])
+        self._fitted = len(self._told)
+        for objective in self._measured:
+            makes = [partial(Trees, self._encoding)] * self.trees + [partial(Recurrent, self._encoding)] * self.networks
+            self._ensembles[objective] = Ensemble(makes)
+            tau = self._ensembles[objective].fit(table, ndtri(self._shares()[:, objective]))
+            self.quality.append(Fit(self._fitted, objective, tau))
+
+    def _values(self) -> Points:
+        """(trials, objectives): failures are infinite."""
+        done = [told.values for told in self._told if told.values is not None]
+        worst = (np.inf,) * len(done[0])
+        return np.array([told.values or worst for told in self._told])
+
+    def _shares(self) -> Points:
+        """(trials, objectives): rank of each value among all, from 0 for the best to 1; outliers weigh no more than others."""
+        return np.asarray(rankdata(self._values(), axis=0) / (len(self._told) + 1))
+
+    def _candidates(self, problem: Problem, rng: np.random.Generator) -> Places:
+        """(candidates, columns): networks of which no trial was told."""
+        done = [told for told in self._told if told.values is not None]
+        best = [done[i].choices for i in preference([told.values for told in done])[: self.parents]]
+        if self._conditional:
+            table = written(self._encoding, problem.catalogue.space, best, self.candidates // 3, rng)
+        else:
+            anywhere = drawn(self._encoding, self.candidates // 5, rng)
+            children = mutated(self._encoding, self._encoding.table(best), self.candidates - len(anywhere), rng)
+            table = np.concatenate([children, anywhere])
+        known = {row.tobytes() for row in self._encoding.table([told.choices for told in self._told])}
+        return np.array(list({row.tobytes(): row for row in table if row.tobytes() not in known}.values())).reshape(-1, table.shape[1])
+
+    def _order(self, problem: Problem, table: Places, entries: Sequence[Entry | None], rng: np.random.Generator) -> list[int]:
+        """Rows from the most to the least promising."""
+        if not len(table):
+            return []
+        shares, values = self._shares(), self._values()
+        drawn_shares = np.ones((len(table), len(problem.objectives)))
+        for objective in range(len(problem.objectives)):
+            if objective in self._ensembles:
+                mean, deviation = self._ensembles[objective].believe(table)
+                drawn_shares[:, objective] = ndtr(mean + deviation * rng.standard_normal(len(table)))
+                continue
+            costs = [np.inf if entry is None else problem.known_value(objective, entry) for entry in entries]
+            drawn_shares[:, objective] = np.interp(costs, *np.sort([values[:, objective], shares[:, objective]], axis=1))
+        return np.argsort(-gains(shares, drawn_shares), kind="stable").tolist()
+
+
+def gains(seen: Points, promised: Points) -> Vector:
+    """(networks,): what each promises: of one objective how small it is, of several the hypervolume added to the front."""
+    if promised.shape[1] == 1:
+        return -promised[:, 0]
+    known, reference = seen[front(seen)], np.full(seen.shape[1], REFERENCE)
+    before = hypervolume(known, reference)
+    added = np.array([hypervolume([*known, point], reference) - before for point in promised])
+    return added - 1e-6 * promised.sum(1)  # among those that add nothing the better
+
+
+def look_up(problem: Problem, choices: Choices) -> Entry | None:
+    """The network of these choices, None when it is invalid."""
+    try:
+        return problem.catalogue.look_up(choices, np.random.default_rng(0))
+    except ValueError:
+        return None

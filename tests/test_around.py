@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given as given_by
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archsearch import compile_network, load_space, search
@@ -17,22 +20,29 @@ from archsearch.around import Variety, plan_of, space_source, variation
 from archsearch.around.fitting import fitted
 from archsearch.cli.surrounding import around_command
 from archsearch.edit import set_field
+from archsearch.evaluators.train import Train
 from archsearch.genotype import Genotype
 from archsearch.importer import import_network
-from archsearch.space import Pick, SpaceError
+from archsearch.search import resume
+from archsearch.space import Pick, Space, SpaceError
 from archsearch.strategies import Evolution
 from archsearch.text_form import from_text, to_text
 from archsearch.zoo import build
 from tests.evaluators import Formula
+from tests.runs import table
+from tests.strategies_hypothesis import genotypes
 
-NETWORKS = {
-    "resnet18": 300, "mobilenet_v2": 150, "vgg11_bn": 300, "densenet121": 40, "vit_b_32": 150, "unet_padded": 200, "efficientnet_b0": 60,
-    "squeezenet1_0": 200, "googlenet": 80, "convnext_tiny": 100, "shufflenet_v2_x0_5": 150, "regnet_y_400mf": 80,
-}  # fmt: skip
-OTHERS = [
-    "resnet20_cifar", "shufflenet_v1_g3", "resnext50_32x4d", "mixer_s32", "swin_t", "dpn68", "lenet5_1998", "resnest50d", "segnet_basic",
-    "fasterrcnn_resnet50_fpn", "hrnet_w18", "darts_v2_cifar_aux", "perceptron",
+NETWORKS = [
+    "resnet18", "mobilenet_v2", "mobilenet_v3_small", "vgg11_bn", "densenet121", "vit_b_32", "unet_padded", "efficientnet_b0",
+    "squeezenet1_0", "googlenet", "convnext_tiny", "shufflenet_v2_x0_5", "regnet_y_400mf", "fcn_resnet50", "resnext50_32x4d",
 ]  # fmt: skip
+SMALL = [
+    "resnet20_cifar", "shufflenet_v1_g3", "mixer_s32", "swin_t", "dpn68", "lenet5_1998", "resnest50d", "segnet_basic",
+    "fasterrcnn_resnet50_fpn", "perceptron",
+]  # fmt: skip
+LARGE = ["hrnet_w18", "darts_v2_cifar_aux"]
+"""Over 1,000 nodes and 100 choices each."""
+ALL = [*NETWORKS, *SMALL, *LARGE]
 
 
 def drawn(genotype: Genotype, seed: int, choices: dict[str, Any] | None = None, **settings: Any) -> Genotype:
@@ -57,6 +67,18 @@ def chosen(genotype: Genotype, choices: dict[str, Any], **settings: Any) -> Geno
     return drawn(genotype, 0, {**given(genotype, **settings), **choices}, **settings)
 
 
+def assert_all_differ(genotype: Genotype) -> None:
+    """Every option but the given ones makes a network that is neither the given one nor that of another option."""
+    same, changed = given(genotype), {genotype.fingerprint: "as given"}
+    for name, offered in options(genotype).items():
+        for option in offered:
+            if option == same[name]:
+                continue
+            fingerprint = drawn(genotype, 0, {**same, name: option}).fingerprint
+            assert fingerprint not in changed, (name, option, changed[fingerprint])
+            changed[fingerprint] = f"{name}={option}"
+
+
 def assert_valid(varied: Genotype, genotype: Genotype) -> None:
     """Names and all facts hold when worked out anew, and inputs and outputs have the shapes of the given network."""
     again = Genotype(varied.inputs, varied.nodes, varied.outputs)
@@ -65,14 +87,14 @@ def assert_valid(varied: Genotype, genotype: Genotype) -> None:
     assert [varied.specs[i] for i in varied.outputs] == [genotype.specs[i] for i in genotype.outputs]
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *OTHERS])
+@pytest.mark.parametrize("name", ALL)
 def test_every_sample_is_a_network(name: str) -> None:
     genotype = build(name)
-    for seed in range(NETWORKS.get(name, 12)):
+    for seed in range(200 if name in NETWORKS else 12):
         assert_valid(drawn(genotype, seed), genotype)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *OTHERS])
+@pytest.mark.parametrize("name", ALL)
 def test_as_given_is_the_given_network(name: str) -> None:
     genotype = build(name)
     same = drawn(genotype, 0, given(genotype))
@@ -81,13 +103,25 @@ def test_as_given_is_the_given_network(name: str) -> None:
     assert drawn(genotype, 0, widths=(), kernels=(), depths=False, shortcuts=False, links=False) == genotype
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *OTHERS])
+@pytest.mark.parametrize("name", [*NETWORKS, *SMALL])
+def test_every_option_is_a_network_of_its_own(name: str) -> None:
+    assert_all_differ(build(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_every_option_of_a_large_network_is_a_network_of_its_own(name: str) -> None:
+    assert_all_differ(build(name))
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_other_settings_give_networks_too(name: str) -> None:
     genotype = build(name)
-    for settings in (
+    every: list[dict[str, Any]] = [
         {"alike": False, "deeper": 3, "widths": (0.1, 0.33, 1, 3), "kernels": (1, 9)},
         {"alike": False, "depths": False, "widths": (0.77, 1.3)},
-    ):
+    ]
+    for settings in every:
         for seed in range(4):
             assert_valid(drawn(genotype, seed, **settings), genotype)
 
@@ -97,7 +131,51 @@ def test_other_settings_give_networks_too(name: str) -> None:
 def test_ten_thousand_samples_are_networks(name: str) -> None:
     genotype = build(name)
     for seed in range(10_000):
-        drawn(genotype, seed)
+        assert_valid(drawn(genotype, seed), genotype)
+
+
+@given_by(genotypes(), st.booleans(), st.sampled_from([(0.5, 1.0, 1.5), (0.1, 0.33, 1, 3)]))
+def test_around_any_network(genotype: Genotype, alike: bool, widths: tuple[float, ...]) -> None:
+    settings: dict[str, Any] = {"alike": alike, "widths": widths}
+    assert drawn(genotype, 0, given(genotype, **settings), **settings) == genotype
+    for seed in range(3):
+        assert_valid(drawn(genotype, seed, **settings), genotype)
+
+
+BODIES = {
+    "plain": "conv2d({c})\nrelu",
+    "residual": "conv2d({double}, 1)\nrelu\nb: conv2d({c})\nadd from ^, b",
+    "projected": "conv2d({c})\np: conv2d({c}, 1) from ^\nbatch_norm2d\nadd from conv2d, batch_norm2d",
+    "split": "l: slice(stop={half})\nr: slice({half}) from ^\nconv2d({half}, groups={quarter})\nadd from r, conv2d\nconcat from l, add",
+    "gate": "global_avg_pool2d\ns: conv2d({quarter}, 1)\ne: conv2d({c}, 1)\nsigmoid\nmul from ^, sigmoid",
+    "dense": "a: conv2d(6)\nc1: concat from ^, a\nb: conv2d(6)\nc2: concat from c1, b\nd: conv2d({c}, 1)",
+    "apart": "depthwise_conv2d(kernel=5, multiplier=2)\nd: conv2d({c}, 1)\nadd from ^, d",
+    "shuffled": "channel_shuffle(4)\nconv2d({c}, groups=4)",
+}
+RUNS = st.lists(st.tuples(st.sampled_from([*BODIES]), st.integers(1, 3), st.booleans()), min_size=1, max_size=4)
+
+
+def stage(name: str, runs: list[tuple[str, int, bool]], channels: int) -> str:
+    """Runs of blocks that keep the shape, one after the other or each within the scope of those after it."""
+    sizes = {"c": channels, "double": 2 * channels, "half": channels // 2, "quarter": channels // 4}
+    text = ""
+    for number, (body, count, inner) in enumerate(runs):
+        before = indent(text, "  ") if inner else ""
+        lines = BODIES[body].format(**sizes)
+        text = f"{'' if inner else text}{body}{number}/0 x{count}:\n{before}  body:\n{indent(lines, '    ')}\n"
+    return f"{name}:\n{indent(text, '  ')}"
+
+
+@given_by(RUNS, RUNS, st.sampled_from([8, 24]), st.sampled_from([8, 16]), st.booleans(), st.integers(0, 2))
+def test_around_any_nest_of_blocks(
+    first: list[tuple[str, int, bool]], second: list[tuple[str, int, bool]], thin: int, wide: int, alike: bool, deeper: int
+) -> None:
+    stages = f"stem: conv2d({thin})\n{stage('one', first, thin)}down: conv2d({wide}, stride=2)\n{stage('two', second, wide)}"
+    genotype = from_text(f"input x: 3x9x9\n{stages}flatten\nlinear(10)\noutput linear")
+    settings: dict[str, Any] = {"alike": alike, "deeper": deeper}
+    assert drawn(genotype, 0, given(genotype, **settings), **settings) == genotype
+    for seed in range(3):
+        assert_valid(drawn(genotype, seed, **settings), genotype)
 
 
 class Squeezed(nn.Module):
@@ -148,14 +226,26 @@ def test_ten_thousand_samples_around_an_imported_module(imported: Genotype) -> N
         assert_valid(drawn(imported, seed), imported)
 
 
-@pytest.mark.parametrize("name", ["resnet20_cifar", "shufflenet_v2_x0_5", "efficientnet_b0", "regnet_y_400mf"])
+@pytest.mark.parametrize("name", ["resnet20_cifar", "shufflenet_v2_x0_5", "efficientnet_b0", "regnet_y_400mf", "vit_b_32"])
 def test_samples_run(name: str) -> None:
-    genotype = build(name)
-    for seed in range(2):
-        varied = drawn(genotype, seed, input=(3, 32, 32), classes=7)
+    assert_runs(build(name), 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_more_samples_run(name: str) -> None:
+    assert_runs(build(name), 8)
+
+
+def assert_runs(genotype: Genotype, samples: int) -> None:
+    """Networks around this one, fitted to other data, compile, run, and can be written as text."""
+    for seed in range(samples):
+        varied = drawn(genotype, seed, input=(3, 64, 64), classes=7)
         with torch.device("meta"):
-            scores = compile_network(varied)(torch.zeros(2, 3, 32, 32))
-        assert scores.shape == (2, 7)
+            outputs = compile_network(varied)(torch.zeros(2, 3, 64, 64))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        assert [tuple(y.shape) for y in outputs] == [(2, *varied.specs[i].shape) for i in varied.outputs]
+        assert {y.shape[1] for y in outputs} == {7}
         assert from_text(to_text(varied)) == varied
 
 
@@ -346,6 +436,15 @@ def test_widths_that_cannot_come_near_are_not_offered() -> None:
     assert options(genotype, kernels=(), links=False, widths=(0.5, 1, 2)) == {"a.channels": (3, 6)}
 
 
+def test_what_is_kept_stays_as_given() -> None:
+    every = options(from_text(TINY))
+    kept = options(from_text(TINY), keep=("stage/*", "stem.kernel"))
+    assert kept == {name: offered for name, offered in every.items() if not name.startswith("stage/") and name != "stem.kernel"}
+    assert chosen(from_text(TINY), {}, keep=("*",)) == from_text(TINY)
+    wide = chosen(from_text(TINY), {"stem.channels": 24}, keep=("stage/*",))
+    assert wide == chosen(from_text(TINY), {"stem.channels": 24})
+
+
 # Fitting to data.
 
 
@@ -386,6 +485,8 @@ def test_as_given_with_other_data_is_the_fitted_network() -> None:
         ("resnet18", {"widths": (0.5, 0)}, r"widths=\(0.5, 0\) must be factors over 0 and up to 100"),
         ("resnet18", {"kernels": (2,)}, r"kernels=\(2,\) must be odd whole numbers"),
         ("resnet18", {"deeper": -1}, r"deeper=-1 must be a whole number from 0 to 100"),
+        ("resnet18", {"keep": "conv1"}, r"keep='conv1' must be names of choices, or patterns such as 'layer1/\*'"),
+        ("resnet18", {"keep": ("layer1",)}, r"keep='layer1' is none of the choices; give a name, such as 'layer1/0.depth', or a pattern"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(name: str, settings: dict[str, Any], words: str) -> None:
@@ -446,8 +547,36 @@ def test_the_command_writes_a_space(command: Callable[..., str], tmp_path: Path)
         command("resnet20_cifar", "mine.txt")
     with pytest.raises(ValueError, match=r"nothing in perceptron can vary with these settings"):
         command("perceptron", "other.py")
+    with pytest.raises(ValueError, match=r"nothing in perceptron can vary with these settings"):
+        command("perceptron")
+    with pytest.raises(ValueError, match=r"mine.py is Python, and a space is made around a network: `archsearch import .*mine.py:make"):
+        command(str(tmp_path / "mine.py"))
     assert command("resnet20_cifar").startswith('"""Networks around resnet20_cifar')
     assert '"size": 1152' in command("resnet20_cifar", None, "widths=1", "kernels=3", "links=false", json=True)
+
+
+def test_settings_of_the_command_are_those_of_the_file(command: Callable[..., str], tmp_path: Path) -> None:
+    printed = command("resnet20_cifar", "mine.py", "kernels=", "keep=layer1/*,*.shortcut", "deeper=0")
+    assert [line.split()[0] for line in printed.splitlines()[1:4]] == ["layer2/1.depth", "layer3/1.depth", "conv1.channels"]
+    space = load_space(str(tmp_path / "mine.py"))
+    assert space.settings["kernels"] == ()
+    assert space.settings["keep"] == ("layer1/*", "*.shortcut")
+    assert not [name for name in space.options() if "kernel" in name or "shortcut" in name or "layer1" in name]
+
+
+@pytest.mark.slow
+def test_a_space_around_an_imported_module_is_trained_and_resumed(imported: Genotype, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(space_source(imported, "a module", Variety(widths=(0.5, 1.0))))
+
+    def parts() -> tuple[Space, Evolution, Train]:
+        return load_space(str(path), input=(1, 8, 8), classes=10), Evolution(population=2, tournament=2), Train("digits", epochs=1)
+
+    run = search(*parts(), trials=4, seed=0, out=tmp_path / "whole", workers=0)
+    assert [trial.failure for trial in run.trials] == [None] * 4
+    search(*parts(), trials=2, seed=0, out=tmp_path / "half", workers=0)
+    resume(tmp_path / "half", *parts(), trials=4)
+    assert table(tmp_path / "half", "trials") == table(tmp_path / "whole", "trials")
 
 
 def test_a_space_brings_the_ops_of_its_network(command: Callable[..., str], tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def space(
     `widths`: factors of the given ones, 1 for as given. `kernels`: sides that convolutions may have besides the given one.
     `depths`: runs of equal blocks have 1 block up to `deeper` more than given. `shortcuts`: may be dropped. `links`: stretches
     that keep the shape may get a shortcut. `alike`: neighbouring blocks that are equal stay so. What is empty or false is not varied.
+    `keep`: choices that stay as given, by name or pattern, such as "layer1/*" or "*.kernel"; `archsearch spaces FILE` lists them.
     """
     return variation(
         NETWORK,
@@ -45,7 +46,7 @@ def space(
         input=input,
     )
 '''
-TYPES = {"widths": "tuple[float, ...]", "kernels": "tuple[int, ...]", "deeper": "int"}
+TYPES = {"widths": "tuple[float, ...]", "kernels": "tuple[int, ...]", "deeper": "int", "keep": "tuple[str, ...]"}
 
 
 def space_source(genotype: Genotype, name: str, variety: Variety, ops: Sequence[str] = ()) -> str:

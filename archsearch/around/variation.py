@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from archsearch.around.assembly import assembled
@@ -11,7 +12,7 @@ from archsearch.around.fitting import fitted
 from archsearch.around.template import Template
 from archsearch.around.variety import Variety
 from archsearch.genotype import Genotype
-from archsearch.space import Pick
+from archsearch.space import Pick, SpaceError
 
 MAX_PLANS = 32
 
@@ -38,6 +39,7 @@ def variation(
     shortcuts: bool = True,
     links: bool = True,
     alike: bool = True,
+    keep: tuple[str, ...] = (),
     input: tuple[int, ...] | None = None,
     classes: int | None = None,
 ) -> Genotype:
@@ -48,7 +50,7 @@ def variation(
     Raises:
         SpaceError: a setting that cannot be, or a network that cannot be fitted.
     """
-    variety = Variety(widths, kernels, depths, deeper, shortcuts, links, alike)
+    variety = Variety(widths, kernels, depths, deeper, shortcuts, links, alike, keep)
     plan = plan_of(genotype, variety, None if input is None else tuple(input), classes)
     decisions = Decisions()
     for choice in plan.choices:
@@ -65,8 +67,20 @@ def plan_of(genotype: Genotype, variety: Variety, input: tuple[int, ...] | None 
         return known[1]
     fit = fitted(genotype, input, classes)
     found = find(fit, variety)
-    plan = Plan(found.choices, Template(fit, found.widths, found.runs, variety.deeper))
+    plan = Plan(left_open(found.choices, variety.keep), Template(fit, found.widths, found.runs, variety.deeper))
     _plans[key] = (genotype, plan)
     while len(_plans) > MAX_PLANS:
         del _plans[next(iter(_plans))]
     return plan
+
+
+def left_open(choices: tuple[Choice, ...], keep: tuple[str, ...]) -> tuple[Choice, ...]:
+    """The choices that nothing keeps as given. Raises SpaceError for a pattern that keeps none."""
+    kept: set[str] = set()
+    for pattern in keep:
+        found = {choice.name for choice in choices if choice.name == pattern or fnmatchcase(choice.name, pattern)}
+        if not found:
+            such = f", such as {choices[0].name!r}" if choices else ""
+            raise SpaceError(f"around: keep={pattern!r} is none of the choices; give a name{such}, or a pattern with *")
+        kept |= found
+    return tuple(choice for choice in choices if choice.name not in kept)

@@ -13,10 +13,11 @@ class Variety:
 
     `widths`: factors of the given ones, 1 for as given. `kernels`: sides that convolutions may have besides the given one.
     `depths`: runs of equal blocks have 1 block up to `deeper` more than given. `shortcuts`: may be dropped. `links`: stretches that
-    keep the shape may get a shortcut. `alike`: neighbouring blocks that are equal stay so, with one choice for all of them.
+    keep the shape may get a shortcut. `alike`: neighbouring blocks that are equal stay so, with one choice for all of them. `keep`:
+    choices that stay as given, by name or pattern: "layer1/*" is all in a scope, "*.kernel" all of a kind.
 
     Raises:
-        SpaceError: a factor, a kernel or a number that cannot be.
+        SpaceError: a factor, a kernel, a number or a pattern that cannot be.
     """
 
     widths: tuple[float, ...] = (0.5, 1.0, 1.5)
@@ -26,11 +27,13 @@ class Variety:
     shortcuts: bool = True
     links: bool = True
     alike: bool = True
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, fits, words in (
             ("widths", self.widths, is_factor, "factors over 0 and up to 100, such as 0.5, 1.0"),
             ("kernels", self.kernels, is_side, "odd whole numbers from 1 to 99, such as 3, 5"),
+            ("keep", self.keep, is_text, "names of choices, or patterns such as 'layer1/*'"),
         ):
             if not isinstance(value, tuple | list) or not all(map(fits, value)):
                 raise SpaceError(f"around: {name}={value!r} must be {words}")
@@ -42,6 +45,11 @@ class Variety:
 def is_factor(value: object) -> bool:
     """Whether a value is a factor of widths."""
     return type(value) in (int, float) and 0 < value <= 100  # type: ignore[operator]
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is a text that is not empty."""
+    return isinstance(value, str) and value != ""
 
 
 def is_side(value: object) -> bool:

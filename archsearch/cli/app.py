@@ -38,7 +38,7 @@ def limits_of(params: str | None, macs: str | None, memory: str | None, training
 def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
     data: Annotated[str, typer.Option(help="Data set by name, or images.npz with arrays images and labels.")] = "digits",
-    strategy: Annotated[str, typer.Option(help="How to search: evolution or random.")] = "evolution",
+    strategy: Annotated[str, typer.Option(help="How to search: see the README, or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
     objective: Annotated[
         list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. [default: error, macs]")
@@ -220,6 +220,24 @@ def draw(
     from archsearch.cli.drawing import draw_command
 
     draw_command(target, out, cost, depth, input, ops or [], json)
+
+
+@app.command()
+def around(
+    target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; ends in .py. [default: stdout]")] = None,
+    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Input of a network of the zoo, such as 3,64,64.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="What may vary: widths, kernels, depths, deeper, shortcuts, links, alike, keep."),
+    ] = None,
+    ops: Ops = None,
+    json: Json = False,
+) -> None:
+    """Make a space from a network: other widths, kernels, numbers of blocks and shortcuts, as a file to edit and search."""
+    from archsearch.cli.surrounding import around_command
+
+    around_command(target, out, input, setting or [], ops or [], json)
 
 
 @app.command()

@@ -30,8 +30,8 @@ def parse_value(text: str, default: Any, what: str) -> Any:
         if isinstance(default, bool):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
         if isinstance(default, tuple | list):
-            kind = type(default[0]) if default else int
-            return tuple(kind(part) for part in text.split(","))
+            kind = type(default[0]) if default else plain
+            return tuple(kind(part) for part in text.split(",") if text)
         if default is None:
             return plain(text)
         return type(default)(text)

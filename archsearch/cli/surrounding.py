@@ -14,6 +14,7 @@ from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.targets import find_network, load_ops
+from archsearch.genotype import Genotype
 
 EXACT = 1_000_000
 
@@ -21,19 +22,27 @@ EXACT = 1_000_000
 def around_command(target: str, out: Path | None, shape: str | None, settings: Sequence[str], ops: list[str], json: bool) -> None:
     """Write the file of a space around a network, and say what it can choose; without a file to write, print it."""
     load_ops(ops)
-    genotype = find_network(target, shape)
+    genotype = find_given(target, shape)
     variety = Variety(**parse_pairs(settings, asdict(Variety()), "around"))
     folder = Path() if out is None else out.parent
+    choices = [choice for choice in plan_of(genotype, variety).choices if len(choice.options) > 1]
+    if not choices:
+        raise WrongUseError(f"nothing in {target} can vary with these settings; allow more with --set")
     text = space_source(genotype, target, variety, [os.path.relpath(file, folder) for file in ops])
     if out is None and not json:
         print_text(text.rstrip("\n"))
         return
-    choices = [choice for choice in plan_of(genotype, variety).choices if len(choice.options) > 1]
-    if not choices:
-        raise WrongUseError(f"nothing in {target} can vary with these settings; allow more with --set")
     if out is not None:
         write_anew(out, text)
     report(out, choices, json)
+
+
+def find_given(target: str, shape: str | None) -> Genotype:
+    """The network that a target stands for. Raises WrongUseError."""
+    if target.endswith(".py"):
+        how = f"`archsearch import {target}:make --input C,H,W --out FILE` writes that of a module"
+        raise WrongUseError(f"{target} is Python, and a space is made around a network: {how}; a space is searched as it is")
+    return find_network(target, shape)
 
 
 def report(out: Path | None, choices: list[Choice], json: bool) -> None:
@@ -45,7 +54,7 @@ def report(out: Path | None, choices: list[Choice], json: bool) -> None:
         return
     print_table(["Choice", "Options", "As given"], [[c.name, ", ".join(map(str, c.options)), str(c.given)] for c in choices], left=2)
     print_text(f"\n{size:,} networks" if size < EXACT else f"\n{size:.1e} networks")
-    print_text(f"archsearch search {out} --data digits")
+    print_text(f"`archsearch space {out}` shows what they cost, `archsearch search {out} --data ...` searches them")
 
 
 def write_anew(path: Path, text: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archsearch.evaluators import load_evaluator
     from archsearch.export import export
     from archsearch.genotype import Genotype, GenotypeError, Node
+    from archsearch.importer import import_network
     from archsearch.ops.base import Cost, Op, Saved, Window, register
     from archsearch.passes import canonicalise
     from archsearch.search import resume, search
@@ -32,6 +33,7 @@ HOMES = {
     "archsearch.evaluators": ("load_evaluator",),
     "archsearch.export": ("export",),
     "archsearch.genotype": ("Genotype", "GenotypeError", "Node"),
+    "archsearch.importer": ("import_network",),
     "archsearch.ops.base": ("Cost", "Op", "Saved", "Window", "register"),
     "archsearch.passes": ("canonicalise",),
     "archsearch.search": ("resume", "search"),
@@ -70,6 +72,7 @@ __all__ = [
     "canonicalise",
     "compile_network",
     "export",
+    "import_network",
     "load_evaluator",
     "load_space",
     "open_run",

@@ -31,7 +31,7 @@ TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
 COMMANDS = (
     "search", "resume", "show", "calibrate", "zoo", "lint", "diff", "edit", "convert", "draw",
-    "around", "spaces", "space", "sample", "report", "export",
+    "import", "around", "spaces", "space", "sample", "report", "export",
 )  # fmt: skip
 QUICK = ("--evaluator-set", "epochs=2", "--workers", "1", "--max-params", "20k")
 
@@ -47,6 +47,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = call("search", "chain", "--trials", "5", "--objective", "error", "--objective", "macs", *QUICK, "--out", "x", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "Report  x/report.html" in done.stdout
+    assert "strategy auto: graph_gp for the first 300 trials, then nsga2" in done.stderr
     assert re.search(r"Model   x/export/trial-\d{4}/model.py", done.stdout)
     assert "5/5" in done.stderr
     return folder
@@ -69,7 +70,7 @@ def test_show_prints_the_front_and_a_network(searched: Path) -> None:
     front = call("show", "x", cwd=searched)
     number = open_run(searched / "x").front()[0].number
     assert front.returncode == 0
-    assert "evolution in chain, seed 0; 5 of 5 trials" in front.stdout
+    assert "auto in chain, seed 0; 5 of 5 trials" in front.stdout
     assert "Test error" in front.stdout
     network = call("show", f"x:{number}", "--batch", "8", cwd=searched)
     assert "head/linear" in network.stdout
@@ -187,8 +188,8 @@ def test_a_search_in_which_all_fail_says_so_and_leaves_a_report(tmp_path: Path) 
 def test_a_run_with_odd_options_gets_one_line(searched: Path, tmp_path: Path) -> None:
     shutil.copytree(searched / "x", tmp_path / "x")
     file = tmp_path / "x" / "run.json"
-    file.write_text(file.read_text().replace('"population"', '"populaton"'))
-    assert_one_line(call("resume", "x", cwd=tmp_path), 1, "run.json", "populaton")
+    file.write_text(file.read_text().replace('"first"', '"frist"'))
+    assert_one_line(call("resume", "x", cwd=tmp_path), 1, "run.json", "frist")
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -228,8 +229,12 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         (["search", "chain", "--data", "digit"], 2, ["'digit'", "digits"]),
         (["search", "chain", "--data", "missing.npz"], 2, ["missing.npz"]),
         (["search", "chain", "--strategy", "evolutoin"], 2, ["unknown strategy 'evolutoin'", "did you mean evolution"]),
-        (["search", "chain", "--strategy-set", "populaton=3"], 2, ["strategy 'evolution' has no setting 'populaton'", "population"]),
-        (["search", "chain", "--strategy-set", "population=0"], 2, ["tournament=7 must lie in 1..population=0"]),
+        (
+            ["search", "chain", "--strategy", "evolution", "--strategy-set", "populaton=3"],
+            2,
+            ["strategy 'evolution' has no setting 'populaton'", "population"],
+        ),
+        (["search", "chain", "--strategy", "evolution", "--strategy-set", "population=0"], 2, ["tournament=7 must lie in 1..population=0"]),
         (["search", "chain", "--set", "stage=3"], 2, ["space 'chain' has no setting 'stage'", "stages"]),
         (["search", "chain", "--set", "stages=three"], 2, ["stages=three must be a whole number"]),
         (["search", "chain", "--set", "stages"], 2, ["'stages' must be NAME=VALUE"]),
@@ -242,10 +247,10 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         (["search", "chain", "--max-memory", "64XB"], 2, ["'64XB' must be a size such as"]),
         (["search", "chain", "--max-latency", "-1"], 2, ["budget latency_ms=-1.0 must be a number over 0"]),
         (["search", "chain", "--objective", "big:error"], 2, ["objective 'big:error'"]),
-        (["search", "chain", "--objective", "eror"], 1, ["objective 'eror' is not measured", "did you mean error"]),
-        (["search", "chain", "--out", "taken"], 2, ["taken exists already"]),
+        (["search", "chain", "--strategy", "random", "--objective", "eror"], 1, ["objective 'eror' is not measured", "did you mean error"]),
+        (["search", "chain", "--strategy", "random", "--out", "taken"], 2, ["taken exists already"]),
         (
-            ["search", "chain", "--max-params", "5", "--workers", "0", "--out", "nothing-fits"],
+            ["search", "chain", "--strategy", "random", "--max-params", "5", "--workers", "0", "--out", "nothing-fits"],
             1,
             ["no network of space 'chain' met the budget", "params"],
         ),

@@ -55,6 +55,25 @@ def test_the_commands_without_a_search_run(tmp_path: Path) -> None:
     assert len(list((tmp_path / "networks").glob("cell-*.json"))) == 10  # each network, and its choices
 
 
+NET = """
+from torch import nn
+
+
+def make():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 30 * 30, 10))
+"""
+
+
+def test_a_module_comes_in_and_a_space_is_made_around_a_network(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    lines = [*block("console", "archsearch import").splitlines(), *block("console", "archsearch around").splitlines()]
+    for line in lines:
+        line = line.replace("--trials 20", "--trials 1 --evaluator-set epochs=1 --out x")
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert (tmp_path / "net" / "model.safetensors").is_file()
+    assert len(open_run(tmp_path / "x").trials) == 1
+
+
 def test_the_text_form_is_a_network() -> None:
     written = re.findall(r"```\n(input .*?)```", README, flags=re.S)
     assert len(written) == 1

@@ -25,6 +25,8 @@ MaxMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit
 MaxTrainingMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit on the peak of a training step.")]
 Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting of the space; repeat for several.")]
 SPACE = "A space by name (see `spaces`), or your own file.py."
+DATA = "Data set by name, an .npz with images and labels or masks, or a folder of images."
+DataDir = Annotated[str, typer.Option(metavar="FOLDER", help="Where the files of fashion-mnist or mnist lie.")]
 NETWORK = "A network of the zoo (see `zoo`), RUN:TRIAL, or a file with a genotype."
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]
 
@@ -37,7 +39,8 @@ def limits_of(params: str | None, macs: str | None, memory: str | None, training
 @app.command()
 def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
-    data: Annotated[str, typer.Option(help="Data set by name, or images.npz with arrays images and labels.")] = "digits",
+    data: Annotated[str, typer.Option(help=DATA)] = "digits",
+    data_dir: DataDir = "",
     strategy: Annotated[str, typer.Option(help="How to search: see the README, or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
     objective: Annotated[
@@ -69,7 +72,7 @@ def search(
     from archsearch.cli.searching import Plan, search_command
 
     limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
-    plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [])
+    plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir)
     search_command(plan, limits, max_latency, objective or ["error", "macs"], trials, seed, workers, timeout, out, quiet, json)
 
 
@@ -220,6 +223,26 @@ def draw(
     from archsearch.cli.drawing import draw_command
 
     draw_command(target, out, cost, depth, input, ops or [], json)
+
+
+@app.command(name="import")
+def import_(
+    target: Annotated[
+        str, typer.Argument(metavar="FILE.py:NAME", help="Function, class or module in a Python file; the file is run.", show_default=False)
+    ],
+    input: Annotated[
+        list[str] | None, typer.Option(metavar="SHAPE", help="Shape of one sample, such as 3,224,224; one for each input.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON if it ends in .json, else the text form. [default: stdout]")
+    ] = None,
+    export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="New folder for model files with the module's weights.")] = None,
+    json: Json = False,
+) -> None:
+    """Bring a plain PyTorch module in: its genotype, and its weights."""
+    from archsearch.cli.importing import import_command
+
+    import_command(target, input or [], out, export, json)
 
 
 @app.command()

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archsearch.importer.call import Call
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.kinds import CASTS, INDICES, MOVES
 from archsearch.importer.content import Constant, Content, Rolled, Seen
-from archsearch.importer.kinds import CASTS, INDICES, MOVES
 from archsearch.importer.layout import InexpressibleError
 from archsearch.importer.place import first_line
 

@@ -10,14 +10,17 @@ from typing import Any
 import torch
 from torch import fx
 
-from archsearch.importer.call import Call
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.kinds import SHAPED, SHARED
+from archsearch.importer.calls.rolling import resolved
+from archsearch.importer.calls.table import TABLE, VIEWS
 from archsearch.importer.constants import folded
 from archsearch.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
-from archsearch.importer.kinds import SHAPED, SHARED
 from archsearch.importer.place import ImporterError, Place, first_line, place_of, refusal
-from archsearch.importer.rolling import resolved
-from archsearch.importer.table import TABLE, VIEWS
 from archsearch.importer.writer import Writer
+
+WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
+"""Calls around a graph within, which say nothing of what it computes, and which argument the graph is."""
 
 
 @dataclass
@@ -52,9 +55,30 @@ class Interpreter:
         """Read all calls; what cannot be expressed fails only if an output depends on it."""
         for node in graph.nodes:
             if node.op == "get_attr":
-                self.define(node.name, Failed(refusal(f"a part of the forward pass ({node.target}) that is run apart", place_of(node))))
+                self.define(node.name, Failed(refusal("a part of the forward pass that is run apart", place_of(node), "write it plainly")))
+            elif node.op == "call_function" and name_of(node) in WRAPPED:
+                self.wrapped(node, WRAPPED[name_of(node)])
             elif node.op == "call_function":
                 self.call(node)
+
+    def wrapped(self, node: fx.Node, position: int) -> None:
+        """Read the calls of a graph that stands within, given as the argument at a position and followed by what it reads."""
+        held, *given = node.args[position:]
+        assert isinstance(held, fx.Node)
+        assert node.graph.owning_module is not None
+        within = node.graph.owning_module.get_submodule(str(held.target))
+        assert isinstance(within, fx.GraphModule)
+        graph = within.graph
+        inner = Interpreter(self.writer)
+        for inside, outside in zip(graph.find_nodes(op="placeholder"), given, strict=True):
+            inner.entries[inside.name] = self.entry(outside)
+        inner.run(graph)
+        made: Any = graph.output_node().args[0]
+        self.define(node.name, tuple(inner.entry(argument).content for argument in made))
+
+    def entry(self, argument: Any) -> Entry:
+        """The entry of an argument, which may be a plain value."""
+        return self.entries[argument.name] if isinstance(argument, fx.Node) else Entry(argument)
 
     def result(self, argument: Any) -> Content:
         """What an output stands for. Raises ImporterError."""
@@ -157,4 +181,4 @@ def shapes_of(node: fx.Node) -> tuple[tuple[int, ...], ...]:
     """Shapes of the tensors that a call makes."""
     made = node.meta.get("val")
     tensors: Sequence[Any] = made if isinstance(made, list | tuple) else [made]
-    return tuple(tuple(map(int, tensor.shape)) for tensor in tensors if isinstance(tensor, torch.Tensor))
+    return tuple(tuple(tensor.shape) for tensor in tensors if isinstance(tensor, torch.Tensor))

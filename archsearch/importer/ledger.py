@@ -16,18 +16,19 @@ class Ledger:
     """All parameters, numbered element by element, and where each was first used."""
 
     def __init__(self, parameters: Iterable[tuple[str, Tensor]]) -> None:
-        self._starts: dict[str, int] = {}
+        self._spans: dict[str, tuple[int, int]] = {}
         first: dict[int, int] = {}
         total = 0
         for name, tensor in parameters:  # one parameter may have two names
-            self._starts[name] = first.setdefault(id(tensor), total)
-            total += tensor.numel() if first[id(tensor)] == total else 0
+            start = first.setdefault(id(tensor), total)
+            self._spans[name] = (start, start + tensor.numel())
+            total = max(total, start + tensor.numel())
         self._used = torch.zeros(total, dtype=torch.bool)
         self._users: dict[str, Place] = {}
 
     def parameter(self, name: str, tensor: Tensor) -> Constant:
         """A parameter as a constant."""
-        return Constant(tensor.detach(), (name,), self._starts[name], fresh=False)
+        return Constant(tensor.detach(), (name,), self._spans[name][0], fresh=False)
 
     def take(self, constant: Constant, place: Place) -> Tensor:
         """The elements as weights of a node. Raises InexpressibleError when some are in use, or are computed from others."""
@@ -46,6 +47,10 @@ class Ledger:
         for name in constant.names:
             self._users.setdefault(name, place)
         return constant.tensor
+
+    def unused(self) -> list[str]:
+        """Parameters of which no element is in use."""
+        return [name for name, (start, stop) in self._spans.items() if not bool(self._used[start:stop].any())]
 
     @staticmethod
     def _places(constant: Constant) -> slice | Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from archsearch.importer.network import Imported, imported
-from archsearch.importer.place import ImporterError
+from archsearch.importer.place import ImporterError, described
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -30,7 +30,9 @@ def import_file(target: str, shapes: Sequence[tuple[int, ...]]) -> Imported:
             TensorSpec(shape)
         except ShapeError as error:
             raise ImporterError(f"input {shape}: {error}") from error
-    return imported(load_module(target), [torch.zeros(1, *shape) for shape in shapes])
+    module = load_module(target)
+    with outputs_aside(Path(target.rpartition(":")[0])):
+        return imported(module, [torch.zeros(1, *shape) for shape in shapes])
 
 
 def load_module(target: str) -> nn.Module:
@@ -100,11 +102,6 @@ def called(make: object, target: str) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise ImporterError(f"{target} returns {type(made).__name__}, not an nn.Module")
     return made
-
-
-def described(error: BaseException) -> str:
-    """An exception in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def where(error: BaseException, path: Path) -> str:

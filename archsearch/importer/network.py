@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
+from archsearch.builder import Value
 from archsearch.compiler import compile_network, module_path
 from archsearch.genotype import Genotype, GenotypeError, Node
 from archsearch.genotype_json import input_names
-from archsearch.importer.content import Constant, Scores, Seen
+from archsearch.importer.calls.rolling import resolved
+from archsearch.importer.content import Constant, Content, Scores, Seen
 from archsearch.importer.interpret import Interpreter
-from archsearch.importer.layout import Atom
+from archsearch.importer.layout import Atom, InexpressibleError
 from archsearch.importer.ledger import Ledger
 from archsearch.importer.names import named
-from archsearch.importer.place import ImporterError, Place, refusal
-from archsearch.importer.rolling import resolved
+from archsearch.importer.place import ImporterError, Place, described, refusal
 from archsearch.importer.trace import Examples, Trace, evaluated, listed, trace
 from archsearch.importer.writer import Draft, Writer
+from archsearch.tensor import ShapeError
 
 MOST_APART = 1e-3
 """Share of the greatest output: more than rounding does in other kernels, far less than a wrong op."""
@@ -66,15 +68,16 @@ def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True)
         check: Run the module and the network on random inputs of those shapes, and compare what comes out.
 
     Raises:
-        ImporterError: a forward pass that cannot be traced, an operator that no op expresses, weights that are used twice, a batch size
-            that is written in the module; one line with the module's path and source line. With `check`, outputs that differ.
+        ImporterError: a forward pass that cannot be traced or run, an operator that no op expresses, weights that are used twice, a
+            batch size that is written in the module; one line with the module's path and source line. With `check`, outputs that differ.
     """
     drawn = drawing(module, example_inputs)
     if any(tensor.is_meta for tensor in module.state_dict().values()):
         raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
     found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
     if check and (share := difference(module, found, example_inputs)) > MOST_APART:
-        raise ImporterError(f"the network computes something else than the module: outputs differ by {share:.1e} of the greatest")
+        text = f"the network computes something else than the module: outputs differ by {share:.1e} of the greatest"
+        raise ImporterError(f"{text}; where the module is not in float32, give module.float()")
     return found
 
 
@@ -105,7 +108,9 @@ def drawing(module: nn.Module, example_inputs: Examples) -> Drawing:
         interpreter.define(node, writer.input(number))
     remark_hidden(module, writer)
     interpreter.run(traced.graph)
-    return finished(writer, *outputs_of(traced, interpreter, writer))
+    outputs, names = outputs_of(traced, interpreter, writer)
+    remark_unused(writer, parameters)
+    return finished(writer, outputs, names)
 
 
 def remark_hidden(module: nn.Module, writer: Writer) -> None:
@@ -116,26 +121,48 @@ def remark_hidden(module: nn.Module, writer: Writer) -> None:
             writer.remark(text, Place(path))
 
 
+def remark_unused(writer: Writer, parameters: Mapping[str, Tensor]) -> None:
+    """Note parameters that the forward pass does not read, by the outermost modules that hold no others."""
+    unused = writer.ledger.unused()
+    used = parameters.keys() - unused
+    wholes = dict.fromkeys(outermost(name, used) for name in unused)
+    if wholes:
+        count = sum(parameters[name].numel() for name in unused)
+        writer.remarks.append(f"{count:,} parameters of {', '.join(wholes)} are left out: inference does not read them")
+
+
+def outermost(name: str, used: Collection[str]) -> str:
+    """The shortest part of a parameter's path that no parameter in use begins with."""
+    parts = name.split(".")
+    heads = (".".join(parts[:depth]) for depth in range(1, len(parts)))
+    return next((head for head in heads if not any(other.startswith(f"{head}.") for other in used)), name)
+
+
 def outputs_of(traced: Trace, interpreter: Interpreter, writer: Writer) -> tuple[list[int], list[str]]:
     """Values that come out, and their names. Raises ImporterError."""
     numbers, names = [], []
     for name, argument in zip(traced.output_names, traced.outputs, strict=True):
         place = Place("")
-        content = resolved(writer, interpreter.result(argument), place)
+        content = interpreter.result(argument)
         if content is None:
             continue
-        if isinstance(content, Scores):
-            raise refusal(f"output {name!r} is a product of two values, which is known in attention alone,", place)
-        if not isinstance(content, Seen):
-            raise refusal(f"output {name!r} does not depend on an input, or is no tensor of the network,", place)
         try:
-            numbers.append(writer.plain(content, place).value.number)
-        except ValueError as error:
-            raise refusal(f"output {name!r}: {error},", place) from error
+            numbers.append(value_of(writer, resolved(writer, content, place), place).number)
+        except (InexpressibleError, ShapeError) as error:
+            raise refusal(f"output {name!r}", place, str(error)) from error
         names.append(name)
     if not numbers:
         raise ImporterError("the module returns no tensor")
     return numbers, names
+
+
+def value_of(writer: Writer, content: Content, place: Place) -> Value:
+    """The value that an output is. Raises InexpressibleError."""
+    if isinstance(content, Scores):
+        raise InexpressibleError("it is a product of two values, which is known as a part of attention alone")
+    if not isinstance(content, Seen):
+        raise InexpressibleError("it does not depend on an input, or is no tensor of the network")
+    return writer.plain(content, place).value
 
 
 def finished(writer: Writer, outputs: list[int], names: list[str]) -> Drawing:
@@ -195,7 +222,10 @@ def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> 
     given, names = listed(module, example_inputs)
     drawn = [torch.randn(tensor.shape, generator=generator).to(tensor) for tensor in given]
     with evaluated(module), torch.no_grad():
-        results = module(**dict(zip(names, drawn, strict=True))) if names else module(*drawn)
+        try:
+            results = module(**dict(zip(names, drawn, strict=True))) if names else module(*drawn)
+        except Exception as error:  # the module's own code runs here
+            raise ImporterError(f"the module was traced, but fails when it is run: {described(error)}") from error
         own = found.network()(*(tensor.float().cpu() for tensor in drawn))
     wanted = [value.float().cpu() for value in tree_leaves(results) if isinstance(value, Tensor)]
     most = max(float(tensor.nan_to_num().abs().max()) for tensor in wanted) or 1.0

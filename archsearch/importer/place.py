@@ -42,6 +42,12 @@ def line_of(trace: str) -> str:
     return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""
 
 
+def described(error: BaseException) -> str:
+    """An exception in one line: its class, and what it says up to an empty line."""
+    text = str(error).strip().split("\n\n")[0]
+    return f"{type(error).__name__}: {' '.join(text.split())[:300]}"
+
+
 def first_line(error: BaseException) -> str:
     """What an exception says, without what follows its first line."""
     return (str(error).splitlines() or [""])[0][:200]

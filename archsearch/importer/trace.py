@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from archsearch.importer.leaves import marked
-from archsearch.importer.place import LIBRARY, ImporterError
+from archsearch.importer.place import LIBRARY, ImporterError, described
 from archsearch.tensor import ShapeError, TensorSpec
 
 Examples = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
@@ -52,6 +53,7 @@ def trace(module: nn.Module, examples: Examples) -> Trace:
     """
     given, names = listed(module, examples)
     batch = batch_for(given)
+    specs = tuple(TensorSpec(tuple(tensor.shape[1:])) for tensor in given)
     made = [torch.zeros((batch, *tensor.shape[1:]), dtype=tensor.dtype, device=tensor.device) for tensor in given]
     arguments = ((), dict(zip(names, made, strict=True))) if names else (tuple(made), {})
     with ExitStack() as stack:
@@ -62,8 +64,8 @@ def trace(module: nn.Module, examples: Examples) -> Trace:
         except ImporterError:
             raise
         except Exception as error:  # the module's own code runs here
-            raise ImporterError(untraceable(error)) from error
-    return read(program, tuple(TensorSpec(tuple(tensor.shape[1:])) for tensor in given), batch)
+            raise ImporterError(untraceable(error, specs)) from error
+    return read(program, specs, batch)
 
 
 def listed(module: nn.Module, examples: Examples) -> tuple[list[Tensor], list[str]]:
@@ -123,13 +125,16 @@ def unheard() -> Iterator[None]:
         logging.disable(before)
 
 
-def untraceable(error: Exception) -> str:
+def untraceable(error: Exception, specs: tuple[TensorSpec, ...]) -> str:
     """Why the forward pass cannot be followed, and the line of it that was last."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((LIBRARY, STANDARD, "<"))]
-    own = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((LIBRARY, STANDARD, str(Path(__file__).parent), "<"))]
     where = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
-    text = " ".join(str(error).split("\n\n")[0].split())
-    return f"the module cannot be traced{where}: {type(error).__name__}: {text[:300]}; torch.export must be able to follow its forward pass"
+    if isinstance(error, GuardOnDataDependentSymNode):
+        return f"the module cannot be traced{where}: what it does depends on the numbers of an input; let it depend on shapes alone"
+    shapes = " and ".join(str(spec.shape) for spec in specs)
+    why = f"for samples of shape {shapes}: {described(error)}"
+    return f"the module cannot be traced{where} {why}; torch.export must be able to follow its forward pass"
 
 
 def read(program: torch.export.ExportedProgram, specs: tuple[TensorSpec, ...], batch: int) -> Trace:

@@ -69,9 +69,11 @@ class Writer:
             return values[0]
         given = {key: tensor for key, tensor in (weights or {}).items() if tensor is not None}
         hint = next((w.names[0] for w in given.values() if isinstance(w, Constant) and len(w.names) == 1), "") if hinted else ""
-        fixed = [w for key, w in given.items() if key in ("weight", "bias") and isinstance(w, Constant) and not w.learned]
+        fixed = {key: w.names for key, w in given.items() if key in ("weight", "bias") and isinstance(w, Constant) and not w.learned}
         if fixed and not isinstance(op, FrozenBatchNorm2d):
-            self.remark(f"weights of {', '.join(fixed[0].names) or 'a constant'} are fixed in the module; {op.kind} learns them", place)
+            held = ", ".join(dict.fromkeys(name for names in fixed.values() for name in names))
+            where = f" in {held}" if held else ""
+            self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where}", place)
         taken = {key: self.ledger.take(tensor, place) if isinstance(tensor, Constant) else tensor for key, tensor in given.items()}
         return self.add(self.draft(op, values, place, hint, taken))
 
@@ -192,15 +194,12 @@ class Writer:
             return seen
         return self.rearranged(seen, target, place)
 
-    def joined(self, values: list[Value], place: Place, *, whole: bool = False) -> Value | None:
-        """Values side by side along the channels: what they were cut from, or a new node, or with `whole` nothing."""
-        source = self._cut_from(values)
-        if source is not None or whole:
-            return source
-        return self.once(Concat(), *values, place=place) if len(values) > 1 else values[0]
+    def joined(self, values: list[Value], place: Place) -> Value:
+        """Values side by side along the channels: what they were cut from, or a new node."""
+        return self.cut_from(values) or (self.once(Concat(), *values, place=place) if len(values) > 1 else values[0])
 
-    def _cut_from(self, values: list[Value]) -> Value | None:
-        """The value that these are all the parts of, in order."""
+    def cut_from(self, values: list[Value]) -> Value | None:
+        """The value that these are all the channels of, in order; None where there is none."""
         drafts = [self.draft_of(value) for value in values]
         parts = [(draft, draft.op) for draft in drafts if draft is not None and isinstance(draft.op, Slice)]
         if len(parts) < len(values) or len({draft.reads for draft, _ in parts}) > 1:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from torch import Tensor
 
 from archsearch.builder import Value
-from archsearch.importer.aligning import axis_along, laid_out, sample_of
-from archsearch.importer.call import Call
+from archsearch.importer.calls.aligning import axis_along, laid_out, sample_of
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.cutting import CHANNELS
+from archsearch.importer.calls.form import as_image, as_rows
 from archsearch.importer.content import Constant, Content, Seen
-from archsearch.importer.cutting import CHANNELS
-from archsearch.importer.form import as_image, as_rows
 from archsearch.importer.layout import Group, Groups, InexpressibleError, Layout, atoms_for, flat
 from archsearch.importer.place import Place
 from archsearch.importer.writer import Writer

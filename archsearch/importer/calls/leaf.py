@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from archsearch.importer.call import Call
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.elementwise import applied
+from archsearch.importer.calls.windows import tiled_alike
 from archsearch.importer.content import Constant, Content, Seen
-from archsearch.importer.elementwise import applied
 from archsearch.importer.layout import InexpressibleError
 from archsearch.importer.leaves import op_of
 from archsearch.importer.place import Place
-from archsearch.importer.windows import tiled_alike
 from archsearch.importer.writer import Writer
 from archsearch.ops import Scale, Softsign, StochasticDepth, Tanhshrink, WindowAttention
 
@@ -23,8 +23,8 @@ def leaf(writer: Writer, call: Call) -> Content:
     reads = call["values"]
     if not all(isinstance(content, Seen) for content in reads):
         raise InexpressibleError("it reads a constant, or scores of attention")
-    if isinstance(reads[0], Seen) and isinstance(op_of(module, reads[0].value.spec), EVERYWHERE):
-        return applied(writer, op_of(module, reads[0].value.spec), reads[0], place)
+    if isinstance(op := op_of(module, reads[0].value.spec), EVERYWHERE):
+        return applied(writer, op, reads[0], place)
     plain = [writer.plain(seen, call.place) for seen in reads]
     op = op_of(module, *(seen.value.spec for seen in plain))
     if isinstance(op, WindowAttention):

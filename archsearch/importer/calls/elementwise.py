@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from archsearch.importer.call import Call, Handler
-from archsearch.importer.content import Content, Scores, Seen
-from archsearch.importer.cutting import CHANNELS
+from archsearch.importer.calls.call import Call, Handler
+from archsearch.importer.calls.cutting import CHANNELS
+from archsearch.importer.content import Content, Scores, Seen, number_of
 from archsearch.importer.layout import InexpressibleError, Layout, atoms_for, flat, size_of
 from archsearch.importer.place import Place
 from archsearch.importer.writer import Writer
-from archsearch.ops import Dropout, Hardtanh, Mul, RadixSoftmax, ReLU, ReLU6, Softmax
+from archsearch.ops import Dropout, Hardtanh, Mul, RadixSoftmax, ReLU, ReLU6, Softmax, Softplus
 from archsearch.ops.base import Op
 
 
@@ -28,6 +28,13 @@ def activation(make: Callable[[Call], Op]) -> Handler:
         return applied(writer, make(call), call.seen(), call.place)
 
     return handle
+
+
+def softplus(call: Call) -> Op:
+    """Softplus as it is by default. Raises InexpressibleError for another."""
+    if (call["beta"], call["threshold"]) != (1, 20):
+        raise InexpressibleError("only softplus with beta=1 and threshold=20 has an op; use those")
+    return Softplus()
 
 
 def dropout(writer: Writer, call: Call) -> Content:
@@ -50,7 +57,7 @@ def clamped(writer: Writer, call: Call) -> Content:
     if low == 0 and high in (None, 6):
         return applied(writer, ReLU() if high is None else ReLU6(), call.seen(), call.place)
     if not all(isinstance(bound, int | float) for bound in (low, high)):
-        raise InexpressibleError(f"bounds {low} and {high} have no op; give two numbers")
+        raise InexpressibleError("only two numbers as bounds have an op, or zero from below; give both")
     return applied(writer, Hardtanh(low, high), call.seen(), call.place)
 
 
@@ -109,7 +116,7 @@ def softened(scores: Scores, call: Call) -> Scores:
 
 def squared(writer: Writer, call: Call) -> Content:
     """The second power, as a product."""
-    if call.get("exponent", 2) != 2:
-        raise InexpressibleError(f"power {call['exponent']} has no op; only squares are known")
+    if number_of(call.get("exponent", 2)) != 2:
+        raise InexpressibleError("only the second power has an op; write the module without others")
     x = writer.settled(call.seen(), call.place)
     return x.holding(writer.emit(Mul(), x.value, x.value, place=call.place))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from archsearch import ops
-from archsearch.importer.arithmetic import added, divided, multiplied, negated, subtracted
-from archsearch.importer.attention import einsum, fused, product
-from archsearch.importer.axes import listed, moved, permuted, repeated, swapped, turned, unchanged, viewed
-from archsearch.importer.call import Handler
-from archsearch.importer.cutting import narrowed, parts, selected, sliced, unbound
-from archsearch.importer.elementwise import activation, along_channels, clamped, dropout, squared
-from archsearch.importer.imaging import (
+from archsearch.importer.calls.arithmetic import added, divided, multiplied, negated, subtracted
+from archsearch.importer.calls.attention import einsum, fused, product
+from archsearch.importer.calls.axes import listed, moved, permuted, repeated, swapped, turned, unchanged, viewed
+from archsearch.importer.calls.call import Handler
+from archsearch.importer.calls.cutting import narrowed, parts, selected, sliced, unbound
+from archsearch.importer.calls.elementwise import activation, along_channels, clamped, dropout, softplus, squared
+from archsearch.importer.calls.imaging import (
     adaptive,
     averaged,
     avg_pool,
@@ -23,10 +23,10 @@ from archsearch.importer.imaging import (
     unpooled,
     upsampled,
 )
-from archsearch.importer.joining import joined, stacked
-from archsearch.importer.kinds import REGROUPED, SAME, STRETCHED
-from archsearch.importer.leaf import leaf
-from archsearch.importer.weighted import (
+from archsearch.importer.calls.joining import joined, stacked
+from archsearch.importer.calls.kinds import REGROUPED, SAME, STRETCHED
+from archsearch.importer.calls.leaf import leaf
+from archsearch.importer.calls.weighted import (
     addmm,
     batch_norm,
     convolution,
@@ -38,7 +38,7 @@ from archsearch.importer.weighted import (
     rms_norm,
     transposed,
 )
-from archsearch.importer.windows import rolled
+from archsearch.importer.calls.windows import rolled
 
 TABLE: dict[str, Handler] = {
     "leaf": leaf,
@@ -53,7 +53,7 @@ TABLE: dict[str, Handler] = {
     "rrelu": activation(lambda c: ops.RReLU(c["lower"], c["upper"])), "elu": activation(lambda c: ops.ELU(c["alpha"])),
     "celu": activation(lambda c: ops.CELU(c["alpha"])), "selu": activation(lambda c: ops.SELU()),
     "silu": activation(lambda c: ops.SiLU()), "gelu": activation(lambda c: ops.GELU(c["approximate"] == "tanh")),
-    "mish": activation(lambda c: ops.Mish()), "softplus": activation(lambda c: ops.Softplus()),
+    "mish": activation(lambda c: ops.Mish()), "softplus": activation(softplus),
     "sigmoid": activation(lambda c: ops.Sigmoid()), "tanh": activation(lambda c: ops.Tanh()),
     "log_sigmoid": activation(lambda c: ops.LogSigmoid()), "hardswish": activation(lambda c: ops.Hardswish()),
     "hardsigmoid": activation(lambda c: ops.Hardsigmoid()), "hardshrink": activation(lambda c: ops.Hardshrink(c["lambd"])),

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from archsearch.builder import Value
-from archsearch.importer.aligning import aligned, axis_along, sample_of
-from archsearch.importer.call import Call
+from archsearch.importer.calls.aligning import aligned, axis_along, sample_of
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.elementwise import applied
+from archsearch.importer.calls.form import as_image
+from archsearch.importer.calls.learned import embedded, learned_scale
 from archsearch.importer.content import Constant, Content, Scores, Seen, number_of
-from archsearch.importer.elementwise import applied
-from archsearch.importer.form import as_image
 from archsearch.importer.layout import InexpressibleError
-from archsearch.importer.learned import embedded, learned_scale
 from archsearch.importer.place import Place
 from archsearch.importer.writer import Draft, Writer, check_batch_first
 from archsearch.ops import Add, FrozenBatchNorm2d, Hardsigmoid, Hardswish, Mul, ReLU6, Scale
@@ -55,9 +55,12 @@ def added(writer: Writer, call: Call) -> Content:
 def subtracted(writer: Writer, call: Call) -> Content:
     """Difference of two values, or of a value and fixed numbers."""
     first, second = reversed(operands(call)) if call.name == "rsub" else operands(call)
+    alpha = call.get("alpha", 1)
     if isinstance(first, Seen) and isinstance(second, Seen):
-        a, b, layout = aligned(writer, first, applied(writer, Scale(-1), second, call.place), call.place)
+        a, b, layout = aligned(writer, first, applied(writer, Scale(-alpha), second, call.place), call.place)
         return Seen(writer.emit(Add(), a, b, place=call.place), layout)
+    if alpha != 1:
+        raise InexpressibleError(f"alpha={alpha} has no op beside a constant; multiply the constant")
     if isinstance(first, Seen):
         return affine(writer, call.place, first, 1.0, negative(fixed(second)))
     if isinstance(second, Seen):
@@ -91,6 +94,8 @@ def divided(writer: Writer, call: Call) -> Content:
     if call.get("rounding_mode") is not None or not isinstance(first, Seen | Scores) or isinstance(second, Seen | Scores):
         raise InexpressibleError("only quotients by numbers and buffers have an op")
     divisor = fixed(second)
+    if divisor == 0.0:
+        raise InexpressibleError("it divides by zero")
     inverse = 1 / divisor if isinstance(divisor, float) else replace(divisor, tensor=1 / divisor.tensor)
     return scaled(first, inverse) if isinstance(first, Scores) else affine(writer, call.place, first, inverse, 0.0)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from archsearch.builder import Value
-from archsearch.importer.call import Call
+from archsearch.importer.calls.call import Call
 from archsearch.importer.content import Constant, Content, Rolled, Scores
 from archsearch.importer.layout import InexpressibleError, Layout, flat
 from archsearch.importer.place import Place
@@ -83,9 +83,7 @@ def scaled_and_packed(writer: Writer, scores: Scores, parts: list[Value], heads:
     scale_by_all = heads > 1 and abs(scores.scale / whole - 1) < CLOSE
     if not scale_by_all and abs(scores.scale / each - 1) > CLOSE:
         parts = [writer.emit(Scale(scores.scale / each), parts[0], place=place), *parts[1:]]
-    packed = writer.joined(parts, place)
-    assert packed is not None
-    return packed, scale_by_all
+    return writer.joined(parts, place), scale_by_all
 
 
 def mask_of(terms: Sequence[tuple[Constant, tuple[int, ...]]], scores: Scores) -> Tensor | None:

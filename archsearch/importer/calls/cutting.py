@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from archsearch.builder import Value
-from archsearch.importer.call import Call
+from archsearch.importer.calls.call import Call
 from archsearch.importer.content import Content, Seen
 from archsearch.importer.layout import Group, Groups, InexpressibleError, Layout, atoms_for, flat, size_of, without
 from archsearch.importer.place import Place

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 
-from archsearch.importer.call import Call, Handler
+from archsearch.importer.calls.call import Call, Handler
 from archsearch.importer.content import Content, Rolled, Scores, Seen
 from archsearch.importer.layout import Atom, Group, InexpressibleError, Layout, atoms_for, flat, size_of
 from archsearch.importer.place import Place
@@ -17,7 +17,10 @@ Order = Callable[[Call, int], Sequence[int]]
 
 
 def unchanged(writer: Writer, call: Call) -> Content:
-    """What it reads: memory format, gradients and precision are none of the genotype's."""
+    """What it reads: memory format, gradients and precision are none of the genotype's. Raises InexpressibleError for whole numbers."""
+    kind = call.get("dtype")
+    if kind is not None and not kind.is_floating_point:
+        raise InexpressibleError(f"it makes {kind} of numbers, which no op does")
     return call.first
 
 
@@ -39,8 +42,8 @@ def recut(writer: Writer, seen: Seen, shape: Sequence[int], place: Place) -> See
     """A view that cuts across the atoms: the elements are put in order first, and the old cuts forgotten. Raises InexpressibleError."""
     check_batch_first(seen)
     in_order = seen.axes[1:]
-    rows = (flat(in_order[:-1]), in_order[-1])
-    targets = [rows] if in_order[-1] in (seen.own[0], seen.own[-1]) and len(in_order) > 1 else []
+    as_rows = len(in_order) > 1 and len(seen.own) < 3 and in_order[-1] in (seen.own[0], seen.own[-1])
+    targets = [(flat(in_order[:-1]), in_order[-1])] if as_rows else []
     for target in (*targets, in_order, (flat(in_order),)):
         try:
             whole = writer.seen(writer.arranged(seen, target, place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from archsearch.builder import Value
-from archsearch.importer.axes import fresh_copy
+from archsearch.importer.calls.axes import fresh_copy
 from archsearch.importer.content import Constant, Seen
 from archsearch.importer.layout import Atom, Cuts, Group, Groups, InexpressibleError, Layout, flat, refined, size_of, sizes_of
 from archsearch.importer.place import Place

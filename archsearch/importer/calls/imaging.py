@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import prod
 from typing import Any
 
-from archsearch.importer.call import Call, Handler
-from archsearch.importer.content import Content, Seen
-from archsearch.importer.cutting import CHANNELS, cut, taken
-from archsearch.importer.elementwise import applied
-from archsearch.importer.form import as_image, image_seen, pixels
+from archsearch.importer.calls.call import Call, Handler
+from archsearch.importer.calls.cutting import CHANNELS, cut, taken
+from archsearch.importer.calls.elementwise import applied
+from archsearch.importer.calls.form import as_image, image_seen, pixels
+from archsearch.importer.calls.rolling import resolved
+from archsearch.importer.content import Content, Failed, Seen
 from archsearch.importer.layout import Group, Groups, InexpressibleError, Layout, atoms_for, flat, size_of
-from archsearch.importer.rolling import resolved
+from archsearch.importer.place import refusal
 from archsearch.importer.writer import Writer
 from archsearch.ops import (
     AdaptiveAvgPool2d,
@@ -85,7 +86,8 @@ def adaptive(whole: Callable[[], Op], parts: Callable[[Any], Op]) -> Handler:
 
     def handle(writer: Writer, call: Call) -> Content:
         content = one(writer, call)
-        return (content, None) if len(call.shapes) > 1 else content
+        places = Failed(refusal("where maxima of adaptive pooling lie has no op,", call.place, "read the maxima alone"))
+        return (content, places) if len(call.shapes) > 1 else content
 
     return handle
 
@@ -199,6 +201,8 @@ def padded(writer: Writer, call: Call) -> Content:
     for axis, (before, after) in ends.items():
         size = seen.layout.shape[axis]
         seen = cut(writer, seen, axis, max(-before, 0), size + min(before, 0) + min(after, 0), call.place)
+    if ends.get(0, (0, 0)) != (0, 0):
+        raise InexpressibleError("it adds samples to the batch, or takes some away; a genotype works on each by itself")
     grown = {axis: (max(before, 0), max(after, 0)) for axis, (before, after) in ends.items() if max(before, after) > 0}
     mode = call.get("mode", "constant") if "mode" in call.arguments else MODES.get(call.name, "constant")
     if mode not in MODES and mode not in MODES.values():
@@ -209,32 +213,39 @@ def padded(writer: Writer, call: Call) -> Content:
 def bordered(writer: Writer, call: Call, seen: Seen, grown: dict[int, tuple[int, int]], mode: str) -> Seen:
     """More positions before and after those of some axes. Raises InexpressibleError."""
     value = max(float(call.get("value") or 0.0), -LARGEST)  # before max pooling -infinity is as good as this
-    own, axes = seen.own, seen.axes
-    if not all(axes[axis] for axis in grown):
-        raise InexpressibleError("an axis of length 1 gets no border here; give a larger example")
-    only = next(iter(grown)) if len(grown) == 1 else None
+    channels = CHANNELS[len(seen.own)]
     op: Op
-    if only is not None and own[CHANNELS[len(own)]] == axes[only] and mode == "zeros" and value == 0:
-        op = PadChannels(*grown[only])
+    if [side_of(seen, axis) for axis in grown] == [channels] and mode == "zeros" and value == 0:
+        sides = dict.fromkeys(grown, channels)
+        op = PadChannels(*next(iter(grown.values())))
     else:
-        seen = over_sides(writer, seen, sorted(grown), call)
-        own = seen.own
-        sides = [next((ends for axis, ends in grown.items() if axes[axis] == own[i]), (0, 0)) for i in (1, 2)]
-        op = Pad2d(*sides[0], *sides[1], mode=mode, value=value)
+        seen, sides = over_sides(writer, seen, grown, call)
+        ends = {side: grown[axis] for axis, side in sides.items()}
+        op = Pad2d(*ends.get(1, (0, 0)), *ends.get(2, (0, 0)), mode=mode, value=value)
     made = writer.emit(op, seen.value, place=call.place)
-    new = {axis: atoms_for(size_of(axes[axis]) + sum(ends)) for axis, ends in grown.items()}
-    renamed = {axes[axis]: group for axis, group in new.items()}
-    laid = Layout(tuple(renamed.get(group, group) for group in own), tuple(new.get(axis, group) for axis, group in enumerate(axes)))
-    return Seen(made, laid, seen.moved)
+    new = {axis: atoms_for(size_of(seen.axes[axis]) + sum(ends)) for axis, ends in grown.items()}
+    longer = {side: new[axis] for axis, side in sides.items()}
+    own = tuple(longer.get(side, group) for side, group in enumerate(seen.own))
+    return Seen(made, Layout(own, tuple(new.get(axis, group) for axis, group in enumerate(seen.axes))), seen.moved)
 
 
-def over_sides(writer: Writer, seen: Seen, axes: list[int], call: Call) -> Seen:
-    """The tensor over an image whose height and width are among those axes. Raises InexpressibleError."""
-    if len(seen.own) == 3 and all(seen.axes[axis] in seen.own[1:] for axis in axes):
-        return seen
-    if len(seen.axes) == 4 and 3 not in axes:
-        return writer.rearranged(seen, (seen.axes[3], seen.axes[1], seen.axes[2]), call.place)
-    x = as_image(writer, seen, call.place)
-    if not all(seen.axes[axis] in x.own[1:] for axis in axes):
+def side_of(seen: Seen, axis: int) -> int | None:
+    """Which axis of the value an axis of the tensor is; None where it is none."""
+    if seen.axes[1:] == seen.own:  # tells axes of length 1 apart too
+        return axis - 1
+    group = seen.axes[axis]
+    return seen.own.index(group) if group and group in seen.own else None
+
+
+def over_sides(writer: Writer, seen: Seen, grown: Iterable[int], call: Call) -> tuple[Seen, dict[int, int]]:
+    """The tensor over an image of which those axes are height or width, and which of the two each is. Raises InexpressibleError."""
+    found = {axis: side_of(seen, axis) for axis in grown}
+    sides = {axis: side for axis, side in found.items() if side in (1, 2)}
+    if len(seen.own) == 3 and len(sides) == len(found):
+        return seen, sides
+    if len(seen.axes) == 4 and 3 not in found:
+        return writer.rearranged(seen, (seen.axes[3], seen.axes[1], seen.axes[2]), call.place), {axis: axis for axis in found}
+    if 1 in found or len(seen.axes) < 3:
         raise InexpressibleError("only images take a border, and channels take zeros beside them")
-    return x
+    last = len(seen.axes) - 1
+    return as_image(writer, seen, call.place), {axis: 2 if axis == last else 1 for axis in found}

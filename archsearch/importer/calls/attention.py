@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from archsearch.builder import Value
-from archsearch.importer.aligning import in_common_atoms
-from archsearch.importer.axes import fresh_copy
-from archsearch.importer.call import Call
+from archsearch.importer.calls.aligning import in_common_atoms
+from archsearch.importer.calls.axes import fresh_copy
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.weighted import mapped
+from archsearch.importer.calls.windows import CLOSE, windowed
 from archsearch.importer.content import Constant, Content, Scores, Seen
 from archsearch.importer.layout import Group, Groups, InexpressibleError, Layout, flat, size_of, without
 from archsearch.importer.place import Place
-from archsearch.importer.weighted import mapped
-from archsearch.importer.windows import CLOSE, windowed
 from archsearch.importer.writer import Writer
 from archsearch.ops import Attention, CrossAttention, Scale
 
@@ -122,16 +122,10 @@ def attended(writer: Writer, scores: Scores, values: Seen, place: Place, *, fuse
 
 def whole_attention(writer: Writer, parts: list[Value], heads: int, place: Place, *, fused: bool) -> Value:
     """All tokens read all tokens: their own, or those of another value."""
-    packed = writer.joined(parts, place, whole=True)
-    if packed is None:
-        pair = writer.joined(parts[1:], place, whole=True)
-        if pair is not None or parts[0].shape != parts[1].shape:
-            pair = writer.joined(parts[1:], place)
-            assert pair is not None
-            return writer.emit(CrossAttention(heads, fused), parts[0], pair, place=place)
-        packed = writer.joined(parts, place)
-    assert packed is not None
-    return writer.emit(Attention(heads, fused), packed, place=place)
+    apart = writer.cut_from(parts) is None and writer.cut_from(parts[1:]) is not None
+    if apart or parts[0].shape != parts[1].shape:
+        return writer.emit(CrossAttention(heads, fused), parts[0], writer.joined(parts[1:], place), place=place)
+    return writer.emit(Attention(heads, fused), writer.joined(parts, place), place=place)
 
 
 def unscaled(writer: Writer, scores: Scores) -> Scores:

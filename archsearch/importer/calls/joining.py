@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archsearch.builder import Value
-from archsearch.importer.aligning import in_common_atoms, sample_of
-from archsearch.importer.axes import fresh_copy
-from archsearch.importer.call import Call
+from archsearch.importer.calls.aligning import in_common_atoms, sample_of
+from archsearch.importer.calls.axes import fresh_copy
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.cutting import CHANNELS
+from archsearch.importer.calls.learned import with_tokens
 from archsearch.importer.content import Constant, Content, Seen
-from archsearch.importer.cutting import CHANNELS
 from archsearch.importer.layout import Groups, InexpressibleError, Layout, atoms_for, flat, sizes_of
-from archsearch.importer.learned import with_tokens
 from archsearch.importer.place import Place
 from archsearch.importer.writer import Writer
 from archsearch.ops import Concat, Crop2d, JoinTokens, MaxPool2d, Pad2d, PadChannels, PatchMerge, Pyramid, Tokens
@@ -79,8 +79,7 @@ def side_by_side(writer: Writer, values: list[Seen], axis: int, place: Place) ->
             raise InexpressibleError(f"nothing joins axis {axis} of shape {first.layout.shape}; channels and tokens can be joined")
     read = [first.value, *(like(writer, first, other, axis, own_axis, place) for other in others)]
     if own_axis == CHANNELS[len(first.own)]:
-        source = writer.joined(read, place, whole=True)
-        value = source if source is not None else writer.emit(Concat(), *read, place=place)
+        value = writer.cut_from(read) or writer.emit(Concat(), *read, place=place)
     else:
         value = writer.emit(JoinTokens(), *read, place=place)
     return relaid(first, value, axis, own_axis)

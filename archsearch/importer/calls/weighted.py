@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
+import torch
 from torch import nn
 
 from archsearch.builder import Value
-from archsearch.importer.call import Call
+from archsearch.importer.calls.call import Call
+from archsearch.importer.calls.form import as_image, as_rows, image_axes, image_seen, pixels, rows_seen
 from archsearch.importer.content import Constant, Content, Seen
-from archsearch.importer.form import as_image, as_rows, image_axes, image_seen, pixels, rows_seen
-from archsearch.importer.layout import InexpressibleError, flat
+from archsearch.importer.layout import InexpressibleError, flat, size_of
 from archsearch.importer.place import Place
 from archsearch.importer.writer import Writer, check_batch_first, lead_of
 from archsearch.ops import (
@@ -36,17 +38,17 @@ from archsearch.ops.base import Op
 Sizes = dict[str, Any]
 
 
-def weights_of(call: Call, *names: str) -> dict[str, Constant | None]:
-    """Weights by their names, which ATen and torch's modules share."""
-    return {name: call.constant(name) for name in names}
-
-
 def required(call: Call, name: str) -> Constant:
-    """Weights that the op cannot be without. Raises InexpressibleError."""
+    """Weights that a call always has. Raises InexpressibleError."""
     found = call.constant(name)
-    if found is None:
-        raise InexpressibleError(f"it has no {name}; the op always has: make it affine")
+    assert found is not None
     return found
+
+
+def affine(call: Call, elements: int) -> dict[str, Constant | None]:
+    """Factors and shifts of a norm, in one axis: ones and zeros where the module has none, which our norms have always."""
+    given = {name: call.constant(name) or Constant(torch.full((elements,), number)) for name, number in (("weight", 1.0), ("bias", 0.0))}
+    return {name: constant.moved(lambda tensor: tensor.flatten()) for name, constant in given.items()}
 
 
 def convolution(writer: Writer, call: Call) -> Content:
@@ -173,8 +175,9 @@ def batch_norm(writer: Writer, call: Call) -> Content:
     target = (rest[0],) if len(rest) == 1 and not lead else (rest[0], lead, flat(rest[1:])) if lead else image_axes(seen)
     x = writer.rearranged(seen, target, call.place)
     op = (BatchNorm1d if len(target) == 1 else BatchNorm2d)(call["eps"], call["momentum"])
-    weights = {name: required(call, name) for name in ("weight", "bias", "running_mean", "running_var")}
-    value = writer.emit(op, x.value, place=call.place, weights={**weights, "num_batches_tracked": counter(writer, weights["running_mean"])})
+    statistics = {name: required(call, name) for name in ("running_mean", "running_var")}
+    weights = {**affine(call, size_of(rest[0])), **statistics, "num_batches_tracked": counter(writer, statistics["running_mean"])}
+    value = writer.emit(op, x.value, place=call.place, weights=weights)
     return x.holding(value)
 
 
@@ -188,7 +191,7 @@ def counter(writer: Writer, mean: Constant) -> Constant | None:
 def layer_norm(writer: Writer, call: Call) -> Content:
     """Layer norm over the last axes, of images too where their channels are seen last."""
     seen, last = call.seen(), len(call["normalized_shape"])
-    weights = {name: required(call, name).moved(lambda tensor: tensor.flatten()) for name in ("weight", "bias")}
+    weights = affine(call, prod(call["normalized_shape"]))
     x = as_rows(writer, seen, call.place, last)
     return x.holding(writer.emit(LayerNorm(call["eps"]), x.value, place=call.place, weights=weights))
 
@@ -197,15 +200,15 @@ def rms_norm(writer: Writer, call: Call) -> Content:
     """Division by the root mean square of the last axes."""
     x = as_rows(writer, call.seen(), call.place, len(call["normalized_shape"]))
     eps = 1.1920928955078125e-07 if call["eps"] is None else call["eps"]  # torch's default: that of float32
-    weight = required(call, "weight").moved(lambda tensor: tensor.flatten())
-    return x.holding(writer.emit(RMSNorm(eps), x.value, place=call.place, weights={"weight": weight}))
+    weights = {"weight": affine(call, prod(call["normalized_shape"]))["weight"]}
+    return x.holding(writer.emit(RMSNorm(eps), x.value, place=call.place, weights=weights))
 
 
 def group_norm(writer: Writer, call: Call) -> Content:
     """Group norm of what has channels second."""
     x = as_image(writer, call.seen(), call.place)
-    weights = {name: required(call, name) for name in ("weight", "bias")}
-    return x.holding(writer.emit(GroupNorm(call["num_groups"], call["eps"]), x.value, place=call.place, weights=weights))
+    op = GroupNorm(call["num_groups"], call["eps"])
+    return x.holding(writer.emit(op, x.value, place=call.place, weights=affine(call, x.value.shape[-3])))
 
 
 def instance_norm(writer: Writer, call: Call) -> Content:
@@ -213,7 +216,7 @@ def instance_norm(writer: Writer, call: Call) -> Content:
     if not call["use_input_stats"]:
         raise InexpressibleError("instance norm with running statistics has no op; use track_running_stats=False")
     x = as_image(writer, call.seen(), call.place)
-    weights = weights_of(call, "weight", "bias")
+    weights = {name: call.constant(name) for name in ("weight", "bias")}
     op = InstanceNorm2d(weights["weight"] is not None, call["eps"])
     return x.holding(writer.emit(op, x.value, place=call.place, weights=weights))
 

@@ -1,0 +1,12 @@
+"""What every ATen call is in a genotype: `table` names the function that reads it, a new operator is one line there.
+
+    weighted      convolutions, linear maps, norms              axes          views and permutations, which make no node
+    attention     products of two values, softmax between       cutting       slices, splits, single positions
+    windows       attention in windows: biases, masks, rolls    joining       cat and stack
+    learned       bare parameters beside values                 arithmetic    + - * / of values, numbers and buffers
+    imaging       pooling, up-sampling, borders                 elementwise   activations, dropout, softmax
+    leaf          modules that are one op as a whole
+
+What they share: `call` (how a call is read), `kinds` (names of like calls), `form` (images and rows), `aligning` (two tensors in
+common axes), `rolling` (rolled images, once they are read).
+"""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -38,15 +38,18 @@ class Catalogue:
     Isomorphic networks are one and have one fingerprint. With `written` each set of choices is a network of its own: for tables whose
     measurements tell apart what is written differently, such as latencies of cells with dead edges.
 
-    Drawing from it gives what `space.resolve` would give with the same generator.
+    Drawing from it gives what `space.resolve` would give with the same generator. `kept` results of `derived` stay: some when several
+    runs share the catalogue, none when only one run asks, and asks once.
     """
 
     space: Space
     batch: int = 1
     optimizer: str = "sgd"
     written: bool = False
+    kept: int = 0
     _entries: dict[Key, Entry] = field(default_factory=dict, repr=False)
-    _genotypes: dict[str, Genotype] = field(default_factory=dict, repr=False)
+    _genotypes: dict[Key, Genotype] = field(default_factory=dict, repr=False)
+    _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def options(self) -> dict[str, tuple[Scalar, ...]]:
@@ -73,7 +76,7 @@ class Catalogue:
         fingerprint = written_fingerprint(full) if self.written else genotype.fingerprint
         entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer))
         keep(self._entries, key_of(full), entry, MAX_ENTRIES)
-        keep(self._genotypes, entry.fingerprint, genotype, MAX_GENOTYPES)
+        keep(self._genotypes, key_of(full), genotype, MAX_GENOTYPES)
         return entry
 
     def draw(self, rng: np.random.Generator) -> Entry:
@@ -81,12 +84,23 @@ class Catalogue:
         return self.look_up({}, rng)
 
     def genotype(self, entry: Entry) -> Genotype:
-        """The canonical genotype of an entry."""
-        found = self._genotypes.get(entry.fingerprint)
+        """The canonical genotype of an entry, its nodes called as these very choices call them."""
+        key = key_of(entry.choices)
+        found = self._genotypes.get(key)
         if found is None:
             found = canonicalise(self.space.resolve(entry.choices, np.random.default_rng(0)).genotype)
-            keep(self._genotypes, entry.fingerprint, found, MAX_GENOTYPES)
+            keep(self._genotypes, key, found, MAX_GENOTYPES)
         return found
+
+    def derived(self, entry: Entry, of: Callable[[Genotype], V]) -> V:
+        """What a function makes of an entry's canonical genotype; for functions whose results nobody changes."""
+        key = (entry.fingerprint, of)
+        if key in self._derived:
+            found: V = self._derived[key]
+            return found
+        made = of(self.genotype(entry))
+        keep(self._derived, key, made, self.kept)
+        return made
 
     def neighbours(self, choices: Mapping[str, Scalar]) -> list[Choices]:
         """Choices that differ from these in one, in the order of the options; what opens up by it is left to be drawn."""

@@ -1,7 +1,8 @@
-"""Choices as numbers for models that learn from them, and networks written choice by choice."""
+"""Choices and paths as numbers for models that learn from them, and networks written choice by choice."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +11,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.genotype import Genotype
+from archsearch.isomorphism import op_colour
+from archsearch.ops.base import POINT
 from archsearch.space import Choices, Pick, Scalar, Space
 
 Places = NDArray[np.int64]
+Paths = tuple[dict[bytes, int], ...]
+"""Sequences of ops that end at a value, with how often each occurs: those of one op, of two, .."""
 CLOSED = -1
 """Place of a choice that a network does not ask for."""
+MOST_PATHS = 256
+"""Sequences of one length that are followed on from one value; of more those with the smallest colours."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,40 @@ class Encoding:
 def place(offered: Sequence[Scalar], value: Scalar) -> int:
     """Number of an option, CLOSED when it is not on offer; 1, 1.0 and true differ."""
     return next((i for i, option in enumerate(offered) if option == value and type(option) is type(value)), CLOSED)
+
+
+def path_counts(genotype: Genotype, length: int = 4) -> Counter[bytes]:
+    """How often each sequence of 1 to `length` ops lies on a path through the network, by the colours of the ops.
+
+    The path encoding of White et al. 2021 (arXiv:1910.11858), cut to a length, so that deep networks that differ in one place still have
+    most in common. Ops that only bend, norm or join values are passed over.
+    """
+    found: Counter[bytes] = Counter()
+    ending: list[Paths] = [tuple({} for _ in range(length)) for _ in genotype.inputs]
+    for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
+        before = _joined([ending[i] for i in node.inputs], length)
+        if fact.window is POINT and fact.cost.macs == 0:
+            ending.append(before)
+            continue
+        own = op_colour(node.op)
+        here = ({own: 1}, *({path + own: count for path, count in paths.items()} for paths in before[:-1]))
+        for paths in here:
+            found.update(paths)
+        ending.append(here)
+    return found
+
+
+def _joined(parts: Sequence[Paths], length: int) -> Paths:
+    if len(parts) == 1:
+        return parts[0]
+    total: list[dict[bytes, int]] = []
+    for ops in range(length):
+        counts: dict[bytes, int] = {}
+        for part in parts:
+            for path, count in part[ops].items():
+                counts[path] = counts.get(path, 0) + count
+        total.append(counts if len(counts) <= MOST_PATHS else {path: counts[path] for path in sorted(counts)[:MOST_PATHS]})
+    return tuple(total)
 
 
 class Decided(Pick):

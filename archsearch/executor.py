@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from archsearch.evaluators.base import Candidate, Evaluator, Report, failure_of
 from archsearch.genotype import Genotype
-from archsearch.space import load_file
+from archsearch.space import Choices, load_file
 from archsearch.trial import EvaluationError, Failure, FailureKind, finite
 
 Method = Literal["evaluate", "test"]
@@ -111,17 +111,20 @@ class Job(NamedTuple):
     seed: int
     weights: str | None
     max_latency_ms: float | None
+    choices: Choices
 
     @classmethod
     def of(cls, candidate: Candidate, method: Method) -> Job:
         """The job that a candidate makes."""
         weights = None if candidate.weights is None else str(candidate.weights)
-        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, weights, candidate.max_latency_ms)
+        return cls(
+            method, candidate.trial, candidate.genotype.to_json(), candidate.seed, weights, candidate.max_latency_ms, candidate.choices
+        )
 
     def candidate(self) -> Candidate:
         """The candidate again."""
         weights = None if self.weights is None else Path(self.weights)
-        return Candidate(self.trial, Genotype.from_json(self.genotype), self.seed, weights, self.max_latency_ms)
+        return Candidate(self.trial, Genotype.from_json(self.genotype), self.seed, weights, self.max_latency_ms, self.choices)
 
 
 @dataclass
@@ -140,7 +143,7 @@ class Processes:
 
     A worker that dies, or outlives `timeout_s` with one candidate, is replaced, and the candidate recorded as a failure. On Linux
     each worker may use `memory_bytes` (its share of the machine's memory when not given), so that a network too
-    large for it fails alone. `files` are Python files that register ops of the user's own.
+    large for it fails alone. `files` are Python files of the user's own, with ops or the evaluator.
     """
 
     evaluator: Evaluator
@@ -187,11 +190,13 @@ class Processes:
         ours, theirs = get_context("spawn").Pipe()
         on_cpu = getattr(self.evaluator, "device", "cpu") == "cpu"  # CUDA maps far more than it uses
         memory = self.memory_bytes or (memory_share(self.workers) if on_cpu else None)
-        arguments = (theirs, self.evaluator, tuple(self.files), memory, self.stopper is not None)
+        arguments = (theirs, tuple(self.files), memory, self.stopper is not None)
         process = get_context("spawn").Process(target=_work, args=arguments, daemon=True)
         with environment(ONE_THREAD):
             process.start()
         theirs.close()  # so that the end of the worker is the end of the pipe
+        with suppress(OSError):  # dead already: found out when it is asked for something
+            ours.send(self.evaluator)  # after the files that may define its class
         return _Worker(process, ours)
 
     def _hand_out(self) -> None:
@@ -287,13 +292,14 @@ def memory_share(workers: int) -> int | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // workers
 
 
-def _work(pipe: Connection, evaluator: Evaluator, files: tuple[str, ...], memory_bytes: int | None, ask: bool) -> None:
+def _work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask: bool) -> None:
     """Life of a worker: evaluate what comes through the pipe until the supervisor is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     os.dup2(2, 1)  # what an evaluator prints is a remark; stdout is for results
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for file in files:
         load_file(file)
+    evaluator: Evaluator = pipe.recv()
     evaluator.setting()
     if memory_bytes is not None:
         hold_to(memory_bytes)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from archsearch.catalogue import Catalogue
+from archsearch.catalogue import Catalogue, Entry
 from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
 from archsearch.record import Record
@@ -47,6 +47,17 @@ class Refused:
         if not self.closest or max(over.values()) < max(self.closest.values()):
             self.closest = over
 
+    def costs(self, limits: Mapping[str, float]) -> str:
+        """What the closest network cost, in words."""
+        return ", ".join(f"{name} {ratio * limits[name]:,.0f} (limit {limits[name]:,.0f})" for name, ratio in self.closest.items())
+
+
+class Chosen(NamedTuple):
+    """What the catalogue knows of a network that passed all checks, and what was refused before it."""
+
+    entry: Entry
+    refused: Refused
+
 
 @dataclass
 class Proposer:
@@ -71,7 +82,15 @@ class Proposer:
         return self.problem.seen
 
     def propose(self, number: int, pending: Sequence[Choices] = ()) -> Proposal | Refused:
-        """The network of trial `number`, or what was refused when the space has nothing more to offer.
+        """The network of trial `number`, or what was refused when the space has nothing more to offer; else as `choose`."""
+        chosen = self.choose(number, pending)
+        if isinstance(chosen, Refused):
+            return chosen
+        entry, refused = chosen
+        return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
+
+    def choose(self, number: int, pending: Sequence[Choices] = ()) -> Chosen | Refused:
+        """Choose the network of trial `number` without building it.
 
         `pending` are the choices of trials before it of which the strategy has not been told.
 
@@ -82,18 +101,18 @@ class Proposer:
         self.problem.pending = tuple(pending)
         for attempt in range(ATTEMPTS):
             choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}
-            proposal = self.check(choices, rng, refused)
-            if proposal is not None:
-                self.seen.add(proposal.genotype.fingerprint)
-                return proposal
+            entry = self.check(choices, rng, refused)
+            if entry is not None:
+                self.seen.add(entry.fingerprint)
+                return Chosen(entry, refused)
         if refused.reasons["invalid"] == ATTEMPTS:
             raise SearchError(f"space {self.space.source!r} gives no valid network in {ATTEMPTS} tries; the last error: {refused.error}")
         if not self.seen:
             raise SearchError(self.no_fit(refused))
         return refused
 
-    def check(self, choices: Choices, rng: np.random.Generator, refused: Refused) -> Proposal | None:
-        """The network of these choices in canonical form, or None when it is refused; the reason is counted."""
+    def check(self, choices: Choices, rng: np.random.Generator, refused: Refused) -> Entry | None:
+        """The network of these choices, or None when it is refused; the reason is counted."""
         try:
             entry = self.problem.catalogue.look_up(choices, rng)
         except ValueError as error:
@@ -107,12 +126,11 @@ class Proposer:
         if over:
             refused.over_budget(over)
             return None
-        return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
+        return entry
 
     def no_fit(self, refused: Refused) -> str:
         """Words for a budget that nothing meets."""
-        limits = self.record.budget.limits()
-        costs = ", ".join(f"{name} {ratio * limits[name]:,.0f} (limit {limits[name]:,.0f})" for name, ratio in refused.closest.items())
+        costs = refused.costs(self.record.budget.limits())
         settings = ", ".join(name for name in self.space.settings if name not in ("input", "classes"))
         hint = f"raise the limit, or make the networks smaller by a setting ({settings})" if settings else "raise the limit"
         return f"no network of space {self.space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; {hint}"

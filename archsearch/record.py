@@ -83,12 +83,6 @@ def check_types(data: Mapping[str, Any]) -> None:
         raise ValueError('"timeout_s" must be null or a number over 0')
 
 
-def name_of(part: object, table: Mapping[str, type | str]) -> str:
-    """Name of a strategy or evaluator in its table, else where its class lives, as `module:Class`."""
-    home = f"{type(part).__module__}:{type(part).__qualname__}"
-    return next((name for name, known in table.items() if known in (type(part), home)), home)
-
-
 def options_of(part: object) -> dict[str, Any]:
     """Options of a strategy or evaluator: the fields that its constructor takes."""
     try:

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from archsearch.analysis import COSTS, Budget
 from archsearch.evaluators import EVALUATORS
-from archsearch.evaluators.base import Candidate, Evaluator
-from archsearch.executor import Executor, Inline, Outcome, Processes
-from archsearch.genotype import Genotype
+from archsearch.evaluators.base import Evaluator
+from archsearch.executor import Executor, Inline, Processes
+from archsearch.loop import Loop, Progress, checkpoint_file
 from archsearch.ops.base import nearest
-from archsearch.pareto import dominates
-from archsearch.proposal import Proposal, Proposer, Refused, SearchError
-from archsearch.record import Record, name_of, options_of, space_digest, versions
-from archsearch.space import Choices, Space, find_space, space_names
+from archsearch.parts import name_of, own_files
+from archsearch.proposal import Proposer, SearchError
+from archsearch.record import Record, options_of, space_digest, versions
+from archsearch.space import Space
 from archsearch.store import Run, Store, open_run
-from archsearch.strategies import STRATEGIES, Strategy
-from archsearch.trial import Objective, Trial
+from archsearch.strategies import STRATEGIES, Random, Strategy, load_strategy
+from archsearch.supernets import SUPERNETS, Supernet, load_supernet
+from archsearch.trial import Objective
+
+METHODS = {**STRATEGIES, **SUPERNETS}
+"""What a search can go by, by name: strategies, and supernets, which train by themselves."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: at its beginning, and after every trial that is recorded."""
-
-    done: int
-    trials: int
-    best: tuple[float, ...] | None
-    front: int
-    refused: int
-    failed: int
+def load_method(name: str) -> Callable[..., Strategy | Supernet]:
+    """The class of a strategy or a supernet search. Raises as `parts.load_part`."""
+    if name in SUPERNETS:
+        return load_supernet(name)
+    if name not in METHODS and ".py:" not in name:
+        raise ValueError(f"unknown strategy {name!r}; {nearest(name, sorted(METHODS))}; or give one of your own as file.py:Class")
+    return load_strategy(name)
 
 
 def search(
     space: Space,
-    strategy: Strategy,
+    strategy: Strategy | Supernet,
     evaluator: Evaluator,
     *,
     objectives: Sequence[str | Objective] = ("error", "macs"),
@@ -55,7 +54,7 @@ def search(
 
     Args:
         space: What `load_space` gives.
-        strategy: One of archsearch.strategies, or any object with ask and tell.
+        strategy: One of archsearch.strategies, or any object with ask and tell; or one of archsearch.supernets, which trains by itself.
         evaluator: Genotype -> metrics; `error` among them, as a fraction.
         objectives: Metrics to minimise (`max:NAME` to maximise): what the evaluator measures, params, macs, memory, training_memory.
         budget: Hard limits; what is over never reaches the evaluator.
@@ -79,7 +78,9 @@ def search(
         **parts, objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
         lookahead=lookahead(workers), timeout_s=timeout_s, versions=versions(),
     )  # fmt: skip
-    return go(Store.create(Path(out), record), record, space, strategy, evaluator, progress)
+    store = Store.create(Path(out), record)
+    checkpoint_file(store).unlink(missing_ok=True)  # of a run that was taken back
+    return go(store, record, space, strategy, evaluator, progress)
 
 
 def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
@@ -92,13 +93,13 @@ def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> N
             raise SearchError(f"objective {objective.metric!r} is not measured; {nearest(objective.metric, known)}")
 
 
-def identity(space: Space, strategy: Strategy, evaluator: Evaluator) -> dict[str, Any]:
+def identity(space: Space, strategy: Strategy | Supernet, evaluator: Evaluator) -> dict[str, Any]:
     """What must stay the same from the beginning of a run to its end: fields of its record."""
     return {
         "space": space.source,
         "settings": space.settings,
         "space_sha256": space_digest(space.source),
-        "strategy": name_of(strategy, STRATEGIES),
+        "strategy": name_of(strategy, METHODS),
         "strategy_options": options_of(strategy),
         "evaluator": name_of(evaluator, EVALUATORS),
         "evaluator_options": options_of(evaluator),
@@ -117,7 +118,7 @@ def lookahead(workers: int) -> int:
 def resume(
     out: str | PathLike[str],
     space: Space,
-    strategy: Strategy,
+    strategy: Strategy | Supernet,
     evaluator: Evaluator,
     *,
     trials: int | None = None,
@@ -147,14 +148,20 @@ def resume(
 
 
 def go(
-    store: Store, record: Record, space: Space, strategy: Strategy, evaluator: Evaluator, progress: Callable[[Progress], None] | None
+    store: Store,
+    record: Record,
+    space: Space,
+    strategy: Strategy | Supernet,
+    evaluator: Evaluator,
+    progress: Callable[[Progress], None] | None,
 ) -> Run:
     """Run the loop to its end, whatever was recorded before, and let go of workers and folder."""
     try:
         run = open_run(store.folder)
         executor = start_executor(record, evaluator)
+        asked, supernet = (Random(), strategy) if isinstance(strategy, Supernet) else (strategy, None)
         try:
-            _Loop(store, record, Proposer(record, space, strategy, evaluator), executor, run, progress).run()
+            Loop(store, record, Proposer(record, space, asked, evaluator), executor, run, progress, supernet).run()
         finally:
             executor.close()
     except SearchError:
@@ -169,125 +176,4 @@ def start_executor(record: Record, evaluator: Evaluator) -> Executor:
     """The executor that a run asks for."""
     if record.workers == 0:
         return Inline(evaluator)
-    return Processes(evaluator, record.workers, record.timeout_s, files=space_files(record.space))
-
-
-def space_files(source: str) -> tuple[str, ...]:
-    """The file of a user's space, for workers to know the ops that it registers."""
-    if source in space_names() or not space_digest(source):
-        return ()
-    return (str(find_space(source)[0].resolve()),)
-
-
-@dataclass
-class _Loop:
-    """One run on its way: what was asked, what came back, what the strategy was told."""
-
-    store: Store
-    record: Record
-    proposer: Proposer
-    executor: Executor
-    before: Run
-    progress: Callable[[Progress], None] | None
-    told: int = 0
-    trials: dict[int, Trial] = field(default_factory=dict)
-    front: list[Trial] = field(default_factory=list)
-    asked: dict[int, Proposal] = field(default_factory=dict)
-    refused: int = 0
-    failed: int = 0
-
-    def run(self) -> None:
-        """Evaluate what is missing, in order of trial numbers, then test the front."""
-        for trial in self.before.trials:
-            self.take_in(trial)
-        self.refused = sum(self.before.refusals.values())
-        self.show()
-        for number in range(self.record.trials):
-            self.catch_up(number - self.record.lookahead + 1)
-            if number in self.trials:
-                self.proposer.seen.add(self.trials[number].fingerprint)
-            elif not self.launch(number):
-                break
-        self.catch_up(len(self.trials) + len(self.asked))
-        self.test_front()
-
-    def catch_up(self, count: int) -> None:
-        """Wait until the first `count` trials are there, and tell the strategy of them in order."""
-        while self.told < count:
-            while self.told not in self.trials:
-                self.finish(self.executor.wait())
-            self.proposer.strategy.tell(self.trials[self.told])
-            self.told += 1
-
-    def launch(self, number: int) -> bool:
-        """Propose trial `number` and queue it; false when the space has no further network to offer."""
-        before = [self.trials.get(i) or self.asked[i] for i in range(self.told, number)]
-        proposal = self.proposer.propose(number, [trial.choices for trial in before])
-        if isinstance(proposal, Refused):
-            self.store.refuse(number, proposal.reasons)
-            self.refused += proposal.reasons.total()
-            return False
-        self.asked[number] = proposal
-        self.refused += proposal.refusals.total()
-        self.executor.submit(self.candidate(number, proposal.genotype, proposal.choices))
-        return True
-
-    def candidate(self, number: int, genotype: Genotype, choices: Choices) -> Candidate:
-        """What the evaluator gets; its seed belongs to the run's seed and the trial's number alone."""
-        seed = int(np.random.SeedSequence([self.record.seed, number]).generate_state(1)[0])
-        limit = self.record.budget.latency_ms
-        if limit is None and any(objective.metric == "latency_ms" for objective in self.record.objectives):
-            limit = float("inf")  # measured, not limited
-        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), limit, choices)
-
-    def finish(self, outcome: Outcome) -> None:
-        """Turn an outcome into a trial, record it, and keep only weights that the front needs."""
-        proposal = self.asked.pop(outcome.trial)
-        failure = outcome.failure
-        metrics = {**proposal.costs, **outcome.metrics}
-        values = None if failure else tuple(float(objective.value(metrics)) for objective in self.record.objectives)
-        genotype = proposal.genotype
-        trial = Trial(outcome.trial, proposal.choices, genotype.fingerprint, metrics, values, failure, finite_curve(outcome.curve))
-        self.store.add(trial, genotype, proposal.refusals, outcome.seconds)
-        self.take_in(trial)
-        self.show()
-
-    def take_in(self, trial: Trial) -> None:
-        """Count a trial and update the front; weights of what is off the front go."""
-        self.trials[trial.number] = trial
-        if trial.values is None:
-            self.failed += 1
-            self.store.drop_weights(trial.number)
-            return
-        if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
-            self.store.drop_weights(trial.number)
-            return
-        for other in [other for other in self.front if other.values is not None and dominates(trial.values, other.values)]:
-            self.front.remove(other)
-            self.store.drop_weights(other.number)
-        self.front.append(trial)
-
-    def show(self) -> None:
-        """Say where the run stands."""
-        if self.progress is None:
-            return
-        best = min((trial.values for trial in self.front if trial.values), default=None)
-        self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed))
-
-    def test_front(self) -> None:
-        """Measure the final front on the test part, each network once."""
-        tested = self.before.tests
-        waiting = [trial.number for trial in self.front if trial.number not in tested and self.store.weights(trial.number).is_file()]
-        run = open_run(self.store.folder)
-        for number in waiting:
-            self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
-        for _ in waiting:
-            outcome = self.executor.wait()
-            if outcome.failure:
-                raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
-            self.store.add_test(outcome.trial, outcome.metrics)
-
-
-def finite_curve(curve: Sequence[dict[str, float]]) -> tuple[dict[str, float], ...]:
-    """The curve without values that are no finite numbers, which JSON cannot hold."""
-    return tuple({name: value for name, value in step.items() if np.isfinite(value)} for step in curve)
+    return Processes(evaluator, record.workers, record.timeout_s, files=own_files(record.space, record.evaluator))

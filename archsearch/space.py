@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, get_origin, get_type_hints
+from zlib import crc32
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from archsearch.ops.base import nearest
 Scalar = str | int | float | bool | None
 Choices = dict[str, Scalar]
 SIZE_PROBES = 200
+OWN = "archsearch_own_"
+"""How the modules of users' own files are called, before the name of the file."""
 
 
 class SpaceError(ValueError):
@@ -231,7 +234,7 @@ def find_space(name_or_path: str) -> tuple[Path, str]:
 @lru_cache(maxsize=64)
 def load_file(path: str) -> ModuleType:
     """Run a Python file once and return its module; ops that it registers are known from then on. Raises SpaceError."""
-    name = f"archsearch_space_{Path(path).stem}"
+    name = f"{OWN}{Path(path).stem}_{crc32(path.encode()):08x}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SpaceError(f"{path} cannot be read as Python")

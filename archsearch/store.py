@@ -123,6 +123,8 @@ class Store:
         """Take back a run that has no trial, so that its folder can be used again."""
         with disk_errors(self.folder):
             if not open_run(self.folder).trials:
+                with self._db:
+                    self._db.execute("DELETE FROM refusals")
                 (self.folder / "run.json").unlink()
 
     def close(self) -> None:
@@ -135,7 +137,7 @@ class Store:
 
 def unused(folder: Path) -> bool:
     """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
-    begun = {"weights", "run.lock", "run.db", "run.db-wal", "run.db-shm", "run.json.part"}
+    begun = {"weights", "supernet.safetensors", "run.lock", "run.db", "run.db-wal", "run.db-shm", "run.json.part"}
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= begun
 
 
@@ -193,6 +195,10 @@ class Run:
     def refusals(self) -> Counter[str]:
         """How many proposals were refused before evaluation, by reason."""
         return Counter(dict(self._query("SELECT reason, SUM(count) FROM refusals GROUP BY reason ORDER BY reason")))
+
+    def refusals_before(self, number: int) -> Counter[str]:
+        """How many proposals were refused on the way to one trial, by reason."""
+        return Counter(dict(self._query("SELECT reason, count FROM refusals WHERE trial = ?", (number,))))
 
     @cached_property
     def failures(self) -> Counter[str]:

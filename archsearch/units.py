@@ -41,6 +41,7 @@ def prefixed(value: float, suffix: str = "", exact: bool = False) -> str:
 UNITS = {
     "error": Unit("Error", "Validation error (%)", 100, "%"),
     "test_error": Unit("Test error", "Test error (%)", 100, "%"),
+    "miou": Unit("Mean IoU", "Mean IoU (%)", 100, "%"),
     "params": Unit("Params", "Params", prefixed=True),
     "macs": Unit("MACs", "MACs for one sample", prefixed=True),
     "memory_bytes": Unit("Memory", "Peak memory of inference (MB)", 1e-6, "B", prefixed=True),
@@ -50,10 +51,15 @@ UNITS = {
 
 
 def unit(metric: str) -> Unit:
-    """The unit of a metric; names that end in error or accuracy are fractions, in _bytes bytes, in _ms milliseconds."""
+    """The unit of a metric; names that end in error or accuracy are fractions, in _bytes bytes, in _ms milliseconds.
+
+    So is `error_exit1`, and `macs_exit1` a count: those of one exit.
+    """
     if metric in UNITS:
         return UNITS[metric]
-    if metric.endswith(("error", "accuracy")):
+    if metric.startswith("macs_exit"):
+        return Unit(words(metric).replace("Macs", "MACs"), UNITS["macs"].axis, prefixed=True)
+    if metric.endswith(("error", "accuracy")) or metric.startswith("error_exit"):
         label = words(metric)
         return Unit(label, f"{label} (%)", 100, "%")
     if metric.endswith("_bytes"):

@@ -6,9 +6,12 @@ import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, median, stdev
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,9 +19,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 
-from archsearch.compare import Comparison, Match, Player, compare, play
+from archsearch.compare import BASELINE, Comparison, Match, Player, compare, play, processes
+from archsearch.compare.comparison import signed_ranks
 from archsearch.evaluators.table import Table
-from archsearch.space import Choices
+from archsearch.search import search
+from archsearch.space import Choices, load_space
 from archsearch.strategies import STRATEGIES, Informed, Problem, Strategy
 from archsearch.trial import Objective, Trial
 from benchmarks.timing import show
@@ -26,13 +31,22 @@ from benchmarks.timing import show
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "tabular"
 CELLS, HARDWARE = str(FOLDER / "nasbench201.npz"), str(FOLDER / "hwnasbench201.npz")
 LABELLED = str(Path(__file__).with_name("labelled_cells.py"))
-FEWER_RUNS = {"graph_gp": 30, "tpe": 20}
-"""Strategies that think long get as many runs as the rows beside them."""
+LEFT_OUT = ("exhaustive", "proposer")
+"""The one does not search, the other is what its user writes."""
+THINKING = ("auto", "graph_gp", "optuna", "predictor", "reinforce")
+"""Strategies that learn a model have as many runs as the rows beside them."""
+LONG = ("random", "reinforce")
+"""These two are set against each other after 500 trials."""
+ONE_GOAL = ("predictor", "reinforce")
+"""Strategies that are left out where there are two objectives: they take long, and no row is known."""
+TWINS = {"auto": "graph_gp"}
+"""What the first does in so few trials should be what the second does; then one play serves both."""
 ALSO = {
     "evolution P30 S10": Player("evolution", {"population": 30, "tournament": 10}),
     "nsga2 P50": Player("nsga2", {"population": 50}),
 }
 TOLERANCE = 0.03
+EVALUATIONS = 10_000
 
 
 class Row(NamedTuple):
@@ -42,23 +56,46 @@ class Row(NamedTuple):
     std: float = float("nan")
 
 
-ONE = {
-    "optimum": (Row(91.61), Row(91.61), Row(94.37), Row(73.49)),
-    "random": (Row(91.04, 0.28), Row(91.18, 0.22), Row(93.78), Row(71.86, 0.75)),
-    "reinforce": (Row(91.24, 0.30), Row(91.44, 0.21), Row(93.99), Row(72.92, 0.64)),
-    "evolution P30 S10": (Row(91.46, 0.18), Row(91.55, 0.14), Row(94.14), Row(73.41, 0.22)),
-    "evolution": (Row(91.48, 0.16), Row(91.58, 0.04), Row(94.17), Row(73.38, 0.19)),
-    "tpe": (Row(91.48, 0.13), Row(91.59, 0.03), Row(94.20), Row(73.38, 0.20)),
-    "local": (Row(91.54, 0.14), Row(91.60, 0.05), Row(94.26), Row(73.48, 0.11)),
-    "graph_gp": (Row(91.60, 0.02), Row(91.61, 0.00), Row(94.35), Row(73.48, 0.07)),
+Known = dict[str, dict[str, Row]]
+"""By strategy, and by column: after so many trials, by validation or on the test part."""
+TEN: Known = {
+    "optimum": {"100": Row(91.61), "200": Row(91.61), "test 100": Row(94.37)},
+    "random": {"100": Row(91.04, 0.28), "200": Row(91.18, 0.22), "test 100": Row(93.78)},
+    "reinforce": {"100": Row(91.24, 0.30), "200": Row(91.44, 0.21), "test 100": Row(93.99)},
+    "evolution P30 S10": {"100": Row(91.46, 0.18), "200": Row(91.55, 0.14), "test 100": Row(94.14)},
+    "evolution": {"100": Row(91.48, 0.16), "200": Row(91.58, 0.04), "test 100": Row(94.17)},
+    "optuna": {"100": Row(91.48, 0.13), "200": Row(91.59, 0.03), "test 100": Row(94.20)},
+    "local": {"100": Row(91.54, 0.14), "200": Row(91.60, 0.05), "test 100": Row(94.26)},
+    "graph_gp": {"60": Row(91.55), "80": Row(91.59), "100": Row(91.60, 0.02), "200": Row(91.61, 0.00), "test 100": Row(94.35)},
 }
-"""Known rows: validation accuracy on CIFAR-10 after 100 and 200 trials, test accuracy after 100; validation on CIFAR-100 after 200."""
-TWO = {
-    "random": (Row(93.8), Row(96.3), Row(98.1)),
-    "nsga2": (Row(96.1), Row(98.4), Row(99.5)),
-    "nsga2 P50": (Row(94.6), Row(97.9), Row(99.3)),
+HUNDRED: Known = {
+    "optimum": {"200": Row(73.49)},
+    "random": {"200": Row(71.86, 0.75)},
+    "reinforce": {"200": Row(72.92, 0.64)},
+    "evolution P30 S10": {"200": Row(73.41, 0.22)},
+    "evolution": {"200": Row(73.38, 0.19)},
+    "optuna": {"200": Row(73.38, 0.20)},
+    "local": {"200": Row(73.48, 0.11)},
+    "graph_gp": {"120": Row(73.45), "200": Row(73.48, 0.07)},
 }
-"""Known shares of hypervolume after 100, 200 and 500 trials: error and latency on an edge GPU, reference point 30 %, 12 ms."""
+TWO: Known = {
+    "random": {"100": Row(93.8), "200": Row(96.3), "500": Row(98.1)},
+    "nsga2": {"100": Row(96.1), "200": Row(98.4), "500": Row(99.5)},
+    "nsga2 P50": {"100": Row(94.6), "200": Row(97.9), "500": Row(99.3)},
+}
+"""Known shares of hypervolume: error and latency on an edge GPU, reference point 30 %, 12 ms."""
+BARS: dict[str, dict[str, Row]] = {
+    "C10": {"60": Row(91.55), "80": Row(91.60)},
+    "C100": {"120": Row(73.46)},
+    "two": {"100": Row(98.0), "200": Row(99.5)},
+}
+"""What the default has to reach, exactly."""
+HEADS = {"C10": ("60", "80", "100", "200", "500", "test 100"), "C100": ("100", "120", "200", "500"), "two": ("100", "200", "500")}
+TITLES = {
+    "C10": "CIFAR-10: accuracy of the best by validation (%), after so many trials",
+    "C100": "CIFAR-100: accuracy of the best by validation (%), after so many trials",
+    "two": "CIFAR-10: share of the best hypervolume (%), error x edge-GPU latency",
+}
 
 
 def matches() -> dict[str, Match]:
@@ -69,61 +106,89 @@ def matches() -> dict[str, Match]:
     return {
         "C10": Match("cell", settings, Table(CELLS), (Objective("error"),), 200),
         "C100": Match("cell", settings, hundred, (Objective("error"),), 200),
-        "two": Match(LABELLED, {}, latency, (Objective("error"), Objective("edge_ms")), 500),
+        "two": Match("cell", settings, latency, (Objective("error"), Objective("edge_ms")), 200, written=True),
     }
 
 
-def accuracy(comparison: Comparison, name: str, after: int, test: bool = False) -> Row:
-    """Accuracy in percent of the network that is best by validation after so many trials."""
-    curves = comparison.curves[name]
-    error = curves["test"] if test else curves["regret"] + comparison.goal.points[0, 0]
+def played(key: str, match: Match, names: Sequence[str], runs: int, few: int, pool: Executor) -> dict[str, Comparison]:
+    """Every strategy on one table; those that learn a model play less, but for what they are known for."""
+    names = [name for name in names if key != "two" or name not in ONE_GOAL]
+    longer = [name for name in names if (name not in THINKING if key == "two" else name in LONG)]
+    bound = (0.30, 12.0) if key == "two" else None
+    twins = {name: other for name, other in TWINS.items() if {name, other} <= set(names)}
+    counts = {name: 1 if name in twins else few if name in THINKING else runs for name in names}
+    found: dict[str, Comparison] = {}
+    for trials, part in ((500, longer), (200, [name for name in names if name not in longer])):
+        if part:
+            players = {name: replace(ALSO.get(name, Player(name)), runs=counts[name]) for name in part}
+            comparison = compare(replace(match, trials=trials), players, runs=runs, pool=pool, reference=bound)
+            found |= dict.fromkeys(part, comparison)
+    for name, other in twins.items():
+        known = found[name]
+        if np.array_equal(known.played[name][0].values, known.played[other][0].values):
+            print(f"{name} makes the trials of {other}: one play serves both")
+            found[name] = replace(known, played={**known.played, name: known.played[other]})
+        else:
+            found[name] = compare(known.match, {name: Player(name)}, runs=few, pool=pool, reference=bound)
+    return {name: found[name] for name in names}
+
+
+def cell(comparison: Comparison, name: str, head: str) -> Row | None:
+    """Accuracy of the network that is best by validation, or share of the best hypervolume; None where no run was so long."""
+    after, curves = int(head.split()[-1]), comparison.curves[name]
+    if after > comparison.match.trials:
+        return None
+    if "hypervolume" in curves:
+        return row(100 * curves["hypervolume"][:, after - 1])
+    error = curves["test"] if head.startswith("test") else curves["regret"] + comparison.goal.points[0, 0]
     return row(100 * (1 - error[:, after - 1]))
-
-
-def share(comparison: Comparison, name: str, after: int) -> Row:
-    """Share of the best front's hypervolume in percent after so many trials."""
-    return row(100 * comparison.curves[name]["hypervolume"][:, after - 1])
 
 
 def row(values: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Row:
     """Mean and standard deviation over runs."""
     found = [float(value) for value in values]
-    return Row(mean(found), stdev(found) if len(found) > 1 else float("nan"))
+    return Row(mean(found), stdev(found) if len(found) > 1 else 0.0)
 
 
-def text(cell: Row) -> str:
+def text(cell: Row | None) -> str:
     """A cell of the tables."""
-    return f"{cell.mean:.2f}" if np.isnan(cell.std) else f"{cell.mean:.2f}+-{cell.std:.2f}"
+    if cell is None:
+        return ""
+    return f"{cell.mean:.2f}" if np.isnan(cell.std) else f"{cell.mean:.2f}±{cell.std:.2f}"
 
 
-def reached(ours: Sequence[Row], known: Sequence[Row], runs: int) -> str:
-    """Whether every mean is as good, but for two standard errors and a tolerance."""
-    good = [a.mean >= b.mean - 2 * a.std / runs**0.5 - TOLERANCE for a, b in zip(ours, known, strict=True)]
+def reached(ours: Mapping[str, Row | None], known: Mapping[str, Row], runs: int, exact: bool = False) -> str:
+    """Whether every mean is as good, but for two standard errors and a tolerance unless `exact`."""
+    good = [
+        a is not None and (round(a.mean, 2) >= b.mean if exact else a.mean >= b.mean - 2 * a.std / runs**0.5 - TOLERANCE)
+        for a, b in ((ours[head], b) for head, b in known.items())
+    ]
     return "yes" if all(good) else "no"
 
 
-def table(
-    title: str, heads: Sequence[str], ours: Mapping[str, Sequence[Row]], known: Mapping[str, Sequence[Row]], runs: Mapping[str, int]
-) -> None:
-    """Our rows, each with the known one of the same strategy below it."""
-    rows = [["optimum (known)", *map(text, known["optimum"]), "", ""]] if "optimum" in known else []
-    for name, cells in ours.items():
-        verdict = reached(cells, known[name], runs[name]) if name in known else ""
-        rows.append([name, *map(text, cells), str(runs[name]), verdict])
-        if name in known:
-            rows.append(["  known", *map(text, known[name]), "", ""])
-    show(title, ["strategy", *heads, "runs", "reached"], rows)
+def print_table(key: str, comparisons: Mapping[str, Comparison], known: Known) -> None:
+    """Our rows, each with the known one of the same strategy below it, or what the default has to reach."""
+    heads = HEADS[key]
+    below = {name: ("  known", row, False) for name, row in known.items()} | {"auto": ("  to reach", BARS[key], True)}
+    rows = [["optimum", *(text(known["optimum"].get(head)) for head in heads), "", ""]] if "optimum" in known else []
+    for name, comparison in comparisons.items():
+        ours, runs = {head: cell(comparison, name, head) for head in heads}, len(comparison.played[name])
+        title, bar, exact = below.get(name, ("", {}, False))
+        rows.append([name, *map(text, ours.values()), str(runs), reached(ours, bar, runs, exact) if bar else ""])
+        if bar:
+            rows.append([title, *(text(bar.get(head)) for head in heads), "", ""])
+    show(TITLES[key], ["strategy", *heads, "runs", "reached"], rows)
 
 
-def played(names: Sequence[str], runs: int, match: Match, reference: Sequence[float] | None, workers: int) -> dict[str, Comparison]:
-    """Every strategy on one table; those that think long have fewer runs."""
-    counts = {name: min(runs, FEWER_RUNS.get(name, runs)) for name in names}
-    found: dict[str, Comparison] = {}
-    for count in sorted(set(counts.values()), reverse=True):
-        together = {name: ALSO.get(name, Player(name)) for name in names if counts[name] == count}
-        comparison = compare(match, together, runs=count, workers=workers, reference=reference)
-        found |= dict.fromkeys(together, comparison)
-    return {name: found[name] for name in names}
+def against_random(comparisons: Mapping[str, Mapping[str, Comparison]]) -> None:
+    """How much less regret REINFORCE has than random search, with the same seeds."""
+    rows = []
+    for key in ("C10", "C100"):
+        curves = {name: comparisons[key]["reinforce"].curves[name]["regret"] for name in ("reinforce", BASELINE)}
+        for after in (200, 500):
+            a, b = (100 * curve[: len(curves["reinforce"]), after - 1] for curve in curves.values())
+            rows.append([f"{key} @{after}", text(row(b - a)), f"{signed_ranks(a, b):.2g}"])
+    show("REINFORCE above random search (points of accuracy)", ["after", "difference", "p"], rows)
 
 
 @dataclass
@@ -150,12 +215,33 @@ class Timed:
         self.taken.append(0.0)
 
 
-def overhead(match: Match, name: str) -> float:
-    """Median milliseconds of ask and tell for one trial of 200, its networks analysed before: a run is played twice."""
+def overhead(name: str) -> list[float]:
+    """Median milliseconds of ask and tell for one trial of 200: with every network new, and with all analysed before."""
+    found = []
     for _ in range(2):
         timed = Timed(ALSO.get(name, Player(name)).make())
-        play(match, timed, 0)
-    return 1000 * median(timed.taken[:-1])
+        play(matches()["C10"], timed, 0)
+        found.append(1000 * median(timed.taken[:-1]))
+    return found
+
+
+def endurance(stored: bool) -> tuple[float, float]:
+    """Seconds, and growth of memory in MB, of 10,000 evaluations with NSGA-II: played, or searched with a run on disk."""
+    match = replace(matches()["two"], trials=EVALUATIONS)
+    match.table.results()
+    nsga, before, began = Player("nsga2").make(), resident_mb(), time.perf_counter()
+    if stored:
+        with TemporaryDirectory() as folder:
+            space = load_space(LABELLED)
+            search(space, nsga, match.table, objectives=match.objectives, trials=EVALUATIONS, out=Path(folder) / "run", workers=0)
+    else:
+        play(match, nsga, 0)
+    return time.perf_counter() - began, resident_mb() - before
+
+
+def resident_mb() -> float:
+    """Memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> None:
@@ -163,27 +249,26 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="strategies; all when left out")
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--few", type=int, default=30, help="runs of strategies that learn a model")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     if not Path(CELLS).is_file():
         raise SystemExit(f"{CELLS} is not there: these tables need NAS-Bench-201")
-    names = options.names or [*(name for name in STRATEGIES if name != "exhaustive"), *ALSO]
-    began = time.perf_counter()
-    ten, hundred, two_goals = (
-        played(names, options.runs, match, (0.30, 12.0) if key == "two" else None, options.workers) for key, match in matches().items()
-    )
-    runs = {name: len(comparison.played[name]) for name, comparison in ten.items()}
-    one = {
-        name: (*(accuracy(ten[name], name, after) for after in (100, 200)), accuracy(ten[name], name, 100, test=True),
-               accuracy(hundred[name], name, 200))
-        for name in names
-    }  # fmt: skip
-    two = {name: tuple(share(two_goals[name], name, after) for after in (100, 200, 500)) for name in names}
-    heads = ["C10 @100", "C10 @200", "C10 test @100", "C100 @200"]
-    table("NAS-Bench-201: accuracy of the best by validation (%)", heads, one, ONE, runs)
-    table("NAS-Bench-201: share of the best hypervolume, error x edge-GPU latency (%)", ["@100", "@200", "@500"], two, TWO, runs)
-    thinking = [[name, *(f"{overhead(replace(match, trials=200), name):.3f}" for match in matches().values())] for name in names]
-    show("Median of ask and tell for one trial of 200 (ms)", ["strategy", *matches()], thinking)
+    names = options.names or [*(name for name in STRATEGIES if name not in LEFT_OUT), *ALSO]
+    began, found = time.perf_counter(), {}
+    with processes(options.workers) as pool:
+        for (key, match), known in zip(matches().items(), (TEN, HUNDRED, TWO), strict=True):
+            found[key] = played(key, match, names, options.runs, min(options.runs, options.few), pool)
+            print_table(key, found[key], known)
+            print(f"{time.perf_counter() - began:.0f} s so far", flush=True)
+    if "reinforce" in names:
+        against_random(found)
+    with ProcessPoolExecutor(options.workers, get_context("spawn"), max_tasks_per_child=1) as fresh:
+        thinking = [[name, *(f"{ms:.2f}" for ms in taken)] for name, taken in zip(names, fresh.map(overhead, names), strict=True)]
+        show("Median of ask and tell for one trial of 200 (ms)", ["strategy", "networks new", "analysed before"], thinking)
+        lasting = list(zip(("played", "searched, with a run on disk"), fresh.map(endurance, (False, True)), strict=True))
+    rows = [[how, f"{seconds:.0f}", f"{mb:.0f}"] for how, (seconds, mb) in lasting]
+    show(f"{EVALUATIONS:,} evaluations with NSGA-II", ["", "seconds", "memory grows by MB"], rows)
     print(f"{time.perf_counter() - began:.0f} s")
 
 

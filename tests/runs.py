@@ -10,10 +10,22 @@ from archsearch.analysis import Budget
 from archsearch.search import search
 from archsearch.space import Space, load_space
 from archsearch.store import Run
-from archsearch.strategies import Evolution, Strategy
+from archsearch.strategies import Evolution, Strategy, load_strategy
 from tests.evaluators import Formula
 
 TABLES = ("trials", "curves", "refusals", "tests")
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "auto": {"trials": 9},
+    "graph_gp": {"breadth": 8},
+    "predictor": {"startup": 8, "candidates": 6, "trees": 2, "recurrent": 1},
+    "proposer": {"source": f"{Path(__file__).with_name('proposing.py')}:step"},
+}
+"""What strategies need, or what makes them go through all that they do in few trials."""
+
+
+def made(name: str) -> Strategy:
+    return load_strategy(name)(**OPTIONS.get(name, {}))
 
 
 def small_space(name: str = "cell") -> Space:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -78,3 +79,29 @@ def test_it_forgets_the_oldest() -> None:
     assert list(store) == [7, 8, 9]
     assert MAX_ENTRIES >= 10_000
     assert key_of({"a": 1}) != key_of({"a": True}) != key_of({"a": 1.0})
+
+
+def test_a_genotype_does_not_depend_on_what_was_asked_before() -> None:
+    used = Catalogue(small_space("cell"))
+    entries = [used.draw(np.random.default_rng(seed)) for seed in range(60)]
+    twins = [entry for entry in entries if sum(other.fingerprint == entry.fingerprint for other in entries) > 1]
+    assert twins  # isomorphic, but their nodes are called otherwise
+    for entry in entries:
+        fresh = Catalogue(small_space("cell"))
+        assert used.genotype(entry).to_json() == fresh.genotype(fresh.look_up(entry.choices, np.random.default_rng(0))).to_json()
+
+
+def test_what_is_derived_is_kept_when_runs_share_the_catalogue() -> None:
+    calls: list[str] = []
+
+    def count(genotype: Genotype) -> int:
+        calls.append(genotype.fingerprint)
+        return len(genotype.nodes)
+
+    for kept, times in ((0, 4), (1, 3), (2, 2)):
+        catalogue = Catalogue(small_space(), kept=kept)
+        first, second = list({entry.fingerprint: entry for entry in islice(catalogue.walk(), 40)}.values())[:2]
+        calls.clear()
+        found = [catalogue.derived(entry, count) for entry in (first, first, second, first)]
+        assert found == [len(catalogue.genotype(entry).nodes) for entry in (first, first, second, first)]
+        assert len(calls) == times

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from archsearch.cli import WrongUseError
-from archsearch.cli.comparing import compare_command, tabulate_command
-from archsearch.compare import BASELINE, Match, Player, Progress, compare, play
+from archsearch.cli.comparing import compare_command, tabulate_command, warn
+from archsearch.compare import BASELINE, Match, Player, Progress, compare, play, processes
 from archsearch.compare.comparison import quartiles, signed_ranks
 from archsearch.compare.quality import by_seconds, measures
 from archsearch.evaluators.table import Table
 from archsearch.pareto import front, hypervolume
 from archsearch.proposal import SearchError
-from archsearch.report.of_comparison import comparison_page, report_comparison
+from archsearch.report.of_comparison import comparison_page, report_comparison, spread
 from archsearch.report.page import ReportError
 from archsearch.trial import Objective
 
@@ -42,6 +45,22 @@ class Narrow:
 
 class Nothing:
     pass
+
+
+class Failing(Narrow):
+    def tell(self, trial):
+        raise ZeroDivisionError("once told")
+
+
+class Astray(Narrow):
+    def ask(self, rng):
+        return {"channels": 5}
+
+
+class Slow(Narrow):
+    def ask(self, rng):
+        __import__("time").sleep(0.5)
+        return {}
 '''
 
 
@@ -56,11 +75,43 @@ def test_any_number_of_processes_gives_the_same(tmp_path: Path) -> None:
     assert all(row[1] > 600 for row in here.played["own"][0].values[:20])
 
 
+def test_processes_serve_several_comparisons_and_some_play_less() -> None:
+    players = {"local": Player("local", runs=2)}
+    with processes(1) as pool:
+        first = compare(ONE, players, runs=4, pool=pool)
+        second = compare(TWO, players, runs=2, pool=pool)
+    assert [len(runs) for runs in first.played.values()] == [2, 4]
+    assert first.curves["local"]["regret"].shape == (2, 30)
+    assert first.final("local", "regret").p is not None
+    assert json.dumps(second.to_json()) == json.dumps(compare(TWO, players, runs=2).to_json())
+    assert not active_children()
+
+
+def test_an_interrupt_ends_all_processes_at_once(tmp_path: Path) -> None:
+    def stop(at: Progress) -> None:
+        raise KeyboardInterrupt("enough")
+
+    (tmp_path / "own.py").write_text(OWN)
+    slow = {"random": Player("random"), "slow": Player(f"{tmp_path / 'own.py'}:Slow")}
+    with pytest.raises(KeyboardInterrupt, match="enough"):
+        compare(ONE, slow, runs=2, workers=2, progress=stop)
+    began = time.perf_counter()
+    while active_children():
+        assert time.perf_counter() - began < 5  # a run of the slow one takes 15 s
+        time.sleep(0.05)
+
+
+def test_where_isomorphic_networks_were_measured_apart_each_counts() -> None:
+    match = replace(ONE, trials=400)
+    assert len(play(match, Player("exhaustive").make(), 0).seconds) == 342
+    assert len(play(replace(match, written=True), Player("exhaustive").make(), 0).seconds) == 400
+
+
 def test_a_run_is_what_the_table_says() -> None:
     played = play(ONE, Player("random").make(), 3)
     results = ONE.table.results()
     seeds, means = results.metrics["error"], results.metrics["error"].mean(axis=1)
-    for value, truth, test, seconds in zip(*(column.ravel() for column in played), strict=True):
+    for value, truth, test, seconds in zip(*(column.ravel() for column in played[:4]), strict=True):
         rows = np.flatnonzero(np.isclose(means, truth) & np.isclose(seeds, value).any(axis=1))
         assert any(np.isclose(results.tests["error"][row].mean(), test) for row in rows)
         assert any(np.isclose(results.metrics["seconds"][row], seconds).any() for row in rows)
@@ -90,7 +141,8 @@ def test_hypervolume_is_the_share_of_the_best_front() -> None:
         for count in (1, 7, 30):
             chosen = front(run.values[:count])
             assert curve[count - 1] == pytest.approx(hypervolume(run.truth[:count][chosen], goal.reference) / whole)
-    everyone = measures(TWO, comparison.played["nsga2"][0]._replace(values=everything, truth=everything), goal)
+    everyone = comparison.played["nsga2"][0]._replace(values=everything, truth=everything)
+    everyone = measures(replace(TWO, trials=len(everything)), everyone, goal)
     assert everyone["hypervolume"][-1] == pytest.approx(1)
     assert everyone["igd_plus"][-1] == pytest.approx(0)
 
@@ -154,8 +206,8 @@ def test_signed_ranks_tell_a_difference_from_noise() -> None:
         ("evolution", {"population": 0}, "tournament=7 must lie in 1..population=0"),
         ("evolution", {"popultion": 3}, "unexpected keyword argument 'popultion'"),
         ("OWN:Nothing", {}, "needs methods ask and tell"),
-        ("OWN:Missing", {}, "has no class 'Missing'"),
-        ("nowhere.py:Narrow", {}, r"strategy 'nowhere.py:Narrow': .*nowhere.py"),
+        ("OWN:Missing", {}, "own.py has no 'Missing'; give a strategy of your own as file.py:Class"),
+        ("nowhere.py:Narrow", {}, "no file nowhere.py; give a strategy of your own as file.py:Class"),
     ],
 )
 def test_strategies_that_cannot_be_made_are_named(strategy: str, options: dict[str, int], words: str, tmp_path: Path) -> None:
@@ -164,7 +216,26 @@ def test_strategies_that_cannot_be_made_are_named(strategy: str, options: dict[s
         compare(ONE, {"x": Player(strategy.replace("OWN", str(tmp_path / "own.py")), options)}, runs=1)
 
 
+def test_strategies_of_ones_own_that_fail_are_named_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    line = OWN.splitlines().index('        raise ZeroDivisionError("once told")') + 1
+    for workers in (0, 1):
+        with pytest.raises(SearchError, match=rf"own.py:Failing' fails at own.py:{line}: ZeroDivisionError: once told"):
+            compare(ONE, {"x": Player(f"{tmp_path / 'own.py'}:Failing")}, runs=1, workers=workers)
+
+
+def test_what_a_strategy_asks_in_vain_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    comparison = compare(replace(ONE, trials=2), {"x": Player(f"{tmp_path / 'own.py'}:Astray")}, runs=2)
+    assert comparison.refused("x")["invalid"] == 1000
+    warn(comparison)
+    words = "x: 1000 times a run it asked for no network of the space, the last time: choice channels=5 is not on offer; options: [4, 8]"
+    assert capsys.readouterr().err.strip() == words
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(SearchError, match="table small_cell-digits holds none of the networks that were asked for; is it of space chain"):
+        compare(Match("chain", {"input": (1, 8, 8)}, Table(), (Objective("error"),), 5), {}, runs=1)
     with pytest.raises(SearchError, match="runs=0 and trials=30 must be at least 1"):
         compare(ONE, {}, runs=0)
     with pytest.raises(SearchError, match="the table has no metric 'eror'; did you mean error"):
@@ -187,13 +258,19 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
     assert "&lt;b&gt;local" in body
     assert "<b>local" not in body
     final = comparison.final("<b>local", "hypervolume")
-    assert f"{100 * final.mean:.4g} ± {100 * final.std:.2g}" in body
+    assert f'<td data-value="{100 * final.mean:.17g}">{spread(100 * final.mean, 100 * final.std)}</td>' in body
     for chart in ("hypervolume-trials", "hypervolume-seconds", "igd_plus-trials", "attainment"):
         assert f'id="{chart}"' in body
         assert f'"{chart}"' in text
     assert "http" not in body
     with pytest.raises(ReportError, match="cannot be written"):
         report_comparison(comparison, tmp_path / "page.html" / "x")
+
+
+def test_a_mean_is_written_as_far_as_its_deviation_reaches() -> None:
+    assert [spread(91.58333, 0.0412), spread(93.91, 2.53), spread(1234.5, 321.0), spread(0.25, 0.0), spread(float("inf"), 1.0)] == [
+        "91.583 ± 0.041", "93.9 ± 2.5", "1234 ± 321", "0.25 ± 0", "inf ± 1",
+    ]  # fmt: skip
 
 
 def test_attainment_surfaces_lie_above_the_best_front() -> None:
@@ -210,10 +287,22 @@ def test_the_command_prints_standings_and_writes_the_page(tmp_path: Path, capsys
     compare_command("small_cell-digits", None, ["local,evolution"], ["evolution.population=8"], objectives=["error"], reference=None,
                     out=page, json=False, **options)  # fmt: skip
     out = capsys.readouterr().out
-    assert all(name in out for name in ("local", "evolution", "random", "regret", "test", "p against random", str(page)))
+    assert all(
+        name in out
+        for name in (
+            "local",
+            "evolution",
+            "random",
+            "Regret in validation error (%)",
+            "Test error (%)",
+            "p against random",
+            "after so many",
+            str(page),
+        )
+    )
     assert page.read_text().startswith("<!doctype html>")
-    compare_command("small_cell-digits", "small_cell", ["local"], [], objectives=["error,params"], reference="0.5,20000", out=page, json=True,
-                    **options)  # fmt: skip
+    compare_command("small_cell-digits", "small_cell", ["local"], [], objectives=["error,params"], reference="0.5,20000", out=page,
+                    json=True, **options)  # fmt: skip
     found = json.loads(capsys.readouterr().out)
     assert found["reference"] == [0.5, 20000]
     assert found["strategies"].keys() == {"local", "random"}
@@ -225,6 +314,10 @@ def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
     rest = {"runs": 1, "trials": 2, "table_options": [], "out": tmp_path / "page.html", **options}
     with pytest.raises(WrongUseError, match=r"'nsga2.population=8' must be NAME.OPTION=VALUE, with a NAME of --strategies: local"):
         compare_command("small_cell-digits", None, ["local"], ["nsga2.population=8"], **rest)
+    with pytest.raises(WrongUseError, match="unknown strategy 'evolutoin'; did you mean evolution"):
+        compare_command("small_cell-digits", None, ["evolutoin"], [], **rest)
+    with pytest.raises(WrongUseError, match="unknown table 'small_cel'; did you mean small_cell-digits"):
+        compare_command("small_cel", None, ["local"], [], **rest)
     with pytest.raises(WrongUseError, match="strategy 'evolution' has no setting 'popultion'; did you mean population"):
         compare_command("small_cell-digits", None, ["evolution"], ["evolution.popultion=8"], **rest)
     np.savez(tmp_path / "t.npz", **{"choices/width": [1], "metrics/error": [0.3]})

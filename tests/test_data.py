@@ -1,9 +1,10 @@
-"""Data: the digits, files that are right and files that are wrong, the split, and augmentation."""
+"""Data: those that are always there, npz files that are right and wrong, the split, and augmentation."""
 
 import io
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,10 @@ def saved(folder: Path, **arrays: object) -> str:
     return str(path)
 
 
+def scaled(pixels: np.ndarray) -> np.ndarray:
+    return pixels / 255 if pixels.dtype == np.uint8 else pixels
+
+
 def assert_same_data(a: Data, b: Data) -> None:
     for part in ("train", "validation", "test"):
         np.testing.assert_array_equal(getattr(a, part).images, getattr(b, part).images)
@@ -36,14 +41,15 @@ def test_a_known_dataset_is_whole(name):
     data = load_data(name, 0)
     parts = (data.train, data.validation, data.test)
     for part in parts:
-        assert part.images.dtype == np.float32
-        assert part.labels.dtype == np.int64
+        assert part.images.dtype in (np.float32, np.uint8)
+        assert part.labels.dtype == (np.int64 if data.task == "classification" else np.uint8)
         assert part.images.shape == (len(part), *data.shape)
-        assert 0 <= part.images.min() <= part.images.max() <= 1
-        assert set(part.labels) == set(range(data.classes))
+        assert part.labels.shape == (len(part), *(data.shape[1:] if data.task == "segmentation" else ()))
+        assert 0 <= scaled(part.images).min() <= scaled(part.images).max() <= 1
+        assert set(np.unique(part.labels)) == set(range(data.classes))
         assert not part.images.flags.writeable
-    assert data.mean == pytest.approx(data.train.images.mean((0, 2, 3), dtype=np.float64))
-    assert data.std == pytest.approx(data.train.images.std((0, 2, 3), dtype=np.float64))
+    assert data.mean == pytest.approx(scaled(data.train.images).mean((0, 2, 3), dtype=np.float64))
+    assert data.std == pytest.approx(scaled(data.train.images).std((0, 2, 3), dtype=np.float64))
 
 
 def test_digits_are_those_of_scikit_learn():
@@ -100,8 +106,9 @@ def test_loading_needs_no_torch():
 def test_a_file_is_read(tmp_path, images, shape):
     data = load_data(saved(tmp_path, images=images, labels=LABELS.astype(np.uint8)), 0)
     assert (data.shape, data.classes, data.class_names, data.flip) == (shape, 4, ("0", "1", "2", "3"), False)
-    pixels = images / 255 if images.dtype == np.uint8 else images
-    whole = np.concatenate([part.images for part in (data.train, data.validation, data.test)])
+    assert data.task == "classification"
+    pixels = scaled(images)
+    whole = scaled(np.concatenate([part.images for part in (data.train, data.validation, data.test)]))
     assert sorted(whole[:, 0].sum((1, 2))) == pytest.approx(
         sorted(pixels.reshape(40, 6, 5, -1)[..., 0].sum((1, 2), dtype=np.float64)), rel=1e-5
     )
@@ -187,36 +194,133 @@ def test_a_size_is_refused_before_it_is_allocated(tmp_path):
 
 
 def test_an_unknown_name_is_told_the_nearest():
-    with pytest.raises(ValueError, match=r"unknown data 'digit'; did you mean digits\?; or give a file.npz"):
+    with pytest.raises(ValueError, match=r"unknown data 'digit'; did you mean digits\?; or give a file.npz or a folder of images"):
         load_data("digit", 0)
     with pytest.raises(ValueError, match=r"no file nowhere.npz"):
         load_data("nowhere.npz", 0)
 
 
-def test_a_crop_is_a_window_of_the_padded_image():
+EVERY = torch.arange(50)
+
+
+def test_a_crop_is_a_window_of_the_padded_image_and_of_its_mask():
     padded = torch.arange(50 * 2 * 6 * 9, dtype=torch.float32).reshape(50, 2, 6, 9)
-    crops = augment(padded, (4, 5), flip=False, generator=torch.Generator().manual_seed(0))
+    crops, masks = augment(padded, padded[:, 0] * 10, EVERY, (4, 5), flip=False, generator=torch.Generator().manual_seed(0))
     places = set()
     for image, crop in zip(padded, crops, strict=True):
         windows = {(top, left): image[:, top : top + 4, left : left + 5] for top in range(3) for left in range(5)}
         places |= {place for place, window in windows.items() if torch.equal(window, crop)}
     assert crops.shape == (50, 2, 4, 5)
     assert len(places) > 10  # of 15
+    assert torch.equal(masks, crops[:, 0] * 10)
 
 
-def test_about_half_are_mirrored_and_only_on_request():
-    images = torch.rand(400, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-    assert augment(images, (4, 5), flip=False, generator=torch.Generator()) is images
-    result = augment(images, (4, 5), flip=True, generator=torch.Generator().manual_seed(1))
+def test_about_half_are_mirrored_and_only_on_request_and_masks_with_them():
+    images, chosen = torch.rand(400, 3, 4, 5, generator=torch.Generator().manual_seed(0)), torch.arange(400)
+    assert torch.equal(augment(images, images[:, 0], chosen, (4, 5), flip=False, generator=torch.Generator())[0], images)
+    result, masks = augment(images, images[:, 1], chosen, (4, 5), flip=True, generator=torch.Generator().manual_seed(1))
     mirrored = [torch.equal(a.flip(2), b) for a, b in zip(images, result, strict=True)]
     kept = [torch.equal(a, b) for a, b in zip(images, result, strict=True)]
     assert [a != b for a, b in zip(mirrored, kept, strict=True)] == [True] * 400
     assert 150 < sum(mirrored) < 250
+    assert torch.equal(masks, result[:, 1])
+
+
+@pytest.mark.parametrize("size", [(6, 6), (8, 8)])
+def test_images_are_chosen_in_any_order_and_as_often_as_wished(size):
+    images = torch.arange(5.0)[:, None, None, None].expand(5, 1, 8, 8)
+    chosen = torch.tensor([4, 0, 4, 2, 1, 1, 1])
+    crops, labels = augment(images, torch.arange(5) * 10, chosen, size, flip=False, generator=torch.Generator())
+    assert crops.shape == (7, 1, *size)
+    assert torch.equal(crops[:, 0, 0, 0], chosen.float())
+    assert torch.equal(labels, chosen * 10)
 
 
 def test_augmentation_is_drawn_from_its_generator_alone():
-    images = torch.rand(20, 1, 8, 8)
+    images, labels, chosen = torch.rand(20, 1, 8, 8), torch.zeros(20), torch.arange(20)
     state = torch.get_rng_state()
-    first, second = (augment(images, (6, 6), flip=True, generator=torch.Generator().manual_seed(5)) for _ in range(2))
+    first, second = (augment(images, labels, chosen, (6, 6), flip=True, generator=torch.Generator().manual_seed(5))[0] for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+MASKS = RNG.integers(0, 3, (40, 6, 5), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.uint16])
+def test_a_file_with_masks_is_read(tmp_path, kind):
+    masks = MASKS.copy()
+    masks[:, 0] = 255
+    data = load_data(saved(tmp_path, images=BYTES, masks=masks.astype(kind)), 0)
+    assert (data.task, data.shape, data.classes, data.class_names) == ("segmentation", (1, 6, 5), 3, ("0", "1", "2"))
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [24, 8, 8]
+    found = {
+        (image.tobytes(), mask.tobytes())
+        for part in (data.train, data.validation, data.test)
+        for image, mask in zip(part.images, part.labels, strict=True)
+    }
+    assert found == {(image.tobytes(), mask.tobytes()) for image, mask in zip(BYTES, masks, strict=True)}
+
+
+@pytest.mark.parametrize("masks", [MASKS > 1, np.where(MASKS > 1, 255, 0)])
+def test_a_mask_of_two_values_has_two_classes(tmp_path, masks):
+    data = load_data(saved(tmp_path, images=BYTES, masks=masks), 0)
+    assert data.classes == 2
+    assert np.unique(data.train.labels).tolist() == [0, 1]
+    whole = np.concatenate([part.labels for part in (data.train, data.validation, data.test)])
+    assert whole.sum() == (MASKS > 1).sum()
+
+
+def test_a_test_part_that_is_given_is_kept(tmp_path):
+    test = np.arange(40) % 5 == 0
+    for seed in (0, 1):
+        data = load_data(saved(tmp_path, images=BYTES, labels=LABELS, test=test), seed)
+        assert {image.tobytes() for image in data.test.images} == {image.tobytes() for image in BYTES[test]}
+        assert [len(part) for part in (data.train, data.validation, data.test)] == [24, 8, 8]
+        assert np.bincount(data.validation.labels).tolist() == [2, 2, 2, 2]
+
+
+WRONG_MASKS = {
+    "labels too": ({"labels": LABELS, "masks": MASKS}, "there are labels and masks; give one of the two"),
+    "smaller": ({"masks": MASKS[:, 1:]}, r"masks have shape \(40, 5, 5\), the images need \(40, 6, 5\)"),
+    "fewer": ({"masks": MASKS[1:]}, r"masks have shape \(39, 6, 5\)"),
+    "one-hot": ({"masks": np.eye(3, dtype=int)[MASKS]}, r"masks have shape \(40, 6, 5, 3\)"),
+    "floats": ({"masks": MASKS / 2}, "masks are of type float64; give the number of the class"),
+    "negative": ({"masks": MASKS.astype(int) - 1}, "masks go from -1 to 1; number the classes from 0 to 254, 255 for none"),
+    "large": ({"masks": MASKS.astype(int) + 300}, "masks go from 300 to 302"),
+    "a gap": ({"masks": MASKS * 3}, "no pixel is 1, but masks go up to 6; number the classes from 0 without gaps"),
+    "one class": ({"masks": MASKS * 0}, "there is one class only"),
+    "none": ({"masks": np.full_like(MASKS, 255)}, "there is one class only"),
+    "test is numbers": ({"labels": LABELS, "test": LABELS}, r"test has shape \(40,\) and type int64; expected \(40,\) booleans"),
+    "all is test": ({"labels": LABELS, "test": LABELS >= 0}, "test has .* some true and some false"),
+    "a class for test alone": ({"labels": LABELS, "test": LABELS == 3}, "class 3 has 0 images outside the test part; give at least 2"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(WRONG_MASKS))
+def test_wrong_masks_get_one_clear_line(tmp_path, case):
+    arrays, words = WRONG_MASKS[case]
+    with pytest.raises(ValueError, match=words) as raised:
+        load_data(saved(tmp_path, images=BYTES, **arrays), 0)
+    assert "\n" not in str(raised.value)
+    assert "pictures.npz" in str(raised.value)
+
+
+def test_too_few_images_with_masks(tmp_path):
+    with pytest.raises(ValueError, match="there are 2 images; give at least 3, one for each part"):
+        load_data(saved(tmp_path, images=BYTES[:2], masks=MASKS[:2]), 0)
+
+
+def test_shapes_are_the_same_in_every_process_and_are_told_by_their_outline():
+    data = load_data("shapes", 0)
+    code = (
+        "import zlib; from archsearch.data import load_data; part = load_data('shapes', 0).train\n"
+        "print(zlib.crc32(part.images.tobytes() + part.labels.tobytes()))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert int(other) == zlib.crc32(data.train.images.tobytes() + data.train.labels.tobytes())
+    assert (data.task, data.shape, data.class_names) == ("segmentation", (3, 24, 24), ("background", "disc", "box", "triangle"))
+    images, masks = data.train.images.transpose(0, 2, 3, 1), data.train.labels
+    shades = [images[masks == label].mean() for label in range(4)]
+    assert max(shades[1:]) - min(shades[1:]) < 10  # no shape has a colour of its own
+    assert min(shades[1:]) - shades[0] > 50

@@ -18,10 +18,10 @@ LAYERS = [
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint"},
     {"zoo", "layers", "compiler"},
-    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads"},
-    {"strategies", "evaluators", "data"},
+    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "parts", "shared_weights"},
+    {"strategies", "evaluators", "tasks", "data", "supernets"},
     {"record", "store", "executor"},
-    {"proposal", "search", "compare"},
+    {"proposal", "loop", "search", "compare"},
     {"report", "export", "importer", "space_report", "drawing"},
     {"cli"},
 ]
@@ -29,28 +29,34 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
     ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
+    ("search", "loop"), ("loop", "proposal"),
+    ("evaluators", "tasks"), ("tasks", "data"), ("supernets", "evaluators"), ("supernets", "tasks"),
     ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"), ("lint", "analysis"), ("space_report", "report"),
     ("tables", "catalogue"), ("compare", "proposal"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
-JOINTS = ("__init__", "base", "network", "of_run")
+JOINTS = ("__init__", "auto", "base", "network", "of_run", "shared")
 """Where siblings are put together."""
 HOMES = {
     "torch": {
         "layers",
         "compiler",
         "morphisms",
+        "shared_weights",
+        "supernets",
         "evaluators",
         "data",
+        "tasks",
         "export",
         "importer",
         "threads",
         "strategies/reinforce",
         "strategies/predictor",
     },
-    "safetensors": {"evaluators", "export"},
+    "safetensors": {"evaluators", "export", "shared_weights", "supernets"},
     "sklearn": {"data", "strategies/predictor"},
-    "optuna": {"strategies/tpe"},
+    "optuna": {"strategies/bayesian"},
+    "PIL": {"data"},
     "pandas": {"report/frame"},
     "plotly": {"report/figures"},
     "typer": {"cli"},

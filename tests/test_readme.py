@@ -12,6 +12,7 @@ import pytest
 
 from archsearch import analyse
 from archsearch.store import open_run
+from archsearch.strategies import STRATEGIES
 from archsearch.text_form import from_text
 
 TREE = Path(__file__).parents[1]
@@ -72,6 +73,38 @@ def test_a_module_comes_in_and_a_space_is_made_around_a_network(tmp_path: Path) 
         call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
     assert (tmp_path / "net" / "model.safetensors").is_file()
     assert len(open_run(tmp_path / "x").trials) == 1
+
+
+def test_strategies_are_compared(tmp_path: Path) -> None:
+    shorter = {
+        "--runs 20": "--runs 2",
+        "--trials 60": "--trials 12",
+        "--sample 50": "--sample 3",
+        "--epochs 3": "--epochs 1",
+        "--trials 30": "--trials 2",
+    }
+    for line in block("console", "archsearch compare").splitlines():
+        for long, short in shorter.items():
+            line = line.replace(long, short)
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert (tmp_path / "comparison-mine.html").is_file()
+
+
+def test_the_table_of_strategies_is_complete() -> None:
+    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]*) \|", README, flags=re.M)))) >= {*STRATEGIES} - {"proposer"}
+
+
+def test_a_supernet_is_searched(tmp_path: Path) -> None:
+    line = block("console", "--strategy budgeted").strip() + " --evaluator-set epochs=1 --strategy-set again=1 --strategy-set tune=1"
+    call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert open_run(tmp_path / "results" / "f").trials
+
+
+def test_weights_are_shared(tmp_path: Path) -> None:
+    for line in block("console", "archsearch supernet").splitlines():
+        line = line.replace("--epochs 100", "--epochs 2 --check 0").replace("--trials 200", "--trials 4 --evaluator-set epochs=1")
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert len(open_run(tmp_path / "results" / "shared").trials) == 4
 
 
 def test_the_text_form_is_a_network() -> None:

@@ -11,24 +11,25 @@ from pathlib import Path
 import pytest
 
 from archsearch.analysis import Budget, known_costs
+from archsearch.loop import Progress
 from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
 from archsearch.proposal import SearchError
-from archsearch.search import Progress, resume
+from archsearch.search import resume
 from archsearch.space import load_space
 from archsearch.store import RunExistsError
-from archsearch.strategies import STRATEGIES, Evolution, Random, load_strategy
+from archsearch.strategies import STRATEGIES, Evolution, Random
 from tests.evaluators import Failing, Formula
-from tests.runs import assert_same_run, small_search, small_space, table
+from tests.runs import assert_same_run, made, small_search, small_space, table
 
 TREE = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_resume_is_replay(name: str, tmp_path: Path) -> None:
-    whole = small_search(tmp_path / "whole", load_strategy(name)(), trials=60)
-    small_search(tmp_path / "half", load_strategy(name)(), trials=27)
-    resume(tmp_path / "half", small_space(), load_strategy(name)(), Formula(), trials=60)
+    whole = small_search(tmp_path / "whole", made(name), trials=60)
+    small_search(tmp_path / "half", made(name), trials=27)
+    resume(tmp_path / "half", small_space(), made(name), Formula(), trials=60)
     trials = [table(folder, "trials") for folder in (whole.folder, tmp_path / "half")]
     assert trials[0] == trials[1]
     assert table(whole.folder, "curves") == table(tmp_path / "half", "curves")

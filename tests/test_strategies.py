@@ -36,7 +36,7 @@ from archsearch.strategies import (
 from archsearch.strategies.nsga import directions, normalised
 from archsearch.trial import Failure, Objective, Trial
 from tests.evaluators import Formula
-from tests.runs import small_search, small_space, table
+from tests.runs import made, small_search, small_space, table
 
 TREE = Path(__file__).parents[1]
 ERROR, PARAMS = Objective("error"), Objective("params")
@@ -113,10 +113,6 @@ def plays(strategy: Strategy, space: Space, trials: int, objectives: int = 1, ah
     return done + waiting
 
 
-def made(name: str) -> Strategy:
-    return load_strategy(name)()
-
-
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_keeps_the_protocol(name: str) -> None:
     assert isinstance(made(name), Strategy)
@@ -155,6 +151,17 @@ def test_no_network_comes_twice_with_several_under_way(name: str) -> None:
     catalogue = Catalogue(NESTED)
     prints = [catalogue.look_up(trial.choices, np.random.default_rng(0)).fingerprint for trial in trials]
     assert len(set(prints)) == 40
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_run_that_begins_with_failures_goes_on(name: str) -> None:
+    strategy = made(name)
+    asking = proposer(strategy, NESTED, 2)
+    for number in range(24):
+        proposal = asking.propose(number)
+        assert not isinstance(proposal, Refused)
+        trial = judged(number, proposal.choices, proposal.costs, 2)
+        strategy.tell(trial if number > 3 else Trial(number, trial.choices, trial.fingerprint, {}, None, Failure("crashed", "x")))
 
 
 SAME = """

@@ -20,7 +20,17 @@ from archsearch.evaluators.tabulate import Progress, tabulate
 from archsearch.ops import Linear, ReLU
 from archsearch.space import Choices, Space, load_space
 from archsearch.strategies import Local
-from archsearch.tables import TableError, choices_to_arrays, find_table, load_table, read_arrays, rows_by_choices, table_names, write_arrays
+from archsearch.tables import (
+    TableError,
+    averaged,
+    choices_to_arrays,
+    find_table,
+    load_table,
+    read_arrays,
+    rows_by_choices,
+    table_names,
+    write_arrays,
+)
 from archsearch.trial import EvaluationError
 from tests.evaluators import Formula
 from tests.runs import small_search, small_space
@@ -245,6 +255,19 @@ def test_failures_are_looked_up_too(tmp_path: Path) -> None:
             assert table.test(candidate(deep, seed))["error"] >= 0.5
 
 
+def test_seeds_that_failed_are_left_out_of_means(tmp_path: Path) -> None:
+    arrays = {
+        "choices/a": [1, 2],
+        "metrics/error": [[0.2, np.nan], [np.nan, np.nan]],
+        "failures": [["", "diverged"], ["crashed", "diverged"]],
+    }
+    table = Table(saved(tmp_path / "t.npz", **arrays), mean=True)
+    assert table.evaluate(candidate({"a": 1}), quiet) == {"error": 0.2}
+    with pytest.raises(EvaluationError, match="so it ended when table"):
+        table.evaluate(candidate({"a": 2}), quiet)
+    np.testing.assert_array_equal(averaged(np.array([[0.2, np.nan, 1], [np.nan, np.nan, 2]])), [0.2, np.nan, 1.5])
+
+
 def test_tabulate_goes_on_where_it_stopped(tmp_path: Path) -> None:
     def stop(at: Progress) -> None:
         if at.done == 5:
@@ -308,7 +331,7 @@ def test_the_table_that_comes_along_holds_its_whole_space() -> None:
         assert len(shown) == 12
         assert shown[-1]["error"] == pytest.approx(found["error"])
         assert found["seconds"] > 0
-        assert 0 < table.test(candidate(entry.choices, 1))["error"] < 1
+        assert 0 <= table.test(candidate(entry.choices, 1))["error"] < 1
     assert float(results.metrics["error"].mean(axis=1).min()) < 0.015
 
 
@@ -318,3 +341,5 @@ def test_a_search_on_a_table(tmp_path: Path) -> None:
     assert len(run.trials) == 60
     assert not run.failures
     assert min(trial.metrics["error"] for trial in run.trials) < 0.03
+    there = small_search(tmp_path / "there", Local(), Table(), space=space, trials=60, objectives=("error", "params", "seconds"), workers=1)  # type: ignore[arg-type]
+    assert [trial.values for trial in there.trials] == [trial.values for trial in run.trials]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.table import Table
 from archsearch.evaluators.tabulate import tabulate
 from archsearch.executor import ONE_THREAD, environment
+from archsearch.proposal import SearchError
 from archsearch.space import load_space
+from archsearch.tables import TableError
 
 
 def compare_command(
     table: str, space: str | None, strategies: Sequence[str], strategy_options: Sequence[str], runs: int, trials: int,
     objectives: Sequence[str], reference: str | None, settings: Sequence[str], table_options: Sequence[str],
-    seed: int, workers: int, out: Path | None, quiet: bool, json: bool,
+    seed: int, workers: int | None, out: Path | None, quiet: bool, json: bool,
 ) -> None:  # fmt: skip
     """Play strategies on a table, print how they stand, and write the page."""
     from archsearch.report.of_comparison import report_comparison
@@ -32,16 +35,16 @@ def compare_command(
     match = match_of(table, space, settings, table_options, objectives, trials)
     players = players_of([name for part in strategies for name in part.split(",") if name], strategy_options)
     bound = None if reference is None else parse_value(reference, (0.0,), f"--reference {reference}")
+    count = len(os.sched_getaffinity(0)) if workers is None else workers
     with watched(quiet, "runs", "stopped; nothing was written") as tick:
-        comparison = compare(match, players, runs=runs, seed=seed, workers=workers, reference=bound, progress=tick)
-    page = out or Path(f"comparison-{Path(table).stem}.html")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    report_comparison(comparison, page)
+        comparison = compare(match, players, runs=runs, seed=seed, workers=count, reference=bound, progress=tick)
+    page = report_comparison(comparison, out or Path(f"comparison-{Path(table).stem}.html"))
     if json:
         print_json({**comparison.to_json(), "page": str(page)})
     else:
-        print_standings(comparison)
+        print_comparison(comparison)
         print_text(f"\nReport  {page}")
+    warn(comparison)
 
 
 @contextmanager
@@ -58,9 +61,12 @@ def watched(quiet: bool, what: str, stopped: str) -> Iterator[Callable[[Any], No
 def match_of(
     table: str, space: str | None, settings: Sequence[str], table_options: Sequence[str], objectives: Sequence[str], trials: int
 ) -> Match:
-    """What is played on. Raises WrongUseError for objectives that the table does not hold."""
+    """What is played on. Raises WrongUseError for what is no table, or does not say of which space it is."""
     evaluator: Table = make("table", table, {table: Table}, table_options, data=table)
-    name = space or evaluator.results().space
+    try:
+        name = space or evaluator.results().space
+    except TableError as error:
+        raise WrongUseError(str(error)) from error
     if not name:
         raise WrongUseError(f"table {table!r} does not say of which space it is; give --space")
     bare = load_space(name)
@@ -72,44 +78,84 @@ def players_of(names: Sequence[str], pairs: Sequence[str]) -> dict[str, Player]:
     """Strategies with their options, given as NAME.OPTION=VALUE. Raises WrongUseError."""
     options: dict[str, list[str]] = {name: [] for name in dict.fromkeys([*names, BASELINE])}
     for pair in pairs:
-        name, dot, rest = pair.partition(".")
-        if not dot or name not in options:
+        name = next((name for name in options if pair.startswith(f"{name}.")), None)
+        if name is None:
             raise WrongUseError(f"{pair!r} must be NAME.OPTION=VALUE, with a NAME of --strategies: {', '.join(names)}")
-        options[name].append(rest)
+        options[name].append(pair.removeprefix(f"{name}."))
     players = {}
     for name, given in options.items():
-        maker = type(Player(name).make())
-        players[name] = Player(name, parse_pairs(given, defaults_of(maker), f"strategy {name!r}"))
+        try:
+            maker = Player(name).maker()
+            players[name] = Player(name, parse_pairs(given, defaults_of(maker), f"strategy {name!r}"))
+            players[name].make()
+        except SearchError as error:
+            raise WrongUseError(str(error)) from error
     return players
 
 
-def print_standings(comparison: Comparison) -> None:
-    """All strategies at the end of their runs, the best first."""
-    first = comparison.measures[0]
-    order = sorted(comparison.players, key=lambda name: comparison.final(name, first).mean, reverse=first == "hypervolume")
+def print_comparison(comparison: Comparison) -> None:
+    """How all strategies stand at the end of their runs, the best first, and what they came to on the way."""
+    from archsearch.report.of_comparison import factor, label, ranked, spread
+
+    first, names = comparison.measures[0], ranked(comparison)
     rows = []
-    for name in order:
-        row = [name]
-        for measure in comparison.measures:
-            final = comparison.final(name, measure)
-            row += [f"{final.mean:.4g} ± {final.std:.2g}", f"{final.quartiles[1]:.4g}"]
-        p = comparison.final(name, first).p
-        rows.append([*row, "-" if p is None else f"{p:.2g}"])
-    heads = [head for measure in comparison.measures for head in (f"{measure} (mean ± std)", "median")]
+    for name in names:
+        finals = [(comparison.final(name, measure), factor(comparison, measure)) for measure in comparison.measures]
+        p = finals[0][0].p
+        cells = [
+            cell
+            for final, scale in finals
+            for cell in (spread(final.mean * scale, final.std * abs(scale)), f"{final.quartiles[1] * scale:.4g}")
+        ]
+        rows.append([name, *cells, "-" if p is None else f"{p:.2g}"])
+    heads = [head for measure in comparison.measures for head in (label(comparison, measure), "median")]
     print_table(["Strategy", *heads, "p against random"], rows)
+    stops = sorted({max(1, round(comparison.match.trials * share)) for share in (0.1, 0.25, 0.5, 0.75, 1)})
+    scale = factor(comparison, first)
+    print_text(f"\n{label(comparison, first)}: median (and quartiles) after so many trials")
+    print_table(
+        ["Strategy", *map(str, stops)], [[name, *(band(comparison.bands(name, first)[:, n - 1] * scale) for n in stops)] for name in names]
+    )
+
+
+def band(values: Iterable[float]) -> str:
+    """A median with its quartiles."""
+    low, middle, high = sorted(values)
+    return f"{middle:.3g} ({low:.3g}-{high:.3g})"
+
+
+def warn(comparison: Comparison) -> None:
+    """Say of which strategies chance decided in place, since they asked for what the space does not have."""
+    for name, player in comparison.players.items():
+        vain = comparison.refused(name).get("invalid", 0)
+        if vain and player.own:
+            reason = next(run.error for run in comparison.played[name] if run.error)
+            remark(f"{name}: {vain:.0f} times a run it asked for no network of the space, the last time: {reason}")
 
 
 def tabulate_command(
-    space: str, data: str, out: Path, sample: int | None, seeds: int, epochs: int | None, evaluator: str,
+    space: str, data: str, out: Path | None, sample: int | None, seeds: int, epochs: int | None, evaluator: str,
     evaluator_options: Sequence[str], settings: Sequence[str], seed: int, quiet: bool, json: bool,
 ) -> None:  # fmt: skip
     """Train a small space, or a sample of one, into a table."""
+    target = out or Path(f"{Path(space).stem}-{Path(data).stem}.npz")
     bare = load_space(space)
     chosen = parse_pairs(settings, bare.settings, f"space {space!r}")
     options = [*evaluator_options, *([f"epochs={epochs}"] if epochs is not None else [])]
     with environment(ONE_THREAD):  # before torch is imported: on one thread equal seeds give equal tables
-        judge: Any = make("evaluator", evaluator, {evaluator: load_evaluator(evaluator)}, options, data=data)
-        fitted = fit(space, bare.settings, chosen, judge)
+        fitted, judge = trainer(space, data, evaluator, options, bare.settings, chosen)
         with watched(quiet, "trainings", "stopped; the same command goes on") as tick:
-            table = tabulate(fitted, judge, out, sample=sample, seeds=seeds, seed=seed, progress=tick)
+            table = tabulate(fitted, judge, target, sample=sample, seeds=seeds, seed=seed, progress=tick)
     print_json({"table": str(table)}) if json else print_text(f"{table}: compare strategies on it with archsearch compare --table {table}")
+
+
+def trainer(
+    space: str, data: str, evaluator: str, options: Sequence[str], known: dict[str, Any], chosen: dict[str, Any]
+) -> tuple[Any, Any]:
+    """The space with its settings, and the evaluator. Raises WrongUseError."""
+    try:
+        maker = load_evaluator(evaluator)
+    except (ValueError, ImportError) as error:
+        raise WrongUseError(str(error)) from error
+    judge = make("evaluator", evaluator, {evaluator: maker}, options, data=data)
+    return fit(space, known, chosen, judge), judge

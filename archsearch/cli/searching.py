@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from archsearch.analysis import Budget
@@ -17,15 +18,21 @@ from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Evaluator
+from archsearch.genotype import Genotype
+from archsearch.loop import Progress
+from archsearch.parts import has_name
 from archsearch.proposal import SearchError
-from archsearch.search import Progress, resume, search
+from archsearch.search import METHODS, load_method, resume, search
 from archsearch.space import Space, load_space
 from archsearch.store import Run, StoreError, open_run
-from archsearch.strategies import STRATEGIES, Strategy, load_strategy
-from archsearch.trial import Objective
+from archsearch.strategies import Strategy
+from archsearch.supernets import SUPERNETS, Supernet
+from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
 Tick = Callable[[Progress], None] | None
+PROBES = 20
+"""Networks drawn to find a valid one that shows what all of a space take and give."""
 
 
 @dataclass(frozen=True)
@@ -39,30 +46,58 @@ class Plan:
     settings: Sequence[str]
     strategy_options: Sequence[str]
     evaluator_options: Sequence[str]
+    data_dir: str = ""
 
-    def parts(self) -> tuple[Space, Strategy, Evaluator]:
+    def parts(self) -> tuple[Space, Strategy | Supernet, Evaluator]:
         """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
         bare = load_space(self.space)
         settings = parse_pairs(self.settings, bare.settings, f"space {self.space!r}")
         try:
-            strategies = {self.strategy: load_strategy(self.strategy)}
-            strategy: Strategy = make("strategy", self.strategy, strategies, self.strategy_options)
+            strategies = {self.strategy: load_method(self.strategy)}
+            strategy: Strategy | Supernet = make("strategy", self.strategy, strategies, self.strategy_options)
             evaluators = {self.evaluator: load_evaluator(self.evaluator)}
         except WrongUseError:
             raise
         except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
-        evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, self.evaluator_options, data=self.data)
+        where = [f"data_dir={self.data_dir}"] if self.data_dir else []
+        evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, [*where, *self.evaluator_options], data=self.data)
         return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
 
 
+TASKS = {"classification": "classes", "segmentation": "dense"}
+"""Tasks of evaluators, as spaces call them whose networks can do either."""
+
+
 def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator: Evaluator) -> Space:
-    """The space with its settings, and what the data ask of a network where nothing else is said."""
+    """The space with its settings, and what the data ask of a network where nothing else is said.
+
+    Raises:
+        WrongUseError: data that cannot be loaded, or a space whose networks do not fit them.
+    """
     try:
-        asked = {key: value for key, value in evaluator.setting().items() if key in known}
+        asked = evaluator.setting()
+        task = getattr(evaluator, "task", None)
     except ValueError as error:
         raise WrongUseError(str(error)) from error
-    return load_space(name, **{**asked, **settings})
+    asked |= {"task": TASKS[task]} if task in TASKS else {}
+    space = load_space(name, **{**{key: value for key, value in asked.items() if key in known}, **settings})
+    check = getattr(evaluator, "check", None)
+    if check is not None:
+        check_network(space, check)
+    return space
+
+
+def check_network(space: Space, check: Callable[[Genotype], None]) -> None:
+    """Try the check of an evaluator on a network of the space. Raises WrongUseError when it does not fit the data."""
+    for probe in range(PROBES):
+        try:
+            check(space.sample(np.random.default_rng(probe)).genotype)
+        except EvaluationError as error:
+            raise WrongUseError(f"space {space.source!r}: {error}; choose a space or settings for these data") from error
+        except ValueError:
+            continue  # an invalid network: another draw may be none
+        return
 
 
 def search_command(
@@ -74,6 +109,8 @@ def search_command(
     wanted = read_objectives(objectives)
     folder = out or Path("results") / f"{Path(plan.space).stem}-{Path(plan.data).stem}-{seed}"
     space, strategy, evaluator = plan.parts()
+    if plan.strategy == "auto" and not quiet:
+        remark(f"strategy auto: {strategy}")
     run = watched(
         folder, quiet, wanted,
         lambda tick: search(space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
@@ -85,12 +122,11 @@ def search_command(
 def resume_command(folder: Path, trials: int | None, workers: int | None, quiet: bool, json: bool) -> None:
     """Go on with a run from what its folder says, then write the report and the model file."""
     record = open_run(folder).record
-    if record.strategy not in STRATEGIES or record.evaluator not in EVALUATORS:
-        raise WrongUseError(
-            f"{folder}: strategy {record.strategy} or evaluator {record.evaluator} is your own; use archsearch.resume in Python"
-        )
+    for part, table in ((record.strategy, METHODS), (record.evaluator, EVALUATORS)):
+        if not has_name(part, table):
+            raise WrongUseError(f"{folder}: {part} is of your own and in no file of its own; use archsearch.resume in Python")
     try:
-        strategy = load_strategy(record.strategy)(**record.strategy_options)
+        strategy = load_method(record.strategy)(**record.strategy_options)
         evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
     except (ImportError, TypeError, ValueError) as error:
         raise StoreError(f"{folder / 'run.json'}: {error}") from error
@@ -159,5 +195,5 @@ def finish(run: Run, json: bool) -> None:
     print_text(f"\nReport  {page}")
     if model:
         print_text(f"Model   {model / 'model.py'}  (trial {front[0].number}; needs torch alone)")
-    if len(run.trials) < run.record.trials:
+    if len(run.trials) < run.record.trials and run.record.strategy not in SUPERNETS:
         remark(f"the space has no further network within the budget: stopped after {len(run.trials)} of {run.record.trials} trials")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import signal
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +18,19 @@ import numpy as np
 from archsearch.analysis import COSTS
 from archsearch.compare.playing import Match, Played, Player, play
 from archsearch.compare.quality import Floats, Goal, by_seconds, goal_of, measures
+from archsearch.executor import ONE_THREAD, environment
 from archsearch.ops.base import nearest
 from archsearch.pareto import Points, attainment
 from archsearch.proposal import SearchError
+from archsearch.space import place
+from archsearch.strategies import StrategyError
 
 BASELINE = "random"
 QUARTILES = (0.25, 0.5, 0.75)
 MOMENTS = 200
 """So many points of time are looked at."""
+Job = tuple[str, int]
+"""Name of a player and seed of a run."""
 
 
 class Progress(NamedTuple):
@@ -91,8 +99,13 @@ class Comparison:
         """A measure at the end."""
         ends = self.curves[name][measure][:, -1]
         low, middle, high = map(float, quartiles(ends[:, None])[:, 0])
-        p = None if name == BASELINE else signed_ranks(ends, self.curves[BASELINE][measure][:, -1])
+        p = None if name == BASELINE else signed_ranks(ends, self.curves[BASELINE][measure][: len(ends), -1])
         return Final(float(ends.mean()), float(ends.std()), (low, middle, high), p)
+
+    def refused(self, name: str) -> dict[str, float]:
+        """By reason, how much that a strategy asked for was refused, for each run."""
+        total = sum((run.refused for run in self.played[name]), Counter[str]())
+        return {reason: count / len(self.played[name]) for reason, count in sorted(total.items())}
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain data; what is not finite as null."""
@@ -101,6 +114,7 @@ class Comparison:
                 "strategy": player.strategy,
                 "options": dict(player.options),
                 "trials": [len(run.seconds) for run in self.played[name]],
+                "refused": self.refused(name),
                 "final": {measure: self.final(name, measure)._asdict() for measure in self.measures},
                 "quartiles": {measure: self.bands(name, measure) for measure in self.measures},
                 "quartiles_by_seconds": {measure: self.bands_by_seconds(name, measure) for measure in self.measures if len(self.moments)},
@@ -123,18 +137,41 @@ def compare(
     runs: int = 100,
     seed: int = 0,
     workers: int = 0,
+    pool: Executor | None = None,
     reference: Sequence[float] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Comparison:
     """Run every strategy `runs` times, with seeds from `seed` on, and random search beside them.
 
-    `workers` processes share the runs, 0 plays them here: the result is the same. `reference` is the point, in metrics, that
-    bounds the hypervolume.
+    `workers` processes share the runs, or those of a `pool` that several comparisons use; 0 plays them here: the result is the same.
+    `reference` is the point, in metrics, that bounds the hypervolume.
 
     Raises:
-        SearchError: a strategy that cannot be made, an objective that is not known, or a space without valid networks.
+        SearchError: a strategy that cannot be made or fails, an objective that is not known, or a space without valid networks.
         TableError: no such table.
     """
+    check(match, runs, reference)
+    everyone = {**players, BASELINE: players.get(BASELINE, Player(BASELINE))}
+    for player in everyone.values():
+        player.make()  # what is wrong with it is said before anything slow begins
+    counts = {name: min(runs, player.runs or runs) if name != BASELINE else runs for name, player in everyone.items()}
+    jobs = [(name, seed + number) for name in everyone for number in range(counts[name])]
+    found: dict[Job, Played] = {}
+    shared = processes(workers) if pool is None and workers else nullcontext(pool)
+    with shared as executor, closing(played_all(match, everyone, jobs, executor)) as results:
+        for job, played in results:
+            found[job] = played
+            if progress is not None:
+                progress(Progress(len(found), len(jobs)))
+    if not any(np.isfinite(run.truth).all(axis=1).any() for run in found.values()):
+        raise SearchError(f"table {match.table.data} holds none of the networks that were asked for; is it of space {match.space}?")
+    ordered = {name: [found[name, seed + number] for number in range(counts[name])] for name in everyone}
+    goal = goal_of(match, [run for one in ordered.values() for run in one], reference)
+    return Comparison(match, everyone, seed, ordered, goal)
+
+
+def check(match: Match, runs: int, reference: Sequence[float] | None) -> None:
+    """Raise SearchError for what cannot be compared."""
     if runs < 1 or match.trials < 1:
         raise SearchError(f"runs={runs} and trials={match.trials} must be at least 1")
     if reference is not None and len(reference) != len(match.objectives):
@@ -143,40 +180,67 @@ def compare(
     for objective in match.objectives:
         if objective.metric not in known:
             raise SearchError(f"the table has no metric {objective.metric!r}; {nearest(objective.metric, known)}")
-    everyone = {**players, BASELINE: players.get(BASELINE, Player(BASELINE))}
-    for player in everyone.values():
-        player.make()  # what is wrong with it is said before anything slow begins
-    jobs = [(name, seed + number) for name in everyone for number in range(runs)]
-    found: dict[tuple[str, int], Played] = {}
-    for job, played in played_all(match, everyone, jobs, workers):
-        found[job] = played
-        if progress is not None:
-            progress(Progress(len(found), len(jobs)))
-    ordered = {name: [found[name, seed + number] for number in range(runs)] for name in everyone}
-    goal = goal_of(match, [run for one in ordered.values() for run in one], reference)
-    return Comparison(match, everyone, seed, ordered, goal)
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """So many processes for comparisons, each with one thread; what they know of a space stays from one comparison to the next.
+
+    On an error, Ctrl-C among them, they end at once.
+    """
+    others = set(active_children())
+    with environment(ONE_THREAD):
+        pool = ProcessPoolExecutor(count, get_context("spawn"))
+        try:
+            yield pool
+        except BaseException:
+            for child in set(active_children()) - others:
+                child.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Processes that are started inside never see Ctrl-C, which is for the one that waits for them; here it comes through afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def played_all(
-    match: Match, players: Mapping[str, Player], jobs: Sequence[tuple[str, int]], workers: int
-) -> Iterator[tuple[tuple[str, int], Played]]:
+    match: Match, players: Mapping[str, Player], jobs: Sequence[Job], pool: Executor | None
+) -> Generator[tuple[Job, Played], None, None]:
     """Every run, as it comes."""
-    if workers == 0:
+    if pool is None:
         for name, seed in jobs:
             yield (name, seed), play_one(match, players[name], seed)
         return
     try:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        with interrupts_held():
             waiting = {pool.submit(play_one, match, players[name], seed): (name, seed) for name, seed in jobs}
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
     except BrokenProcessPool as error:
         raise SearchError("a process of the comparison died; with less memory in use, or --workers 0, try again") from error
 
 
 def play_one(match: Match, player: Player, seed: int) -> Played:
-    """One run, from plain data that another process understands."""
-    return play(match, player.make(), seed)
+    """One run, from plain data that another process understands. Raises SearchError when a user's own strategy fails."""
+    try:
+        return play(match, player.make(), seed)
+    except (SearchError, StrategyError):
+        raise
+    except Exception as error:
+        if not player.own:
+            raise
+        raise SearchError(f"strategy {player.strategy!r} fails{place(error)}: {type(error).__name__}: {error}") from error
 
 
 def quartiles(rows: Floats) -> Floats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,42 +11,58 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
-from archsearch.evaluators.base import Candidate
+from archsearch.catalogue import Catalogue, Entry
 from archsearch.evaluators.table import Table
 from archsearch.pareto import Points
 from archsearch.proposal import Proposer, Refused, SearchError
 from archsearch.record import Record
-from archsearch.space import load_file, load_space
+from archsearch.space import Choices, load_space
 from archsearch.strategies import Informed, Random, Strategy, load_strategy
 from archsearch.trial import EvaluationError, Failure, Objective, Trial
+
+MOST_KEPT = 16_000
+"""For so many networks at most, some kilobytes each, what strategies look at in a network is worked out once for all runs."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """What all strategies play on: a space, by name or file and its settings, a table of its networks, objectives, evaluations a run."""
+    """What all strategies play on: a space, by name or file and its settings, a table of its networks, objectives, evaluations a run.
+
+    Isomorphic networks count as one, as in a search, unless `written`: for tables that measured them apart.
+    """
 
     space: str
     settings: Mapping[str, Any]
     table: Table
     objectives: tuple[Objective, ...]
     trials: int
+    written: bool = False
 
 
 @dataclass(frozen=True)
 class Player:
-    """A strategy by name, or by `file.py:Class`, and its options."""
+    """A strategy by name, or by `file.py:Class`, and its options; it plays at most `runs` runs, if others play more."""
 
     strategy: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    runs: int | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the strategy is the user's own."""
+        return ".py:" in self.strategy
+
+    def maker(self) -> Callable[..., Strategy]:
+        """Its class. Raises SearchError for an unknown name."""
+        try:
+            return load_strategy(self.strategy)
+        except (ValueError, ImportError) as error:
+            raise SearchError(str(error)) from error
 
     def make(self) -> Strategy:
         """A fresh one. Raises SearchError for an unknown name, a class that is no strategy, or options that it refuses."""
-        file, _, cls = self.strategy.rpartition(".py:")
+        maker = self.maker()
         try:
-            maker = getattr(load_file(f"{file}.py"), cls, None) if file else load_strategy(self.strategy)
-            if maker is None:
-                raise SearchError(f"{file}.py has no class {cls!r}; a strategy is a class with ask and tell")
             made = maker(**self.options)
         except (TypeError, ValueError, ImportError) as error:
             raise SearchError(f"strategy {self.strategy!r}: {error}") from error
@@ -58,12 +75,15 @@ class Played(NamedTuple):
     """A run, trial by trial: values of the objectives (trials, objectives), NaN where the trial failed, and seconds (trials,).
 
     `values` are what the strategy was told, `truth` means over all seeds of the table, `tests` such means of the test part.
+    `refused` counts by reason what the strategy asked for in vain, `error` is the last reason for which that was no network.
     """
 
     values: Points
     truth: Points
     tests: Points
     seconds: Points
+    refused: Counter[str]
+    error: str
 
 
 def play(match: Match, strategy: Strategy, seed: int) -> Played:
@@ -74,28 +94,26 @@ def play(match: Match, strategy: Strategy, seed: int) -> Played:
     """
     proposer = proposer_of(match, strategy, seed)
     judge = replace(match.table, mean=True)
-    rows = []
+    rows, refused, error = [], Counter[str](), ""
     for number in range(match.trials):
-        proposal = proposer.propose(number)
-        if isinstance(proposal, Refused):
+        chosen = proposer.choose(number)
+        if isinstance(chosen, Refused):
             break
-        first = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        candidate = Candidate(number, proposal.genotype, first, choices=proposal.choices)
-        told, failure = looked_up(match.table, candidate, proposal.costs)
-        true, _ = looked_up(judge, candidate, proposal.costs)
-        tested = {**proposal.costs, **judge.test(candidate)} if true else {}
+        entry, first = chosen.entry, int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        told, failure = looked_up(match.table.metrics_of, entry, first)
         values = None if failure else tuple(float(objective.value(told)) for objective in match.objectives)
-        fingerprint = proposal.genotype.fingerprint
-        proposer.strategy.tell(Trial(number, proposal.choices, fingerprint, told, values, failure))
-        rows.append([*(columns(match, metrics) for metrics in (told, true, tested)), [told.get("seconds", 0.0)]])
+        proposer.strategy.tell(Trial(number, entry.choices, entry.fingerprint, told, values, failure))
+        found = told, looked_up(judge.metrics_of, entry, 0)[0], looked_up(judge.tests_of, entry, 0)[0]
+        rows.append([*(columns(match, metrics) for metrics in found), [told.get("seconds", 0.0)]])
+        refused, error = refused + chosen.refused.reasons, chosen.refused.error or error
     told_values, truth, tests, seconds = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-    return Played(told_values, truth, tests, seconds[:, 0])
+    return Played(told_values, truth, tests, seconds[:, 0], refused, error)
 
 
-def looked_up(table: Table, candidate: Candidate, costs: Mapping[str, float]) -> tuple[dict[str, float], Failure | None]:
-    """All metrics of a candidate, or why it has none."""
+def looked_up(read: Callable[[Choices, int], dict[str, float]], entry: Entry, seed: int) -> tuple[dict[str, float], Failure | None]:
+    """Known costs and what the table has of a network, or why it has nothing."""
     try:
-        return {**costs, **table.evaluate(candidate, lambda epoch, metrics: False)}, None
+        return {**entry.costs, **read(entry.choices, seed)}, None
     except EvaluationError as error:
         return {}, error.failure
 
@@ -108,7 +126,9 @@ def columns(match: Match, metrics: Mapping[str, float]) -> list[float]:
 def proposer_of(match: Match, strategy: Strategy, seed: int) -> Proposer:
     """A proposer for one run, on the catalogue that all runs of this process share."""
     settings = tuple(sorted(match.settings.items()))
-    catalogue = shared_catalogue(match.space, settings, match.table.batch, match.table.optimizer)
+    catalogue = shared_catalogue(
+        match.space, settings, match.table.batch, match.table.optimizer, match.written, len(match.table.results().rows)
+    )
     record = Record(
         match.space, dict(match.settings), "", {}, "table", {}, match.objectives, Budget(), match.trials, seed, workers=0, lookahead=1
     )
@@ -119,7 +139,7 @@ def proposer_of(match: Match, strategy: Strategy, seed: int) -> Proposer:
     return proposer
 
 
-@lru_cache(maxsize=1)
-def shared_catalogue(space: str, settings: tuple[tuple[str, Any], ...], batch: int, optimizer: str) -> Catalogue:
+@lru_cache(maxsize=2)
+def shared_catalogue(space: str, settings: tuple[tuple[str, Any], ...], batch: int, optimizer: str, written: bool, size: int) -> Catalogue:
     """Networks of a space, analysed once for all runs of this process."""
-    return Catalogue(load_space(space, **dict(settings)), batch, optimizer)
+    return Catalogue(load_space(space, **dict(settings)), batch, optimizer, written, min(size, MOST_KEPT))

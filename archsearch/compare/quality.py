@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archsearch.compare.playing import Match, Played
 from archsearch.pareto import Points, front, hypervolume, igd_plus
+from archsearch.tables import averaged
 from archsearch.trial import Objective
 
 Floats = NDArray[np.float64]
@@ -49,7 +50,7 @@ def of_table(match: Match) -> Points | None:
     known = {**results.costs, **results.metrics}
     if not all(objective.metric in known for objective in match.objectives):
         return None
-    return np.column_stack([signed(objective, known[objective.metric].mean(axis=1)) for objective in match.objectives])
+    return np.column_stack([signed(objective, averaged(known[objective.metric].T)) for objective in match.objectives])
 
 
 def signed(objective: Objective, values: Floats) -> Floats:

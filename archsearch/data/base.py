@@ -1,39 +1,53 @@
-"""Images with labels, and their stratified split into training, validation and test part."""
+"""Images with labels or masks, and their split into training, validation and test part."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Pixels = NDArray[Any]
+"""(N, C, H, W): float32 in [0, 1], or uint8, where 255 stands for 1."""
+Labels = NDArray[Any]
+"""int64 (N,), the class of each image; or uint8 (N, H, W), the class of each pixel, VOID where it has none."""
+TaskName = Literal["classification", "segmentation"]
 
+MAX_ELEMENTS = 2**30
+"""Of one array of a dataset."""
+VOID = 255
+"""A pixel of a mask that belongs to no class: neither trained on nor measured."""
 VALIDATION = TEST = 0.2
-"""Fractions of every class; the rest is trained on."""
+"""Fractions of every class; the rest is trained on. Where a test part is published, the other images are divided."""
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A dataset before its split: `pixels` float32 (N, C, H, W) in [0, 1], `labels` int64 (N,), counted from 0.
+    """A dataset before its split: `pixels` and `labels`, counted from 0; their types stand beside Pixels and Labels.
 
-    `flip`: a mirrored image still shows the same class, so training may mirror; digits and letters do not.
+    `flip`: a mirrored image still shows the same class, so training may mirror; digits and letters do not. `test`: which images are
+    the test part as it was published, (N,) booleans; None where none was, so that it is drawn.
     """
 
     name: str
-    pixels: Floats
-    labels: Ints
+    pixels: Pixels
+    labels: Labels
     class_names: tuple[str, ...]
     flip: bool = False
+    test: Bools | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Images of one part, float32 (N, C, H, W) in [0, 1], and their labels, int64 (N,); both read-only."""
+    """Images of one part and their labels, as in Images; both read-only."""
 
-    images: Floats
-    labels: Ints
+    images: Pixels
+    labels: Labels
 
     def __post_init__(self) -> None:
         self.images.flags.writeable = self.labels.flags.writeable = False  # one copy serves the whole process
@@ -44,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A dataset in three parts; `mean` and `std` of every channel are those of the training part."""
+    """A dataset in three parts; `mean` and `std` of every channel, of pixels in [0, 1], are those of the training part."""
 
     name: str
     train: Part
@@ -66,27 +80,54 @@ class Data:
         _, channels, height, width = self.train.images.shape
         return channels, height, width
 
+    @property
+    def task(self) -> TaskName:
+        """What is to be learnt: the class of each image, or that of each pixel."""
+        return "classification" if self.train.labels.ndim == 1 else "segmentation"
+
 
 def split(images: Images, seed: int) -> Data:
-    """The three parts: of every class 60 % for training, 20 % for validation, 20 % for test, drawn by `seed` alone.
+    """The three parts: 60 % for training, 20 % for validation, 20 % for test, drawn by `seed` alone; of every class so much.
+
+    A test part that was published stays as it is, and 20 % of the other images are for validation. Images with masks are drawn from all.
 
     Raises:
-        ValueError: fewer than two classes, or a class with fewer than three images.
+        ValueError: fewer than two classes, or too few images for three parts.
     """
     if len(images.class_names) < 2:
-        raise ValueError(f"data {images.name!r}: there is one class only; classification needs two or more")
+        raise ValueError(f"data {images.name!r}: there is one class only; give two or more")
     rng = np.random.default_rng(seed)
     chosen: tuple[list[Ints], ...] = ([], [], [])
-    for label, name in enumerate(images.class_names):
-        members = rng.permutation(np.flatnonzero(images.labels == label))
-        if len(members) < 3:
-            raise ValueError(f"data {images.name!r}: class {name} has {len(members)} images; give at least 3, one for each part")
-        validation, test = (max(1, round(fraction * len(members))) for fraction in (VALIDATION, TEST))
-        for part, indices in zip(chosen, np.split(members, [len(members) - validation - test, len(members) - test]), strict=True):
+    for what, members in groups(images):
+        for part, indices in zip(chosen, divided(images, what, members, rng), strict=True):
             part.append(indices)
     train, validate, test_part = (take(images, np.sort(np.concatenate(indices))) for indices in chosen)
     mean, std = statistics(train.images)
     return Data(images.name, train, validate, test_part, images.class_names, mean, std, images.flip)
+
+
+def groups(images: Images) -> Iterator[tuple[str, Ints]]:
+    """Images that are divided in the same proportions, with words for them: those of each class, or all that have masks."""
+    if images.labels.ndim > 1:
+        yield "there are", np.arange(len(images.labels))
+        return
+    for label, name in enumerate(images.class_names):
+        yield f"class {name} has", np.flatnonzero(images.labels == label)
+
+
+def divided(images: Images, what: str, members: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    """Numbers of images for training, validation and test. Raises ValueError when they are too few."""
+    known = np.zeros(len(members), bool) if images.test is None else images.test[members]
+    test, free = members[known], rng.permutation(members[~known])
+    least = 3 if images.test is None else 2
+    if len(free) < least:
+        of = "" if images.test is None else " outside the test part"
+        raise ValueError(f"data {images.name!r}: {what} {len(free)} images{of}; give at least {least}, one for each part")
+    if images.test is None:
+        cut = len(free) - max(1, round(TEST * len(free)))
+        test, free = free[cut:], free[:cut]
+    cut = len(free) - max(1, round(VALIDATION * len(members if images.test is None else free)))
+    return free[:cut], free[cut:], test
 
 
 def take(images: Images, indices: Ints) -> Part:
@@ -94,8 +135,23 @@ def take(images: Images, indices: Ints) -> Part:
     return Part(images.pixels[indices], images.labels[indices])
 
 
-def statistics(pixels: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of every channel; a channel that never changes has standard deviation 1."""
-    mean = pixels.mean((0, 2, 3), dtype=np.float64)
-    std = pixels.std((0, 2, 3), dtype=np.float64)
+def statistics(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of every channel of pixels in [0, 1]; a channel that never changes has standard deviation 1."""
+    if pixels.dtype == np.uint8:
+        counts, values = histograms(pixels), np.arange(256) / 255
+        shares = counts / counts.sum(1, keepdims=True)
+        mean = shares @ values
+        std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
+    else:
+        mean = pixels.mean((0, 2, 3), dtype=np.float64)
+        std = pixels.std((0, 2, 3), dtype=np.float64)
     return tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist())
+
+
+def histograms(pixels: Bytes) -> Ints:
+    """How often each byte stands in each channel, (C, 256); image by image, since counting makes eight bytes of one."""
+    counts = np.zeros((pixels.shape[1], 256), np.int64)
+    for image in pixels:
+        for channel, plane in enumerate(image):
+            counts[channel] += np.bincount(plane.ravel(), minlength=256)
+    return counts

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from archsearch.data.base import Data, Images, split
+from archsearch.data.folder import read_folder
+from archsearch.data.idx import PARTS, read_idx
 from archsearch.data.npz import read_npz
+from archsearch.data.shapes import shapes
 from archsearch.ops.base import nearest
+
+FIRST_FILE = f"{PARTS[0]}-images-idx3-ubyte"
 
 
 def digits() -> Images:
@@ -22,27 +28,72 @@ def digits() -> Images:
     return Images("digits", pixels, bunch.target.astype(np.int64), tuple("0123456789"))
 
 
-DATASETS: dict[str, Callable[[], Images]] = {"digits": digits}
+DATASETS: dict[str, Callable[[], Images]] = {"digits": digits, "shapes": shapes}
+"""What is there without a file."""
 
 
-def load_data(name_or_path: str, seed: int = 0) -> Data:
-    """The dataset of a name, or of an `.npz` file with `images` and `labels`, split by `seed`; loaded once per process.
+class Published(NamedTuple):
+    """A dataset whose four IDX files the user has: names of its classes, and whether mirrored images show the same."""
+
+    class_names: tuple[str, ...]
+    flip: bool
+
+
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+PUBLISHED = {"fashion-mnist": Published(CLOTHES, flip=True), "mnist": Published(tuple("0123456789"), flip=False)}
+"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747) and MNIST (LeCun et al. 1998), each 60,000 and 10,000 images of 28x28."""
+
+
+def load_data(name_or_path: str, seed: int = 0, data_dir: str = "") -> Data:
+    """The dataset of a name, an `.npz` file or a folder, split by `seed`; loaded once per process.
+
+    The files of `fashion-mnist` and `mnist` are looked for in `data_dir`, or in the folder of that name inside it.
 
     Raises:
-        ValueError: an unknown name, a file that is not as it should be, or too few images for a split; one line.
+        ValueError: an unknown name, a file that is missing or not as it should be, or too few images for a split; one line.
     """
     if name_or_path in DATASETS:
-        return _load(name_or_path, seed, ())
-    if not name_or_path.endswith(".npz"):
-        raise ValueError(f"unknown data {name_or_path!r}; {nearest(name_or_path, sorted(DATASETS))}; or give a file.npz")
+        return _load(name_or_path, None, seed, ())
+    if name_or_path in PUBLISHED:
+        path = folder_of(name_or_path, data_dir)
+        return _load(name_or_path, path.resolve(), seed, version(path))
     path = Path(name_or_path)
-    if not path.is_file():
-        raise ValueError(f"no file {name_or_path}; give the path of an .npz file with images and labels")
-    stat = path.stat()
-    return _load(str(path.resolve()), seed, (stat.st_mtime_ns, stat.st_size))
+    if not (path.is_dir() or name_or_path.endswith(".npz")):
+        near = nearest(name_or_path, sorted([*DATASETS, *PUBLISHED]))
+        raise ValueError(f"unknown data {name_or_path!r}; {near}; or give a file.npz or a folder of images")
+    if not path.exists():
+        raise ValueError(f"no file {name_or_path}; give the path of an .npz file with images and labels or masks")
+    return _load(name_or_path, path.resolve(), seed, version(path))
+
+
+def folder_of(name: str, data_dir: str) -> Path:
+    """Where the IDX files of a published dataset lie. Raises ValueError."""
+    for folder in (Path(data_dir or "."), Path(data_dir, name)):
+        if any((folder / f"{FIRST_FILE}{suffix}").is_file() for suffix in ("", ".gz")):
+            return folder
+    where = f"not in {data_dir}" if data_dir else "not here"
+    raise ValueError(f"the files of data {name!r} are {where}; give --data-dir the folder that holds {FIRST_FILE}.gz and its three kin")
+
+
+def version(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written anew, or when files are added to a folder or taken out."""
+    inside = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+    stats = [place.stat() for place in (path, *inside)]
+    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_size))
 
 
 @lru_cache(maxsize=2)
-def _load(name: str, seed: int, version: tuple[int, ...]) -> Data:
+def _load(name: str, path: Path | None, seed: int, version: tuple[int, ...]) -> Data:
     # `version` is part of the key alone: a file that was written anew is read anew.
-    return split(DATASETS[name]() if name in DATASETS else read_npz(Path(name)), seed)
+    return split(_read(name, path), seed)
+
+
+def _read(name: str, path: Path | None) -> Images:
+    if path is None:
+        return DATASETS[name]()
+    if name in PUBLISHED:
+        return read_idx(path, name, *PUBLISHED[name])
+    if path.is_file():
+        return read_npz(path)
+    holds_idx = any((path / f"{FIRST_FILE}{suffix}").is_file() for suffix in ("", ".gz"))
+    return read_idx(path, path.name) if holds_idx else read_folder(path)

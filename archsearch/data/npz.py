@@ -1,4 +1,4 @@
-"""Images and labels from an `.npz` file; nothing in it is trusted, and nothing is allocated before its size is known."""
+"""Images with labels or masks from an `.npz` file; nothing in it is trusted, and nothing is allocated before its size is known."""
 
 from __future__ import annotations
 
@@ -12,37 +12,50 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from archsearch.data.base import Floats, Images, Ints
+from archsearch.data.base import MAX_ELEMENTS, Bools, Images, Ints, Labels, Pixels
+from archsearch.data.masks import checked_masks
 
-MAX_ELEMENTS = 2**30
 MAX_CHANNELS = 4
 BROKEN = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def read_npz(path: Path) -> Images:
-    """Read `images`, (N, H, W) or (N, H, W, C), uint8 or floats in [0, 1], and `labels`, (N,) integers from 0 on.
+    """Read `images`, (N, H, W) or (N, H, W, C), uint8 or floats in [0, 1], and `labels`, (N,) integers from 0 on, or `masks`, (N, H, W).
 
-    Training may mirror these images only if the file has a third array, `flip`, that says true.
+    Training may mirror these images only if the file has an array `flip` that says true. An array `test`, (N,) booleans, says which
+    images are the test part; without it that is drawn.
 
     Raises:
         ValueError: the file is not so, or has over 2**30 pixel values; one line with the file's name.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            pixels, labels = checked_pixels(read_member(archive, "images")), checked_labels(read_member(archive, "labels"))
-            flip = "flip.npy" in archive.namelist() and checked_flip(read_member(archive, "flip"))
-        if len(pixels) != len(labels):
-            raise ValueError(f"there are {len(pixels)} images, but {len(labels)} labels; give one label for each image")
-        names = tuple(map(str, range(int(labels.max()) + 1)))
-        return Images(path.name, pixels, labels, names, flip)
+            given = {name.removesuffix(".npy") for name in archive.namelist()}
+            pixels = checked_pixels(read_member(archive, "images"))
+            labels, classes = read_labels(archive, given, pixels)
+            flip = "flip" in given and checked_flip(read_member(archive, "flip"))
+            test = checked_test(read_member(archive, "test"), len(pixels)) if "test" in given else None
+        return Images(path.name, pixels, labels, tuple(map(str, range(classes))), flip, test)
     except BROKEN as error:
         raise ValueError(f"data {path}: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+def read_labels(archive: zipfile.ZipFile, given: set[str], pixels: Pixels) -> tuple[Labels, int]:
+    """Labels or masks, whichever there are, and the number of classes. Raises one of BROKEN."""
+    if "masks" in given:
+        if "labels" in given:
+            raise ValueError("there are labels and masks; give one of the two")
+        return checked_masks(read_member(archive, "masks"), pixels.shape)
+    labels = checked_labels(read_member(archive, "labels"))
+    if len(pixels) != len(labels):
+        raise ValueError(f"there are {len(pixels)} images, but {len(labels)} labels; give one label for each image")
+    return labels, int(labels.max()) + 1
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """One array, after a look at its header. Raises one of BROKEN."""
     if f"{name}.npy" not in archive.namelist():
-        raise ValueError(f"there is no array {name!r}; save it with np.savez(file, images=..., labels=...)")
+        raise ValueError(f"there is no array {name!r}; save it with np.savez(file, images=..., labels=...), or masks=... for segmentation")
     with archive.open(f"{name}.npy") as stream:
         version = npy.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
@@ -57,20 +70,17 @@ def read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         return array
 
 
-def checked_pixels(images: NDArray[Any]) -> Floats:
-    """float32 (N, C, H, W) in [0, 1]. Raises ValueError."""
+def checked_pixels(images: NDArray[Any]) -> Pixels:
+    """(N, C, H, W), bytes as they are, floats as float32 in [0, 1]. Raises ValueError."""
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise ValueError(f"images have shape {images.shape}; expected (N, H, W) or (N, H, W, C), none of them 0")
     channels_last = images[..., None] if images.ndim == 3 else images
     if channels_last.shape[3] > MAX_CHANNELS:
         raise ValueError(f"images have shape {images.shape}; expected (N, H, W, C) with 1 to {MAX_CHANNELS} channels last")
-    if images.dtype == np.uint8:
-        pixels = channels_last.astype(np.float32) / np.float32(255)
-    elif images.dtype.kind == "f":
-        pixels = channels_last.astype(np.float32)
-    else:
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise ValueError(f"images are of type {images.dtype}; give uint8, or floats from 0 to 1")
-    if not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN fails this as well
+    pixels = channels_last if images.dtype == np.uint8 else channels_last.astype(np.float32)
+    if images.dtype != np.uint8 and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN fails this as well
         raise ValueError(f"images hold values from {pixels.min():g} to {pixels.max():g}; give uint8, or floats from 0 to 1")
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
@@ -93,3 +103,10 @@ def checked_flip(flip: NDArray[Any]) -> bool:
     if flip.shape != () or flip.dtype.kind != "b":
         raise ValueError(f"flip has shape {flip.shape} and type {flip.dtype}; expected one boolean")
     return bool(flip)
+
+
+def checked_test(test: NDArray[Any], count: int) -> Bools:
+    """Which images are the test part, some of them and not all. Raises ValueError."""
+    if test.shape != (count,) or test.dtype.kind != "b" or test.all() or not test.any():
+        raise ValueError(f"test has shape {test.shape} and type {test.dtype}; expected ({count},) booleans, some true and some false")
+    return test

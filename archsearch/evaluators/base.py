@@ -34,7 +34,8 @@ class Candidate:
 class Evaluator(Protocol):
     """Genotype -> metrics: a frozen dataclass whose fields are its options; it is sent to worker processes.
 
-    A failure that the evaluator foresees is raised as `EvaluationError`; any other exception counts as a crash.
+    A failure that the evaluator foresees is raised as `EvaluationError`; any other exception counts as a crash. It may say what is
+    learnt from its data, `task`, and with `check(genotype)` raise `EvaluationError` for a network that does not fit them.
     """
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from archsearch.catalogue import key_of
 from archsearch.evaluators.base import Candidate, Report
-from archsearch.tables import Results, load_table
+from archsearch.space import Choices
+from archsearch.tables import Results, averaged, load_table
 from archsearch.trial import FAILURE_KINDS, EvaluationError
 
 
@@ -21,8 +23,8 @@ class Table:
 
     `columns` are the metrics, each `auto` (all that the table names so) or a formula such as `error=1-val200_cifar10/100`; `tests`
     likewise those of the test part; columns of the file `beside`, which lists the same networks, can be named too. Of several seeds
-    that a network was trained from, the trial's seed picks one, or all are averaged with `mean`. `seconds`, where the table has them,
-    are what training took. `batch` and `optimizer` are for the analysis of training memory.
+    that a network was trained from, the trial's seed picks one, or with `mean` all that succeeded are averaged. `seconds`, where the
+    table has them, are what training took. `batch` and `optimizer` are for the analysis of training memory.
 
     Raises:
         TableError: a file that is no table, or a column that it does not have (when it is first needed).
@@ -42,18 +44,28 @@ class Table:
         Raises:
             EvaluationError: rejected, when the network is not in the table or slower than the limit; else as its training failed.
         """
-        found, row = self.results(), self.row_of(candidate)
-        self._check_trained(found, row, candidate)
-        metrics = self._values(found.metrics, row, candidate)
+        metrics = self.metrics_of(candidate.choices, candidate.seed)
         limit = candidate.max_latency_ms
         if limit is not None and metrics.get("latency_ms", 0) > limit:
             raise EvaluationError("rejected", f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit:g} ms")
-        curves = {name: self._at(curve, row, candidate) for name, curve in found.curves.items()}
+        row = self.row_of(candidate.choices)
+        curves = {name: self._at(curve, row, candidate.seed) for name, curve in self.results().curves.items()}
         return {**metrics, **followed(curves, metrics, report)}
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """Metrics on the test part. Raises EvaluationError (rejected)."""
-        return self._values(self.results().tests, self.row_of(candidate), candidate)
+        return self.tests_of(candidate.choices, candidate.seed)
+
+    def metrics_of(self, choices: Choices, seed: int) -> dict[str, float]:
+        """Metrics of the network of these choices. Raises EvaluationError as `evaluate`."""
+        found, row = self.results(), self.row_of(choices)
+        if found.failures is not None:
+            self._check_trained(found.failures[row], seed)
+        return self._values(found.metrics, row, seed)
+
+    def tests_of(self, choices: Choices, seed: int) -> dict[str, float]:
+        """Metrics on the test part of the network of these choices. Raises EvaluationError (rejected)."""
+        return self._values(self.results().tests, self.row_of(choices), seed)
 
     def setting(self) -> dict[str, object]:
         """Settings of the space that the table is of."""
@@ -68,30 +80,27 @@ class Table:
         """All that the table holds. Raises TableError."""
         return load_table(self.data, self.beside, self.columns, self.tests)
 
-    def row_of(self, candidate: Candidate) -> int:
-        """Row of the candidate's choices. Raises EvaluationError (rejected)."""
-        row = self.results().rows.get(key_of(candidate.choices))
+    def row_of(self, choices: Choices) -> int:
+        """Row of these choices. Raises EvaluationError (rejected)."""
+        row = self.results().rows.get(key_of(choices))
         if row is None:
-            words = " ".join(f"{name}={value}" for name, value in candidate.choices.items())
+            words = " ".join(f"{name}={value}" for name, value in choices.items())
             raise EvaluationError("rejected", f"table {self.data} does not hold the network of {words or 'no choices'}")
         return row
 
-    def _check_trained(self, found: Results, row: int, candidate: Candidate) -> None:
-        if found.failures is None:
-            return
-        kinds = found.failures[row]
-        for kind in kinds if self.mean else [kinds[candidate.seed % len(kinds)]]:
-            if kind:
-                raise EvaluationError(kind if kind in FAILURE_KINDS else "crashed", f"so it ended when table {self.data} was made")
+    def _check_trained(self, kinds: NDArray[Any], seed: int) -> None:
+        kind = kinds[seed % len(kinds)]
+        if kind and not (self.mean and "" in kinds):
+            raise EvaluationError(kind if kind in FAILURE_KINDS else "crashed", f"so it ended when table {self.data} was made")
 
-    def _at(self, array: NDArray[Any], row: int, candidate: Candidate) -> NDArray[Any]:
-        """Of (rows, seeds, ..) what the candidate's seed picks, or the mean of all seeds."""
-        return np.asarray(array[row].mean(axis=0) if self.mean else array[row, candidate.seed % array.shape[1]])
+    def _at(self, array: NDArray[Any], row: int, seed: int) -> NDArray[Any]:
+        """Of (rows, seeds, ..) what the seed picks, or the mean of all that were trained."""
+        return averaged(array[row]) if self.mean else np.asarray(array[row, seed % array.shape[1]])
 
-    def _values(self, metrics: Mapping[str, NDArray[Any]], row: int, candidate: Candidate) -> dict[str, float]:
-        values = {name: float(self._at(array, row, candidate)) for name, array in metrics.items()}
+    def _values(self, metrics: Mapping[str, NDArray[Any]], row: int, seed: int) -> dict[str, float]:
+        values = {name: float(self._at(array, row, seed)) for name, array in metrics.items()}
         for name, value in values.items():
-            if not np.isfinite(value):
+            if not isfinite(value):
                 raise EvaluationError("rejected", f"table {self.data} has no {name} of this network")
         return values
 

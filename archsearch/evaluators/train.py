@@ -6,7 +6,6 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from statistics import median
 
@@ -14,19 +13,19 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
+from archsearch.analysis.exits import exits
 from archsearch.compiler import compile_network
-from archsearch.data import Data, Part, load_data
-from archsearch.data.augment import augment
+from archsearch.data import Data, load_data
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
+from archsearch.tasks import Feed, feed_of, joint_loss, measure, size_of, task_of
+from archsearch.tasks.anytime import METRICS, by_exit, exit_macs
 from archsearch.trial import EvaluationError
 
 OPTIMIZERS = ("adamw", "momentum", "sgd")
 DEVICES = ("auto", "cpu", "cuda")
-STEPS_BETWEEN_LOOKS = 16
 EXPLODED = 100
 """A loss over so many times that of guessing will not come back."""
 
@@ -35,10 +34,18 @@ EXPLODED = 100
 class Train:
     """Train on the training part, measure on the validation part: `error` as a fraction, `loss` as mean cross-entropy.
 
-    `data` by name or path, split by `data_seed`; `batch` images a step, an incomplete last batch waits for the next
-    epoch; `optimizer` adamw, momentum (SGD with 0.9) or sgd; `lr` rises over the first `warmup` of all steps, then falls to 0 as a
-    cosine; images shift by up to `shift` of their sides, in whole pixels (none on the 8x8 digits, two at 32x32), and mirror where the
-    data allow it; `device` auto is cuda where there is one.
+    `data` by name or path, split by `data_seed`; `data_dir` is where the files of fashion-mnist and mnist lie. What is learnt follows
+    from the data: the class of an image, or with masks the class of each pixel, where `error` is 1 - `miou` and
+    `pixel_accuracy` is measured too (tasks.Segmentation). A network with several outputs is trained on all of them: the dearest in
+    multiply-adds gives error and loss, and `error_exit1`, `macs_exit1` and so on, the cheapest first, and `anytime_error`
+    (tasks.anytime) are measured too.
+
+    `batch` images a step, an incomplete last batch waits for the next epoch; `optimizer` adamw, momentum (SGD with 0.9) or sgd; `lr` rises
+    over the first `warmup` of all steps, then falls to 0 as a cosine; images shift by up to `shift` of their sides, in whole pixels
+    (none on the 8x8 digits, two at 32x32), and mirror where the data allow it. With `crop`, for data with masks, the network sees
+    squares of so many pixels: training takes them from anywhere, as many in an epoch as fit into the images, and measuring goes tile
+    by tile. `final` trains on the validation part too and measures on the test part: for a network whose search is over.
+    `device` auto is cuda where there is one.
 
     On one CPU thread equal seeds give equal bits.
 
@@ -57,9 +64,12 @@ class Train:
     warmup: float = 0.25
     shift: float = 0.06
     device: str = "cpu"
+    data_dir: str = ""
+    crop: int = 0
+    final: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("data_seed", 0), ("epochs", 1), ("batch", 2)):
+        for name, least in (("data_seed", 0), ("epochs", 1), ("batch", 2), ("crop", 0)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
@@ -74,64 +84,84 @@ class Train:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
-        """Train from `candidate.seed` and return validation `error` and `loss`, and `latency_ms` where it is limited.
+        """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` where it is limited.
 
-        Reports every epoch its mean training loss, the validation loss and error, and the last learning rate.
+        Reports every epoch its mean training loss, the validation metrics, and the last learning rate.
 
         Raises:
             EvaluationError: rejected (too slow, or not made for these data) or diverged.
         """
-        data, device = load_data(self.data, self.data_seed), pick_device(self.device)
-        check_fit(candidate.genotype, data)
+        self.check(candidate.genotype)
+        data, device = self.feed(), pick_device(self.device)
         network = compile_network(candidate.genotype, candidate.seed).to(device)
-        metrics = {} if candidate.max_latency_ms is None else within_latency(network, data.shape, device, candidate.max_latency_ms)
-        tensors = on_device(data, device, self.shift)
+        shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
+        metrics = {} if limit is None else within_latency(network, shape, device, limit)
+        macs = [output.macs for output in exits(candidate.genotype)]
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(candidate.seed)  # for dropout
-            training = Training(self, network, tensors, torch.Generator(device).manual_seed(candidate.seed))
+            training = Training(self, network, data, torch.Generator(device).manual_seed(candidate.seed))
             for epoch in range(self.epochs):
                 train_loss, lr = training.epoch()
-                loss, error = measure(network, tensors.validation, 4 * self.batch)
-                metrics |= {"error": error, "loss": check_loss(loss, data.classes)}
-                if report(epoch, {"train_loss": train_loss, "loss": loss, "error": error, "lr": lr}):
+                found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
+                check_loss(found["loss"], data.task.classes)
+                metrics |= found
+                if report(epoch, {"train_loss": train_loss, **found, "lr": lr}):
                     break
         if candidate.weights is not None:
             save_weights(network, candidate.weights)
-        return metrics
+        return {**metrics, **exit_macs(macs)}
 
     def test(self, candidate: Candidate) -> dict[str, float]:
-        """`error` and `loss` of the trained weights on the test part.
+        """The metrics of the trained weights on the test part.
 
         Raises:
             ValueError: the weights cannot be read, or are not of this network.
         """
-        data, device = load_data(self.data, self.data_seed), pick_device(self.device)
+        data, device = self.feed(), pick_device(self.device)
         network = load_weights(compile_network(candidate.genotype, candidate.seed), candidate.weights).to(device)
-        loss, error = measure(network, on_device(data, device, self.shift).test, 4 * self.batch)
-        return {"error": error, "loss": loss}
+        return by_exit(measure(network, data, data.test, 4 * self.batch), [output.macs for output in exits(candidate.genotype)])
+
+    def check(self, genotype: Genotype) -> None:
+        """Raise EvaluationError (rejected) unless the network takes one image of the data, and all it gives are answers to the task."""
+        data = self._data()
+        task, needed = task_of(data), self._input(data)
+        answer = task.answer(needed[1:])
+        takes = [spec.shape for spec in genotype.inputs]
+        gives = [genotype.specs[i].shape for i in genotype.outputs]
+        if takes != [needed] or set(gives) != {answer}:
+            maps = f"{' and '.join(map(str, takes))} to {' and '.join(map(str, gives))}"
+            raise EvaluationError("rejected", f"the network maps {maps}, data {data.name!r} need {needed} to {answer}: {task.asks}")
 
     def setting(self) -> dict[str, object]:
         """What the data ask of a network: `input` (C, H, W) and number of `classes`."""
-        data = load_data(self.data, self.data_seed)
-        return {"input": data.shape, "classes": data.classes}
+        data = self._data()
+        return {"input": self._input(data), "classes": data.classes}
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What `evaluate` measures."""
-        return ("error", "loss", "latency_ms")
+        """What `evaluate` measures; of exits, those that a network has."""
+        return (*task_of(self._data()).metrics, "latency_ms", *METRICS)
+
+    @property
+    def task(self) -> str:
+        """What is learnt from the data: classification or segmentation."""
+        return self._data().task
+
+    def _data(self) -> Data:
+        return load_data(self.data, self.data_seed, self.data_dir)
+
+    def _input(self, data: Data) -> tuple[int, int, int]:
+        return (data.shape[0], *size_of(data, self.crop))
+
+    def feed(self) -> Feed:
+        """The data, on the device, as training sees them."""
+        data = self._data()
+        return feed_of(task_of(data), data, pick_device(self.device), self.shift, self.crop, self.final)
 
     def preprocessing(self) -> dict[str, list[float] | list[str]]:
         """What goes before the network and after it: `mean` and `std` of every channel of pixels in [0, 1], and names of `classes`."""
-        data = load_data(self.data, self.data_seed)
+        data = self._data()
         return {"mean": list(data.mean), "std": list(data.std), "classes": list(data.class_names)}
-
-
-def check_fit(genotype: Genotype, data: Data) -> None:
-    """Raise EvaluationError (rejected) unless the network takes one image of the data and gives one number for each class."""
-    takes = " and ".join(str(spec.shape) for spec in genotype.inputs)
-    gives = " and ".join(str(genotype.specs[i].shape) for i in genotype.outputs)
-    if (takes, gives) != (str(data.shape), str((data.classes,))):
-        raise EvaluationError("rejected", f"the network maps {takes} to {gives}, data {data.name!r} need {data.shape} to {(data.classes,)}")
 
 
 def pick_device(name: str) -> torch.device:
@@ -143,53 +173,20 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if name == "cuda" else torch.device(name)
 
 
-@dataclass(frozen=True, eq=False)
-class Tensors:
-    """A dataset on a device, normalised; training images are padded on all sides with black, by what they may shift."""
-
-    size: tuple[int, int]
-    train: tuple[Tensor, Tensor]
-    validation: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
-    classes: int
-    flip: bool
-
-
-@lru_cache(maxsize=1)
-def on_device(data: Data, device: torch.device, shift: float) -> Tensors:
-    """The data as tensors, made once for all candidates."""
-    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (data.mean, data.std))
-
-    _, height, width = data.shape
-    down, right = round(shift * height), round(shift * width)
-
-    def part(of: Part, *padding: int) -> tuple[Tensor, Tensor]:
-        images = torch.tensor(of.images, device=device)
-        return (functional.pad(images, padding) - mean) / std, torch.tensor(of.labels, device=device)
-
-    train = part(data.train, right, right, down, down)
-    return Tensors((height, width), train, part(data.validation), part(data.test), data.classes, data.flip)
-
-
 class Training:
     """One network in training: its optimiser, its place in the schedule, its random order of images."""
 
-    def __init__(self, options: Train, network: nn.Module, data: Tensors, generator: torch.Generator) -> None:
+    def __init__(self, options: Train, network: nn.Module, data: Feed, generator: torch.Generator) -> None:
         self.options, self.network, self.data, self.generator = options, network, data, generator
-        self.batch = min(options.batch, len(data.train[1]))
-        self.per_epoch = len(data.train[1]) // self.batch
+        self.batch = min(options.batch, len(data))
+        self.per_epoch = len(data) // self.batch
         self.step = 0
         self.optimizer = make_optimizer(options, network)
 
     def epoch(self) -> tuple[float, float]:
         """Go once through the images; return the mean loss and the last learning rate. Raises EvaluationError (diverged)."""
         self.network.train()
-        images, labels = self.data.train
-        order = torch.randperm(len(labels), generator=self.generator, device=labels.device)[: self.per_epoch * self.batch]
-        total = 0.0
-        for chunk in torch.split(order, STEPS_BETWEEN_LOOKS * self.batch):
-            inputs = augment(images[chunk], self.data.size, self.data.flip, self.generator)
-            total += self.steps(torch.split(inputs, self.batch), torch.split(labels[chunk], self.batch))
+        total = sum(self.steps(batches) for batches in self.data.epoch(self.batch, self.generator))
         return total / self.per_epoch, self.options.lr * schedule((self.step - 1) / self.total, self.options.warmup)
 
     @property
@@ -197,21 +194,21 @@ class Training:
         """Steps of the whole training."""
         return self.options.epochs * self.per_epoch
 
-    def steps(self, inputs: tuple[Tensor, ...], labels: tuple[Tensor, ...]) -> float:
+    def steps(self, batches: list[tuple[Tensor, Tensor]]) -> float:
         """One step for each batch; return the sum of their losses. Raises EvaluationError (diverged)."""
-        network, optimizer, smoothing = self.network, self.optimizer, self.options.label_smoothing
+        network, optimizer, task, smoothing = self.network, self.optimizer, self.data.task, self.options.label_smoothing
         losses = []
-        for x, y in zip(inputs, labels, strict=True):
+        for x, y in batches:
             for group in optimizer.param_groups:
                 group["lr"] = self.options.lr * schedule(self.step / self.total, self.options.warmup)
-            loss = functional.cross_entropy(network(x), y, label_smoothing=smoothing)
+            loss = joint_loss(task, network(x), y, smoothing)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             self.step += 1
             losses.append(loss.detach())
         total = float(torch.stack(losses).sum())
-        check_loss(total / len(losses), self.data.classes)
+        check_loss(total / len(losses), task.classes)
         return total
 
 
@@ -236,16 +233,6 @@ def check_loss(loss: float, classes: int) -> float:
     if not loss < EXPLODED * math.log(classes):  # NaN fails this as well
         raise EvaluationError("diverged", f"loss is {loss:.3g}, guessing gives {math.log(classes):.3g}; a lower lr or batch norm may help")
     return loss
-
-
-@torch.inference_mode()
-def measure(network: nn.Module, part: tuple[Tensor, Tensor], batch: int) -> tuple[float, float]:
-    """Mean cross-entropy and fraction of wrong answers."""
-    network.eval()
-    images, labels = part
-    logits = torch.cat([network(x) for x in torch.split(images, batch)])
-    wrong = (logits.argmax(1) != labels).sum()
-    return float(functional.cross_entropy(logits, labels)), int(wrong) / len(labels)
 
 
 def within_latency(network: nn.Module, shape: tuple[int, ...], device: torch.device, limit_ms: float) -> dict[str, float]:

@@ -70,7 +70,7 @@ class Material:
                 f"preprocessing has means for {len(given.mean)} channels, but the network reads {reads}; it needs one input (C, H, W)"
             )
         outputs = [genotype.specs[i].shape for i in genotype.outputs]
-        if given.classes and (len(given.classes),) not in outputs:
+        if given.classes and len(given.classes) not in [shape[0] for shape in outputs]:
             makes = " and ".join(map(str, outputs))
             raise ExportError(
                 f"preprocessing names {len(given.classes)} classes, but the network's output is {makes}; give a name for each"

@@ -9,6 +9,7 @@ from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.export.base import ExportError
 from archsearch.export.network import export_network
 from archsearch.genotype import Genotype
+from archsearch.parts import has_name
 from archsearch.store import Run, open_run
 from archsearch.trial import Trial
 
@@ -45,8 +46,8 @@ def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Pat
 
 
 def preprocessing(run: Run) -> dict[str, Any] | None:
-    """What the evaluator did to images before the network saw them, where it is one of ours and says so."""
-    if run.record.evaluator not in EVALUATORS:
+    """What the evaluator did to images before the network saw them, where it can be loaded by its name and says so."""
+    if not has_name(run.record.evaluator, EVALUATORS):
         return None
     evaluator = load_evaluator(run.record.evaluator)(**run.record.evaluator_options)
     describe = getattr(evaluator, "preprocessing", None)

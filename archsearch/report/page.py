@@ -91,7 +91,7 @@ def section_html(section: Section) -> str:
     note = f'<p class="note">{escape(section.note)}</p>' if section.note else ""
     places = "".join(f'<div class="figure{" tall" * chart.tall}" id="{chart.name}"></div>' for chart in section.charts)
     charts = f'<div class="figures">{places}</div>' if places else ""
-    return f"<section>\n<h2>{escape(section.title)}</h2>\n{note}{charts}{section.html}\n</section>"
+    return f"<section>\n<h2>{escape(section.title)}</h2>\n{note}{section.key}{charts}{section.html}\n</section>"
 
 
 def figures_json(charts: list[Chart]) -> str:

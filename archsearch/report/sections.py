@@ -28,12 +28,13 @@ class Chart(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A titled part of the page: charts, then HTML."""
+    """A titled part of the page: a key of the colours as HTML, charts, then HTML."""
 
     title: str
     note: str
     html: str = ""
     charts: tuple[Chart, ...] = ()
+    key: str = ""
 
 
 def header(summary: Summary) -> str:

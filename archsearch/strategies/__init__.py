@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archsearch.ops.base import nearest
-from archsearch.strategies.base import Informed, Problem, Strategy
+from archsearch.parts import load_part
+from archsearch.strategies.base import Informed, Problem, Strategy, StrategyError
 
 if TYPE_CHECKING:
+    from archsearch.strategies.auto import Auto
+    from archsearch.strategies.bayesian import Optuna
     from archsearch.strategies.evolution import Evolution
     from archsearch.strategies.exhaustive import Exhaustive
     from archsearch.strategies.graph_gp import GraphGP
     from archsearch.strategies.local import Local
     from archsearch.strategies.nsga import Nsga2, Nsga3
+    from archsearch.strategies.predictor import Predictor
+    from archsearch.strategies.proposer import FromFunction
     from archsearch.strategies.random import Random
     from archsearch.strategies.reinforce import Reinforce
-    from archsearch.strategies.tpe import Optuna
 
 STRATEGIES: dict[str, str] = {
+    "auto": "archsearch.strategies.auto:Auto",
     "evolution": "archsearch.strategies.evolution:Evolution",
     "exhaustive": "archsearch.strategies.exhaustive:Exhaustive",
     "graph_gp": "archsearch.strategies.graph_gp:GraphGP",
     "local": "archsearch.strategies.local:Local",
     "nsga2": "archsearch.strategies.nsga:Nsga2",
     "nsga3": "archsearch.strategies.nsga:Nsga3",
-    "optuna": "archsearch.strategies.tpe:Optuna",
+    "optuna": "archsearch.strategies.bayesian:Optuna",
+    "predictor": "archsearch.strategies.predictor.strategy:Predictor",
+    "proposer": "archsearch.strategies.proposer:FromFunction",
     "random": "archsearch.strategies.random:Random",
     "reinforce": "archsearch.strategies.reinforce.strategy:Reinforce",
 }
@@ -35,33 +43,33 @@ _MODULES = {cls: module for module, _, cls in (home.partition(":") for home in S
 
 __all__ = [
     "STRATEGIES",
+    "Auto",
     "Evolution",
     "Exhaustive",
+    "FromFunction",
     "GraphGP",
     "Informed",
     "Local",
     "Nsga2",
     "Nsga3",
     "Optuna",
+    "Predictor",
     "Problem",
     "Random",
     "Reinforce",
     "Strategy",
+    "StrategyError",
     "load_strategy",
 ]
 
 
-def load_strategy(name: str) -> type[Strategy]:
-    """The class of a strategy, a dataclass whose fields are its options.
+def load_strategy(name: str) -> Callable[..., Strategy]:
+    """The class of a strategy, whose arguments are its options.
 
-    Raises:
-        ValueError: an unknown name. ImportError: it needs a library that is not installed.
+    One of your own is `file.py:Class`, or `file.py:function` for one that proposes. Raises as `load_part`.
     """
-    if name not in STRATEGIES:
-        raise ValueError(f"unknown strategy {name!r}; {nearest(name, sorted(STRATEGIES))}")
-    module, _, cls = STRATEGIES[name].partition(":")
-    found: type[Strategy] = getattr(import_module(module), cls)
-    return found
+    found: Callable[..., Strategy] = load_part("strategy", name, STRATEGIES)
+    return found if isinstance(found, type) else partial(load_strategy("proposer"), name)
 
 
 def __getattr__(name: str) -> Any:

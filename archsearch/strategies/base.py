@@ -13,6 +13,10 @@ from archsearch.space import Choices
 from archsearch.trial import Objective, Trial
 
 
+class StrategyError(Exception):
+    """A strategy of the user's own that fails; one line that says what, where and what to do."""
+
+
 @dataclass
 class Problem:
     """What a search is about, for strategies that plan: its networks with their known costs, objectives, budget, planned trials.

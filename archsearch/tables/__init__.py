@@ -2,12 +2,13 @@
 
 from archsearch.tables.file import Arrays, TableError, read_arrays, write_arrays
 from archsearch.tables.rows import choices_to_arrays, rows_by_choices
-from archsearch.tables.table import Results, find_table, load_table, table_names
+from archsearch.tables.table import Results, averaged, find_table, load_table, table_names
 
 __all__ = [
     "Arrays",
     "Results",
     "TableError",
+    "averaged",
     "choices_to_arrays",
     "find_table",
     "load_table",

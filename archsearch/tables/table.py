@@ -51,6 +51,14 @@ class Results:
             raise TableError(f"table {self.name} has no metrics; name some, such as error=1-accuracy/100")
 
 
+def averaged(values: NDArray[Any]) -> NDArray[Any]:
+    """Means over the first axis, the seeds, of what is there; NaN where nothing is."""
+    known = np.isfinite(values)
+    if known.all():
+        return np.asarray(values.mean(axis=0))
+    return np.asarray(np.where(known, values, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
+
+
 def table_names() -> list[str]:
     """Names of the tables that come with archsearch."""
     return sorted(path.stem for path in Path(__file__).parent.glob("*.npz"))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from archsearch.catalogue import Catalogue, Entry
-from archsearch.similarity import subtree_counts
+from archsearch.genotype import Genotype
+from archsearch.similarity import Counts, subtree_counts
 from archsearch.space import Choices
 from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Features, Matrix
 
@@ -30,8 +31,12 @@ class Pool:
         if found is None:
             found = self._numbers[entry.fingerprint] = len(self.entries)
             self.entries.append(entry)
-            self._features.add(subtree_counts(self.catalogue.genotype(entry), HEIGHTS), entry.choices)
+            self._features.add(self.catalogue.derived(entry, subtrees), entry.choices)
         return found
+
+    def known(self, choices: Choices) -> int | None:
+        """Number of the network of full choices, if it has joined."""
+        return self._numbers.get(self.catalogue.look_up(choices, np.random.default_rng(0)).fingerprint)
 
     def find(self, choices: Choices, rng: np.random.Generator) -> Entry | None:
         """The network of these choices, or None when they make none."""
@@ -67,3 +72,8 @@ class Pool:
         grown = np.zeros((PARTS, max(high, 2 * rows), max(wide, 2 * columns)))
         grown[:, :high, :wide] = self._similarities
         self._similarities = grown
+
+
+def subtrees(genotype: Genotype) -> Counts:
+    """What the kernel looks at in a network."""
+    return subtree_counts(genotype, HEIGHTS)

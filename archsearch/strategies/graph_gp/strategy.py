@@ -85,9 +85,8 @@ class GraphGP:
         """The candidate that promises most."""
         views = self._views(problem, pool, rng)
         for pending in problem.pending:
-            entry = pool.find(pending, rng)
-            if entry is not None:
-                number = pool.number(entry)
+            number = pool.known(pending)
+            if number is not None:  # the pool grows by what is told alone, so that a resumed run has the same
                 views = [view.imagined(number) for view in views]
         worth = promise(views, candidates, forms=1)
         short = [candidates[i] for i in np.argsort(-worth, kind="stable")[:SHORT_LIST]]

@@ -31,12 +31,12 @@ def drawn(encoding: Encoding, count: int, rng: np.random.Generator) -> Places:
     return (rng.random((count, len(encoding.names))) * encoding.counts).astype(np.int64)
 
 
-def written(encoding: Encoding, space: Space, parents: Sequence[Choices], count: int, rng: np.random.Generator) -> Places:
-    """(count, columns): children as `mutated` makes them, in a space in which choices depend on others: what opens up is drawn."""
-    return encoding.table([_child(encoding, space, parents[int(rng.integers(len(parents)))], rng) for _ in range(count)])
+def written(space: Space, parents: Sequence[Choices], count: int, rng: np.random.Generator) -> list[Choices]:
+    """Children as `mutated` makes them, in a space in which choices depend on others: what opens up is drawn."""
+    return [_child(space, parents[int(rng.integers(len(parents)))], rng) for _ in range(count)]
 
 
-def _child(encoding: Encoding, space: Space, parent: Choices, rng: np.random.Generator) -> Choices:
+def _child(space: Space, parent: Choices, rng: np.random.Generator) -> Choices:
     anew = set(rng.choice(list(parent), min(len(parent), 1 if rng.random() < STEP else 2), replace=False)) if parent else set()
 
     def decide(name: str, offered: tuple[Scalar, ...]) -> int:

@@ -17,13 +17,24 @@ HELD_OUT = 0.25
 """Share of the trials that a member does not see."""
 
 
-class Model(Protocol):
-    """Predicts a value from the places of the choices (networks, columns)."""
+class Sample(NamedTuple):
+    """Networks for models: (networks, columns) the places of their choices, (networks, features) what `Features` makes of them."""
 
-    def fit(self, table: Places, values: Vector) -> None:
+    places: Places
+    features: Vector
+
+    def part(self, rows: NDArray[np.bool_]) -> Sample:
+        """Some of the networks."""
+        return Sample(self.places[rows], self.features[rows])
+
+
+class Model(Protocol):
+    """Predicts a value of networks."""
+
+    def fit(self, sample: Sample, values: Vector) -> None:
         """Learn from networks and their values."""
 
-    def predict(self, table: Places) -> Vector:
+    def predict(self, sample: Sample) -> Vector:
         """(networks,): their values."""
 
 
@@ -42,24 +53,25 @@ class Ensemble:
         self._makes = makes
         self._members: list[Model] = []
 
-    def fit(self, table: Places, values: Vector) -> float:
+    def fit(self, sample: Sample, values: Vector) -> float:
         """Learn, and return Kendall's tau of what members predicted of trials that they had not seen."""
-        rng = np.random.default_rng([len(values), len(self._makes)])
+        count = len(values)
+        rng = np.random.default_rng([count, len(self._makes)])
         self._members = []
-        total, count = np.zeros(len(values)), np.zeros(len(values))
+        total, judges = np.zeros(count), np.zeros(count)
         for number, make in enumerate(self._makes):
-            held = np.zeros(len(values), dtype=bool)
-            held[rng.choice(len(values), int(HELD_OUT * len(values)), replace=False)] = True
+            held = np.zeros(count, dtype=bool)
+            held[rng.choice(count, int(HELD_OUT * count), replace=False)] = True
             member = make(number)
-            member.fit(table[~held], values[~held])
-            total[held] += member.predict(table[held])
-            count[held] += 1
+            member.fit(sample.part(~held), values[~held])
+            total[held] += member.predict(sample.part(held))
+            judges[held] += 1
             self._members.append(member)
-        judged = count > 0
-        tau = float(kendalltau(total[judged] / count[judged], values[judged]).statistic)
+        judged = judges > 0
+        tau = float(kendalltau(total[judged] / judges[judged], values[judged]).statistic)
         return tau if np.isfinite(tau) else 0.0
 
-    def believe(self, table: Places) -> tuple[Vector, Vector]:
+    def believe(self, sample: Sample) -> tuple[Vector, Vector]:
         """(networks,): mean and standard deviation of what the members predict."""
-        said = np.stack([member.predict(table) for member in self._members])
+        said = np.stack([member.predict(sample) for member in self._members])
         return said.mean(0), np.maximum(said.std(0, ddof=1), LEAST_DEVIATION)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.encoding import CLOSED, Encoding, Places
-from archsearch.strategies.predictor.ensemble import Vector
+from archsearch.strategies.predictor.ensemble import Sample, Vector
 from archsearch.threads import one_thread
 
 
@@ -17,7 +17,7 @@ class Recurrent:
     As the predictor of Liu et al. 2018 (arXiv:1712.00559), smaller.
     """
 
-    def __init__(self, encoding: Encoding, seed: int, units: int = 32, epochs: int = 60, learning_rate: float = 0.01) -> None:
+    def __init__(self, encoding: Encoding, seed: int, units: int = 32, epochs: int = 40, learning_rate: float = 0.01) -> None:
         counts = torch.as_tensor(encoding.counts)
         self._starts, self._epochs = torch.cumsum(counts, 0) - counts, epochs
         generator = torch.Generator().manual_seed(seed)
@@ -29,8 +29,8 @@ class Recurrent:
             nn.init.uniform_(weights, -(units**-0.5), units**-0.5, generator=generator)
         self._adam = torch.optim.Adam(self._parameters(), lr=learning_rate, weight_decay=1e-4, fused=True)
 
-    def fit(self, table: Places, values: Vector) -> None:
-        words, made = self._words_of(table)
+    def fit(self, sample: Sample, values: Vector) -> None:
+        words, made = self._words_of(sample.places)
         wanted = torch.as_tensor(values, dtype=torch.float32)
         with one_thread():
             for _ in range(self._epochs):
@@ -40,9 +40,9 @@ class Recurrent:
                 self._adam.step()
 
     @torch.no_grad()
-    def predict(self, table: Places) -> Vector:
+    def predict(self, sample: Sample) -> Vector:
         with one_thread():
-            return np.asarray(self._value(*self._words_of(table)).double().numpy())
+            return np.asarray(self._value(*self._words_of(sample.places)).double().numpy())
 
     def _parameters(self) -> list[Tensor]:
         return [weights for module in (self._words, self._reader, self._last) for weights in module.parameters()]

@@ -11,90 +11,101 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
 from archsearch.analysis import COSTS
-from archsearch.catalogue import Entry
-from archsearch.encoding import Encoding, Places
 from archsearch.pareto import Points, front, hypervolume, preference
 from archsearch.space import Choices
 from archsearch.strategies.base import Problem
-from archsearch.strategies.predictor.candidates import drawn, mutated, written
 from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Vector
+from archsearch.strategies.predictor.features import Features, Network
+from archsearch.strategies.predictor.pool import Pool
 from archsearch.strategies.predictor.recurrent import Recurrent
 from archsearch.strategies.predictor.trees import Trees
 from archsearch.trial import Trial
 
 REFERENCE = 1.1
 """Reference point in every objective, where values count by their ranks from 0 to 1."""
-GROWTH = 20
+GROWTH = 10
 """The ensemble is fitted anew after every `refit` trials, or after one trial in so many when that is more."""
+MOST = 1000
+"""Candidates that are kept, and trials that the ensemble is fitted to: the best half, and the latest."""
 
 
 @dataclass
 class Predictor:
-    """An ensemble predicts what networks come to, and the most promising of some candidates is proposed (White et al. 2021, arXiv:1910.11858).
+    """An ensemble predicts what networks come to, and the most promising candidate is proposed (White et al. 2021, arXiv:1910.11858).
 
-    `trees` members are boosted trees on one-hot choices, `networks` recurrent ones that read a network choice by choice (Liu et al. 2018,
-    arXiv:1712.00559). Of the `candidates`, most are mutations of the best `parents` trials. Each gets a value drawn from what the members
-    believe of it (independent Thompson sampling); with several objectives the hypervolume that it would add decides. Known costs are
-    computed, not predicted. The first `startup` trials are random. `quality` says at every fit how well unseen trials were ranked.
+    `trees` members are boosted trees on choices (one-hot) and paths through the network, `recurrent` ones read a network choice
+    by choice (Liu et al. 2018, arXiv:1712.00559). After every trial `candidates` join those before: mutations of the best `parents`
+    trials, and some from anywhere. Each gets a value drawn from what the members believe of it (independent Thompson sampling); with
+    several objectives the hypervolume that it would add decides. Known costs are computed, not predicted. The first `startup` trials are
+    random. `quality` says at every fit how well trials were ranked by members that had not seen them.
     """
 
     startup: int = 20
     refit: int = 5
-    candidates: int = 100
+    candidates: int = 32
     parents: int = 10
     trees: int = 5
-    networks: int = 2
+    recurrent: int = 2
     quality: list[Fit] = field(default_factory=list, init=False, repr=False)
     _problem: Problem | None = field(default=None, init=False, repr=False)
     _told: list[Trial] = field(default_factory=list, init=False, repr=False)
+    _seen: list[Network] = field(default_factory=list, init=False, repr=False)
     _ensembles: dict[int, Ensemble] = field(default_factory=dict, init=False, repr=False)
+    _beliefs: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict, init=False, repr=False)
     _fitted: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, least in (("startup", 8), ("refit", 1), ("candidates", 1), ("parents", 1), ("trees", 0), ("networks", 0)):
+        for name, least in (("startup", 8), ("refit", 1), ("candidates", 1), ("parents", 1), ("trees", 0), ("recurrent", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least {least}")
-        if self.trees + self.networks < 2:
-            raise ValueError(f"trees={self.trees} and networks={self.networks} must be at least 2 together")
+        if self.trees + self.recurrent < 2:
+            raise ValueError(f"trees={self.trees} and recurrent={self.recurrent} must be at least 2 together")
+
+    @property
+    def notes(self) -> dict[str, float]:
+        """What is worth recording with the trial told last: Kendall's tau of each objective, when the ensemble was fitted anew."""
+        objectives = self._problem.objectives if self._problem else ()
+        return {f"kendall_tau_{objectives[fit.objective].metric}": fit.tau for fit in self.quality if fit.trials == len(self._told)}
 
     def begin(self, problem: Problem) -> None:
-        self._problem, self._encoding = problem, Encoding(problem.catalogue.options)
-        self._conditional = problem.catalogue.space.is_conditional()
+        self._problem, self._pool = problem, Pool(problem, MOST)
+        self._features = Features(self._pool.encoding)
         self._measured = [i for i, objective in enumerate(problem.objectives) if objective.metric not in COSTS]
 
     def ask(self, rng: np.random.Generator) -> Choices:
         problem = self._problem
-        if problem is None or not self._fitted:
+        candidates = self._pool.open() if problem is not None and self._fitted else []
+        if problem is None or not candidates:
             return {}
-        table = self._candidates(problem, rng)
-        if len(self._measured) == len(problem.objectives):
-            entries: Sequence[Entry | None] = [None] * len(table)
-        else:  # known costs are looked up, which takes a while
-            table = table[: self.candidates // 3]
-            entries = [look_up(problem, self._encoding.choices(row)) for row in table]
-        for at in self._order(problem, table, entries, rng):
-            choices = self._encoding.choices(table[at])
-            entry = entries[at] or look_up(problem, choices)
-            if entry is not None and problem.is_open(entry):
-                return choices
-        return {}
+        return dict(candidates[self._best(problem, candidates, rng)].entry.choices)
 
     def tell(self, trial: Trial) -> None:
-        if self._problem is None or not self._encoding.names:
+        network = None if self._problem is None else self._pool.network(trial.choices, np.random.default_rng(0))
+        if network is None or not len(network.places):
             return
         self._told.append(trial)
+        self._seen.append(network)
+        self._pool.grow(self._told, self.parents, self.candidates)
         done = sum(told.values is not None for told in self._told)
         if done >= self.startup and (not self._fitted or len(self._told) - self._fitted >= max(self.refit, self._fitted // GROWTH)):
             self._fit()
 
     def _fit(self) -> None:
-        table = self._encoding.table([told.choices for told in self._told])
+        rows = self._remembered()
+        sample = self._features.fit([self._seen[i] for i in rows])
         self._fitted = len(self._told)
+        self._beliefs.clear()
         for objective in self._measured:
-            makes = [partial(Trees, self._encoding)] * self.trees + [partial(Recurrent, self._encoding)] * self.networks
-            self._ensembles[objective] = Ensemble(makes)
-            tau = self._ensembles[objective].fit(table, ndtri(self._shares()[:, objective]))
+            self._ensembles[objective] = Ensemble([Trees] * self.trees + [partial(Recurrent, self._pool.encoding)] * self.recurrent)
+            tau = self._ensembles[objective].fit(sample, ndtri(self._shares()[rows, objective]))
             self.quality.append(Fit(self._fitted, objective, tau))
+
+    def _remembered(self) -> list[int]:
+        """Numbers of the trials that the ensemble is fitted to, in order."""
+        count = len(self._told)
+        if count <= MOST:
+            return list(range(count))
+        return sorted({*preference(self._values())[: MOST // 2].tolist(), *range(count - MOST // 2, count)})
 
     def _values(self) -> Points:
         """(trials, objectives): failures are infinite."""
@@ -106,48 +117,36 @@ class Predictor:
         """(trials, objectives): rank of each value among all, from 0 for the best to 1; outliers weigh no more than others."""
         return np.asarray(rankdata(self._values(), axis=0) / (len(self._told) + 1))
 
-    def _candidates(self, problem: Problem, rng: np.random.Generator) -> Places:
-        """(candidates, columns): networks of which no trial was told."""
-        done = [told for told in self._told if told.values is not None]
-        best = [done[i].choices for i in preference([told.values for told in done])[: self.parents]]
-        if self._conditional:
-            table = written(self._encoding, problem.catalogue.space, best, self.candidates // 3, rng)
-        else:
-            anywhere = drawn(self._encoding, self.candidates // 5, rng)
-            children = mutated(self._encoding, self._encoding.table(best), self.candidates - len(anywhere), rng)
-            table = np.concatenate([children, anywhere])
-        known = {row.tobytes() for row in self._encoding.table([told.choices for told in self._told])}
-        return np.array(list({row.tobytes(): row for row in table if row.tobytes() not in known}.values())).reshape(-1, table.shape[1])
-
-    def _order(self, problem: Problem, table: Places, entries: Sequence[Entry | None], rng: np.random.Generator) -> list[int]:
-        """Rows from the most to the least promising."""
-        if not len(table):
-            return []
+    def _best(self, problem: Problem, candidates: Sequence[Network], rng: np.random.Generator) -> int:
+        """The candidate that promises most."""
+        self._believe(candidates)
         shares, values = self._shares(), self._values()
-        drawn_shares = np.ones((len(table), len(problem.objectives)))
-        for objective in range(len(problem.objectives)):
+        promised = np.ones((len(candidates), values.shape[1]))
+        for objective in range(values.shape[1]):
             if objective in self._ensembles:
-                mean, deviation = self._ensembles[objective].believe(table)
-                drawn_shares[:, objective] = ndtr(mean + deviation * rng.standard_normal(len(table)))
+                mean, deviation = np.array([self._beliefs[network.entry.fingerprint][objective] for network in candidates]).T
+                promised[:, objective] = ndtr(mean + deviation * rng.standard_normal(len(candidates)))
                 continue
-            costs = [np.inf if entry is None else problem.known_value(objective, entry) for entry in entries]
-            drawn_shares[:, objective] = np.interp(costs, *np.sort([values[:, objective], shares[:, objective]], axis=1))
-        return np.argsort(-gains(shares, drawn_shares), kind="stable").tolist()
+            costs = np.array([problem.known_value(objective, network.entry) for network in candidates], dtype=np.float64)
+            promised[:, objective] = np.interp(costs, *np.sort([values[:, objective], shares[:, objective]], axis=1))
+        return most_gain(shares, promised)
+
+    def _believe(self, candidates: Sequence[Network]) -> None:
+        """Ask the members of candidates that they were not asked of before."""
+        new = [network for network in candidates if network.entry.fingerprint not in self._beliefs]
+        if not new:
+            return
+        sample = self._features.of(new)
+        said = {objective: np.transpose(ensemble.believe(sample)).tolist() for objective, ensemble in self._ensembles.items()}
+        for i, network in enumerate(new):
+            self._beliefs[network.entry.fingerprint] = {objective: (rows[i][0], rows[i][1]) for objective, rows in said.items()}
 
 
-def gains(seen: Points, promised: Points) -> Vector:
-    """(networks,): what each promises: of one objective how small it is, of several the hypervolume added to the front."""
+def most_gain(seen: Points, promised: Points) -> int:
+    """The network that promises most: of one objective the smallest value, of several the most hypervolume added to the front."""
     if promised.shape[1] == 1:
-        return -promised[:, 0]
+        return int(np.argmin(promised[:, 0]))
     known, reference = seen[front(seen)], np.full(seen.shape[1], REFERENCE)
-    before = hypervolume(known, reference)
-    added = np.array([hypervolume([*known, point], reference) - before for point in promised])
-    return added - 1e-6 * promised.sum(1)  # among those that add nothing the better
-
-
-def look_up(problem: Problem, choices: Choices) -> Entry | None:
-    """The network of these choices, None when it is invalid."""
-    try:
-        return problem.catalogue.look_up(choices, np.random.default_rng(0))
-    except ValueError:
-        return None
+    able = front(promised)  # what another candidate dominates adds less than that
+    added: Vector = np.array([hypervolume([*known, promised[i]], reference) - 1e-6 * promised[i].sum() for i in able])
+    return able[int(np.argmax(added))]

@@ -41,6 +41,8 @@ class Rewards:
 
     def all(self) -> Numbers:
         """(trials,): the rewards, by what is known now."""
+        if not self._values:
+            return np.empty(0)
         values = np.array(self._values)
         if values.shape[1] == 1:
             return np.asarray(-values[:, 0])

@@ -19,7 +19,7 @@ from archsearch.trial import Trial
 
 CONTROLLERS = {"lstm": Recurrent, "independent": Independent}
 RATES = {
-    ("lstm", "reinforce"): Rates(learning_rate=6e-4, entropy=0.01, batch=1, epochs=2, queue=20),
+    ("lstm", "reinforce"): Rates(learning_rate=6e-4, entropy=0.01, batch=10, epochs=10, queue=20),
     ("lstm", "ppo"): Rates(learning_rate=3.5e-4, entropy=1e-5, batch=10, epochs=20, queue=20),
     ("independent", "reinforce"): Rates(learning_rate=0.1, entropy=0.0, batch=1, epochs=1, queue=0),
     ("independent", "ppo"): Rates(learning_rate=0.1, entropy=1e-5, batch=10, epochs=5, queue=0),
@@ -42,7 +42,7 @@ class Reinforce:
     average. With several objectives `reward` is `"product"` or `"hypervolume"`, see `Rewards`; a failure counts as the worst so far.
 
     For some hundred trials, where the paper has thousands, three things are added: `baseline="rank"` places a reward among all so far,
-    from -1 to 1; an update takes `epochs` steps; and it makes the `queue` best trials likelier too (Abolafia et al. 2018,
+    from -1 to 1; an update takes `epochs` steps after every `batch` trials; and it makes the `queue` best trials likelier too (Abolafia et al. 2018,
     arXiv:1801.03526). What is None depends on controller and method, see RATES.
     """
 
@@ -66,6 +66,7 @@ class Reinforce:
     _waiting: list[tuple[Steps, float]] = field(default_factory=list, init=False, repr=False)
     _trials: list[Steps] = field(default_factory=list, init=False, repr=False)
     _average: float | None = field(default=None, init=False, repr=False)
+    _in_vain: np.random.Generator | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, known in CHOSEN.items():
@@ -89,16 +90,19 @@ class Reinforce:
 
     def begin(self, problem: Problem) -> None:
         self._problem, self._script = problem, Script(Encoding(problem.catalogue.options))
+        self._conditional = problem.catalogue.space.is_conditional()
         self._rewards = Rewards(problem, self.reward, self.exponent)
         shape = Shape(self.units, self.layers, self.tanh, self.temperature)
         self._learner = Learner(CONTROLLERS[self.controller](self._script, shape), self.rates)
 
     def ask(self, rng: np.random.Generator) -> Choices:
         problem = self._problem
-        if problem is None:
-            return {}
+        if problem is None or rng is self._in_vain:
+            return {}  # also when it is asked again for a trial for which it found nothing
         with one_thread():
-            return next((choices for choices in self._drafts(problem, rng) if is_open(problem, choices)), {})
+            found = next((choices for choices in self._drafts(problem.catalogue.space, rng) if is_open(problem, choices)), None)
+        self._in_vain = rng if found is None else None
+        return found or {}
 
     def tell(self, trial: Trial) -> None:
         steps = None if self._problem is None else self._script.steps(trial.choices)
@@ -131,13 +135,11 @@ class Reinforce:
         self._average = self.decay * average + (1 - self.decay) * reward
         return reward - average
 
-    def _drafts(self, problem: Problem, rng: np.random.Generator) -> Iterator[Choices]:
+    def _drafts(self, space: Space, rng: np.random.Generator) -> Iterator[Choices]:
         """Networks that the controller writes, with ever more freedom."""
-        space = problem.catalogue.space
-        conditional = space.is_conditional()
         for warmth in range(ROUNDS):
             heat = WARMER**warmth
-            yield from [self._one(space, rng, heat)] if conditional else self._many(rng, heat)
+            yield from [self._one(space, rng, heat)] if self._conditional else self._many(rng, heat)
 
     def _many(self, rng: np.random.Generator, heat: float) -> list[Choices]:
         draft, encoding = Draft(SIDE_BY_SIDE), self._script.encoding

@@ -25,8 +25,8 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError('strategy "optuna" needs Optuna; install it with: pip install "archsearch[optuna]"') from error
 
-TRIES = 10
-"""Samples for one network that is new and fits; the sampler is led away from those before."""
+TRIES = 20
+"""Samples for one trial, to find a network that is new and fits; the sampler is led away from those before."""
 PROBES = 100
 MOST_OVER = 20
 """Random networks looked at for the budget, and how many of those over it the sampler is told of."""
@@ -52,6 +52,7 @@ class Optuna:
     _problem: Problem | None = field(default=None, init=False, repr=False)
     _told: list[FrozenTrial] = field(default_factory=list, init=False, repr=False)
     _discarded: int = field(default=0, init=False, repr=False)
+    _in_vain: np.random.Generator | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.sampler not in ("tpe", "gp"):
@@ -69,8 +70,8 @@ class Optuna:
 
     def ask(self, rng: np.random.Generator) -> Choices:
         problem = self._problem
-        if problem is None or not self._distributions:
-            return {}
+        if problem is None or not self._distributions or rng is self._in_vain:
+            return {}  # also when it is asked again for a trial for which it found nothing
         if self._discarded > DISCARDED:
             self._study, self._discarded = self._new_study(problem), 0
         self._study.sampler = self._new_sampler(int(rng.integers(2**31)))
@@ -81,6 +82,7 @@ class Optuna:
                 choices = self._choices(asked.params)
                 if is_open(problem, choices, rng):
                     return choices
+        self._in_vain = rng
         return {}
 
     def tell(self, trial: Trial) -> None:

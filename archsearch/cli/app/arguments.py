@@ -1,0 +1,27 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Folder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+MaxParams = Annotated[str | None, typer.Option(metavar="COUNT", help="Hard limit on parameters, such as 50k.")]
+MaxMacs = Annotated[str | None, typer.Option(metavar="COUNT", help="Hard limit on multiply-adds a sample, such as 5M.")]
+MaxMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit on the peak of inference, one sample, such as 64MB.")]
+MaxTrainingMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit on the peak of a training step.")]
+Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting of the space; repeat for several.")]
+SPACE = "A space by name (see `spaces`), or your own file.py."
+DATA = "Data set by name, an .npz with images and labels or masks, or a folder of images."
+DataDir = Annotated[str, typer.Option(metavar="FOLDER", help="Where the files of fashion-mnist or mnist lie.")]
+NETWORK = "A network of the zoo (see `zoo`), RUN:TRIAL, or a file with a genotype."
+Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]
+
+
+def limits_of(params: str | None, macs: str | None, memory: str | None, training_memory: str | None) -> dict[str, str | None]:
+    """Limits on known costs, as they were written."""
+    return {"params": params, "macs": macs, "memory_bytes": memory, "training_memory_bytes": training_memory}

@@ -1,0 +1,99 @@
+"""Commands that search, and what belongs to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archsearch.cli.app.arguments import (
+    DATA,
+    SPACE,
+    DataDir,
+    Folder,
+    Json,
+    MaxMacs,
+    MaxMemory,
+    MaxParams,
+    MaxTrainingMemory,
+    Ops,
+    Quiet,
+    Setting,
+    limits_of,
+)
+
+
+def search(
+    space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
+    data: Annotated[str, typer.Option(help=DATA)] = "digits",
+    data_dir: DataDir = "",
+    strategy: Annotated[str, typer.Option(help="How to search: see the README; or file.py:Class of your own.")] = "auto",
+    trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. [default: error, macs]")
+    ] = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_memory: MaxMemory = None,
+    max_training_memory: MaxTrainingMemory = None,
+    max_latency: Annotated[
+        float | None, typer.Option(metavar="MS", help="Hard limit on one forward pass, measured before training.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that train side by side; 0 trains in this one.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and workers repeat a run exactly.")] = 0,
+    setting: Setting = None,
+    strategy_set: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=30.")
+    ] = None,
+    evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
+    evaluator_set: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Search a space: train networks within the budget, then write the front, a report and a model file."""
+    from archsearch.cli.searching import Plan, search_command
+
+    limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
+    plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir)
+    search_command(plan, limits, max_latency, objective or ["error", "macs"], trials, seed, workers, timeout, out, quiet, json)
+
+
+def resume(
+    run: Folder,
+    trials: Annotated[int | None, typer.Option(min=1, help="Go on to so many trials.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that train side by side.")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run as if it had never stopped. A space of your own is run as Python: resume only what you trust."""
+    from archsearch.cli.searching import resume_command
+
+    resume_command(run, trials, workers, quiet, json)
+
+
+def report(
+    run: Folder,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. [default: RUN/report.html]")] = None,
+    json: Json = False,
+) -> None:
+    """Write a run's report: one HTML page that opens offline."""
+    from archsearch.cli.showing import report_command
+
+    report_command(run, out, json)
+
+
+def export(
+    target: Annotated[str, typer.Argument(help="A run's folder (its best network), RUN:TRIAL, or a genotype.json.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: RUN/export/TRIAL]")] = None,
+    ops: Ops = None,
+    json: Json = False,
+) -> None:
+    """Write a network as files that need torch alone, and check them in a fresh process."""
+    from archsearch.cli.exporting import export_command
+
+    export_command(target, out, ops or [], json)

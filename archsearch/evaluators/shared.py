@@ -1,0 +1,197 @@
+"""Judge a network by the weights of a supernet; train those of the final front from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archsearch.analysis.exits import exits
+from archsearch.evaluators.base import Candidate, Report
+from archsearch.evaluators.train import Train, check_loss, pick_device, save_weights, within_latency
+from archsearch.genotype import Genotype
+from archsearch.passes import canonicalise
+from archsearch.shared_weights import Bank, Key, SharedWeights, SharingError, keys_of, read_bank, read_supernet, recalibrate
+from archsearch.shared_weights.folder import weights_file
+from archsearch.space import Space
+from archsearch.tasks import Feed, measure
+from archsearch.tasks.anytime import by_exit, exit_macs
+from archsearch.trial import EvaluationError
+
+SAME = ("data", "data_seed", "crop")
+"""Options that must be those of the supernet: with another split it would have seen the images that it is judged by."""
+MOST_UNTRAINED = 0.5
+"""Networks with a larger share of weights that the supernet does not know are of another space."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Take weights from the supernet in the folder `supernet` (see `archsearch supernet`): `error` and `loss` on the validation part.
+
+    Batch norm's statistics are set by `recalibrate` batches of the training part first. `untrained` is the share of a network's weights
+    that the supernet never trained. Networks of the final front are trained from scratch before they are tested, with the options of
+    the evaluator `train`, which all others here are; so their weights are what is tested and exported. What `archsearch supernet
+    --check` found tells how far to trust the order of networks by these errors.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    supernet: str = ""
+    recalibrate: int = 8
+    data: str = "digits"
+    data_seed: int = 0
+    epochs: int = 25
+    batch: int = 64
+    optimizer: str = "adamw"
+    lr: float = 0.02
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    warmup: float = 0.25
+    shift: float = 0.06
+    device: str = "cpu"
+    data_dir: str = ""
+    crop: int = 0
+    final: bool = False
+
+    def __post_init__(self) -> None:
+        if type(self.recalibrate) is not int or self.recalibrate < 1:
+            raise ValueError(f"recalibrate={self.recalibrate!r} must be a whole number of at least 1")
+        self.alone()
+
+    def alone(self) -> Train:
+        """The evaluator that trains networks from scratch."""
+        return Train(**{option.name: getattr(self, option.name) for option in fields(Train)})
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        """Metrics of the validation part with shared weights, and `latency_ms` where it is limited; reported once.
+
+        Raises:
+            EvaluationError: rejected (too slow, not made for these data, or not of the supernet's space) or diverged.
+            SharingError: no supernet, one that is not trained to its end, or on other data.
+        """
+        self.check(candidate.genotype)
+        opened, genotype, limit = self._open(), candidate.genotype, candidate.max_latency_ms
+        if candidate.choices:
+            check_space(opened, candidate)
+        feed, network = replace(self.alone(), final=False).feed(), opened.bank.network(genotype)
+        metrics = {} if limit is None else within_latency(network, genotype.inputs[0].shape, opened.bank.device, limit)
+        recalibrate(network, islice(inputs(feed, self.batch, opened.supernet.seed), self.recalibrate))
+        macs = [output.macs for output in exits(genotype)]
+        found = by_exit(measure(network, feed, feed.validation, 4 * self.batch), macs)
+        check_loss(found["loss"], feed.task.classes)
+        report(0, found)
+        if candidate.weights is not None:
+            save_weights(network, candidate.weights)
+        return {**metrics, **found, **exit_macs(macs), "untrained": untrained(opened, genotype)}
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        """Train from scratch, keep those weights, and return their metrics on the test part.
+
+        Raises:
+            EvaluationError: the training diverged.
+        """
+        self.alone().evaluate(replace(candidate, max_latency_ms=None), lambda epoch, metrics: False)
+        return self.alone().test(candidate)
+
+    def check(self, genotype: Genotype) -> None:
+        """Raise EvaluationError (rejected) unless the network fits the data and the supernet, SharingError for a supernet of no use."""
+        self.alone().check(genotype)
+        opened = self._open()
+        if untrained(opened, genotype) > MOST_UNTRAINED:
+            raise EvaluationError("rejected", f"the network is not of the supernet in {self.supernet}, trained on {words(opened.supernet)}")
+
+    def setting(self) -> dict[str, object]:
+        """Settings of the supernet's space, and what the data ask of a network. Raises SharingError."""
+        return {**(self._read().settings if self.supernet else {}), **self.alone().setting()}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What `evaluate` measures. Raises SharingError for a supernet of no use."""
+        if self.supernet:
+            self._read()
+        return (*self.alone().metrics, "untrained")
+
+    @property
+    def task(self) -> str:
+        """What is learnt from the data: classification or segmentation."""
+        return self.alone().task
+
+    def preprocessing(self) -> dict[str, list[float] | list[str]]:
+        """What goes before the network and after it, as the evaluator `train` says."""
+        return self.alone().preprocessing()
+
+    def _read(self) -> SharedWeights:
+        if not self.supernet:
+            raise SharingError("evaluator shared needs a supernet: train one by `archsearch supernet`, then set supernet=FOLDER")
+        found = read_supernet(Path(self.supernet))
+        if found.done < found.epochs:
+            raise SharingError(f"{self.supernet} is trained for {found.done} of {found.epochs} epochs; the command that began it goes on")
+        for name in SAME:
+            before, now = found.training.get(name), getattr(self, name)
+            if before != now:
+                raise SharingError(f"{self.supernet} was trained with {name}={before}, now given {now}; give the same, or train another")
+        return found
+
+    def _open(self) -> Opened:
+        supernet, folder = self._read(), Path(self.supernet).resolve()
+        path = weights_file(folder, supernet.done)
+        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        return open_supernet(folder, supernet.trained().to_json(), changed, pick_device(self.device))
+
+
+class Opened(NamedTuple):
+    """A supernet, the space that it is of, its weights, and which of these it trained."""
+
+    supernet: SharedWeights
+    space: Space
+    bank: Bank
+    known: frozenset[Key]
+
+
+@lru_cache(maxsize=1)
+def open_supernet(folder: Path, text: str, changed: int, device: torch.device) -> Opened:
+    """The supernet of a folder, read once; `changed` is part of the key alone. Raises SharingError."""
+    supernet = SharedWeights.from_json(text)
+    bank = read_bank(folder, supernet, device)
+    return Opened(supernet, supernet.open_space(), bank, frozenset(bank.modules))
+
+
+def words(supernet: SharedWeights) -> str:
+    """Space and settings of a supernet in words."""
+    return " ".join([f"space {supernet.space}", *(f"{name}={value}" for name, value in supernet.settings.items())])
+
+
+def check_space(opened: Opened, candidate: Candidate) -> None:
+    """Raise EvaluationError (rejected) unless the supernet's space gives the candidate's network for its choices."""
+    try:
+        genotype, choices = opened.space.resolve(candidate.choices, np.random.default_rng(0))
+        same = choices == candidate.choices and canonicalise(genotype).fingerprint == candidate.genotype.fingerprint
+    except ValueError:
+        same = False
+    if not same:
+        raise EvaluationError(
+            "rejected", f"these choices give another network in what the supernet was trained on, {words(opened.supernet)}"
+        )
+
+
+def untrained(opened: Opened, genotype: Genotype) -> float:
+    """Share of a network's parameters that the supernet never trained."""
+    params = [fact.cost.params for fact in genotype.facts]
+    missing = sum(count for key, count in zip(keys_of(genotype), params, strict=True) if key not in opened.known)
+    return missing / max(1, sum(params))
+
+
+def inputs(feed: Feed, batch: int, seed: int) -> Iterator[Tensor]:
+    """Batches of training inputs, always the same."""
+    generator = torch.Generator(feed.mean.device).manual_seed(seed)
+    for pairs in feed.epoch(min(batch, len(feed)), generator):
+        for x, _ in pairs:
+            yield x

@@ -1,0 +1,210 @@
+"""One run on its way: what was asked or yielded is checked, evaluated, recorded and told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from archsearch.evaluators.base import Candidate
+from archsearch.executor import Executor, Outcome
+from archsearch.genotype import Genotype
+from archsearch.pareto import dominates
+from archsearch.proposal import Proposal, Proposer, Refused, SearchError
+from archsearch.record import Record
+from archsearch.space import Choices
+from archsearch.store import Run, Store, disk_errors, open_run
+from archsearch.supernets import Point, Setting, Supernet, SupernetError
+from archsearch.trial import Failure, Trial
+
+STEP = "step"
+"""The metric that says which of a supernet's points a trial is, counted from 0."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: at its beginning, and after every trial that is recorded."""
+
+    done: int
+    trials: int
+    best: tuple[float, ...] | None
+    front: int
+    refused: int
+    failed: int
+
+
+def checkpoint_file(store: Store) -> Path:
+    """Where a supernet search keeps how far it is."""
+    return store.folder / "supernet.safetensors"
+
+
+@dataclass
+class Loop:
+    """One run: what was asked, what came back, what the strategy was told; or what its supernet yielded."""
+
+    store: Store
+    record: Record
+    proposer: Proposer
+    executor: Executor
+    before: Run
+    progress: Callable[[Progress], None] | None
+    supernet: Supernet | None = None
+    told: int = 0
+    trials: dict[int, Trial] = field(default_factory=dict)
+    front: list[Trial] = field(default_factory=list)
+    asked: dict[int, Proposal] = field(default_factory=dict)
+    refused: int = 0
+    failed: int = 0
+
+    def run(self) -> None:
+        """Evaluate what is missing, in order of trial numbers, then test the front."""
+        for trial in self.before.trials:
+            self.take_in(trial)
+        self.refused = sum(self.before.refusals.values())
+        self.show()
+        if self.supernet is None:
+            self.ask()
+        elif len(self.trials) < self.record.trials:
+            self.gather(self.supernet)
+        self.test_front()
+
+    def ask(self) -> None:
+        """Evaluate what the strategy asks for."""
+        for number in range(self.record.trials):
+            self.catch_up(number - self.record.lookahead + 1)
+            if number in self.trials:
+                self.proposer.seen.add(self.trials[number].fingerprint)
+            elif not self.launch(number):
+                break
+        self.catch_up(len(self.trials) + len(self.asked))
+
+    def gather(self, supernet: Supernet) -> None:
+        """Record what a supernet yields; what is over the budget or known is refused, and what was taken in before it stopped passes."""
+        passed = len(self.trials) + self.refused  # a point is a trial or one refusal
+        self.proposer.seen.update(trial.fingerprint for trial in self.trials.values())
+        refused, began = Refused(self.before.refusals_before(len(self.trials))), time.perf_counter()
+        try:
+            with disk_errors(self.store.folder):
+                for point in supernet.run(self.setting()):
+                    if point.number < passed:
+                        continue
+                    if self.take_point(point, refused, time.perf_counter() - began):
+                        refused, began = Refused(), time.perf_counter()
+                    if len(self.trials) == self.record.trials:
+                        break
+        except SupernetError as error:
+            raise SearchError(str(error)) from error
+        if not self.trials:
+            closest = refused.costs(self.record.budget.limits())
+            raise SearchError(f"no network that the supernet came to met the budget; the closest had {closest}")
+
+    def take_point(self, point: Point, refused: Refused, seconds: float) -> bool:
+        """Record a network of a supernet; false when it is refused."""
+        number = len(self.trials)
+        entry = self.proposer.check(point.choices, np.random.default_rng([self.record.seed, number]), refused)
+        if entry is None:
+            if point.failure:
+                raise SearchError(f"the supernet failed ({point.failure.kind}): {point.failure.message}")
+            self.store.refuse(number, refused.reasons)
+            self.refused += 1
+            return False
+        self.proposer.seen.add(entry.fingerprint)
+        if point.save is not None:
+            point.save(self.store.weights(number))
+        genotype = self.proposer.problem.catalogue.genotype(entry)
+        self.asked[number] = Proposal(genotype, entry.choices, entry.costs, refused.reasons)
+        self.finish(Outcome(number, {**point.metrics, STEP: point.number}, point.failure, point.curve, seconds))
+        return True
+
+    def setting(self) -> Setting:
+        """What the supernet is to know."""
+        record, proposer = self.record, self.proposer
+        checkpoint = checkpoint_file(self.store)
+        return Setting(proposer.problem.catalogue, proposer.evaluator, record.budget, record.seed, checkpoint, self.limit_ms())
+
+    def catch_up(self, count: int) -> None:
+        """Wait until the first `count` trials are there, and tell the strategy of them in order."""
+        while self.told < count:
+            while self.told not in self.trials:
+                self.finish(self.executor.wait())
+            self.proposer.strategy.tell(self.trials[self.told])
+            self.told += 1
+
+    def launch(self, number: int) -> bool:
+        """Propose trial `number` and queue it; false when the space has no further network to offer."""
+        before = [self.trials.get(i) or self.asked[i] for i in range(self.told, number)]
+        proposal = self.proposer.propose(number, [trial.choices for trial in before])
+        if isinstance(proposal, Refused):
+            self.store.refuse(number, proposal.reasons)
+            self.refused += proposal.reasons.total()
+            return False
+        self.asked[number] = proposal
+        self.refused += proposal.refusals.total()
+        self.executor.submit(self.candidate(number, proposal.genotype, proposal.choices))
+        return True
+
+    def candidate(self, number: int, genotype: Genotype, choices: Choices) -> Candidate:
+        """What the evaluator gets; its seed belongs to the run's seed and the trial's number alone."""
+        seed = int(np.random.SeedSequence([self.record.seed, number]).generate_state(1)[0])
+        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), self.limit_ms(), choices)
+
+    def limit_ms(self) -> float | None:
+        """Limit of the latency, infinite where it is measured and not limited; None where it is not measured."""
+        wanted = any(objective.metric == "latency_ms" for objective in self.record.objectives)
+        return float("inf") if wanted and self.record.budget.latency_ms is None else self.record.budget.latency_ms
+
+    def finish(self, outcome: Outcome) -> None:
+        """Turn an outcome into a trial, record it, and keep only weights that the front needs."""
+        proposal = self.asked.pop(outcome.trial)
+        metrics = {**proposal.costs, **outcome.metrics}
+        lacking = [objective.metric for objective in self.record.objectives if objective.metric not in metrics]
+        failure = outcome.failure or (Failure("rejected", f"this network has no {lacking[0]}") if lacking else None)
+        values = None if failure else tuple(float(objective.value(metrics)) for objective in self.record.objectives)
+        genotype = proposal.genotype
+        trial = Trial(outcome.trial, proposal.choices, genotype.fingerprint, metrics, values, failure, finite_curve(outcome.curve))
+        self.store.add(trial, genotype, proposal.refusals, outcome.seconds)
+        self.take_in(trial)
+        self.show()
+
+    def take_in(self, trial: Trial) -> None:
+        """Count a trial and update the front; weights of what is off the front go."""
+        self.trials[trial.number] = trial
+        if trial.values is None:
+            self.failed += 1
+            self.store.drop_weights(trial.number)
+            return
+        if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
+            self.store.drop_weights(trial.number)
+            return
+        for other in [other for other in self.front if other.values is not None and dominates(trial.values, other.values)]:
+            self.front.remove(other)
+            self.store.drop_weights(other.number)
+        self.front.append(trial)
+
+    def show(self) -> None:
+        """Say where the run stands."""
+        if self.progress is None:
+            return
+        best = min((trial.values for trial in self.front if trial.values), default=None)
+        self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed))
+
+    def test_front(self) -> None:
+        """Measure the final front on the test part, each network once."""
+        tested = self.before.tests
+        waiting = [trial.number for trial in self.front if trial.number not in tested and self.store.weights(trial.number).is_file()]
+        run = open_run(self.store.folder)
+        for number in waiting:
+            self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
+        for _ in waiting:
+            outcome = self.executor.wait()
+            if outcome.failure:
+                raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
+            self.store.add_test(outcome.trial, outcome.metrics)
+
+
+def finite_curve(curve: Sequence[dict[str, float]]) -> tuple[dict[str, float], ...]:
+    """The curve without values that are no finite numbers, which JSON cannot hold."""
+    return tuple({name: value for name, value in step.items() if np.isfinite(value)} for step in curve)

@@ -1,0 +1,68 @@
+"""What every supernet search is: it trains one network that holds the space, and yields networks of the space with their metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from archsearch.analysis import Budget
+from archsearch.catalogue import Catalogue
+from archsearch.evaluators.base import Evaluator
+from archsearch.space import Choices
+from archsearch.trial import EvaluationError, Failure
+
+
+class SupernetError(ValueError):
+    """A space, an evaluator or an option that a supernet search cannot go with; one line that says why and what to do."""
+
+
+class Point(NamedTuple):
+    """A network that a supernet search came to: full choices, what was measured, how it went there.
+
+    `save` writes its weights (safetensors, as they belong to the canonical genotype of the choices); after a failure there are none.
+    """
+
+    number: int
+    choices: Choices
+    metrics: dict[str, float]
+    curve: tuple[dict[str, float], ...]
+    save: Callable[[Path], None] | None
+    failure: Failure | None = None
+
+
+def failed(number: int, choices: Choices, error: EvaluationError) -> Point:
+    """The last point of a search that cannot go on, because it diverged or ran out of memory."""
+    return Point(number, choices, {}, (), None, error.failure)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a supernet search is about.
+
+    `catalogue`: the space and the known costs of its networks; `evaluator` holds data and options of training; `checkpoint`: the file from
+    which the search goes on when it was stopped; `max_latency_ms` as in `evaluators.base.Candidate`.
+    """
+
+    catalogue: Catalogue
+    evaluator: Evaluator
+    budget: Budget
+    seed: int
+    checkpoint: Path
+    max_latency_ms: float | None = None
+
+
+@runtime_checkable
+class Supernet(Protocol):
+    """A search that trains: a dataclass whose fields are its options. It never records or prints."""
+
+    def run(self, setting: Setting) -> Iterator[Point]:
+        """Train, and yield networks as they come out; those over the budget may be among them.
+
+        With equal settings the points are equal, bit for bit on one CPU thread. A run that was stopped goes on from its checkpoint: it may
+        begin with points that it has yielded before, but leaves out none that it has not.
+
+        Raises:
+            SupernetError: a space or evaluator that it cannot go with.
+        """

@@ -1,0 +1,127 @@
+"""Learn which edges of a fabric to keep under a limit on the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from archsearch.analysis import COSTS
+from archsearch.analysis.exits import exits
+from archsearch.ops.base import nearest
+from archsearch.space import Choices
+from archsearch.supernets.base import Point, Setting, failed
+from archsearch.supernets.course import Course, Curve, Fitting
+from archsearch.supernets.gated import Gated, Gating, give_back, kept
+from archsearch.supernets.mixture import Mixture
+from archsearch.supernets.policy import Bernoulli, HardConcrete
+from archsearch.supernets.switches import switched
+from archsearch.trial import EvaluationError
+
+GATES = {"bernoulli": Bernoulli, "concrete": HardConcrete}
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """Draw a gate for every edge and sample, and learn gates with the weights: budgeted super networks (arXiv:1706.00046).
+
+    Gates are open with a probability that begins at sigmoid(`logit`) and follows the policy gradient on loss + price x excess of the cost
+    over its limit, where only what is reached costs anything. The price climbs while the mean cost is over the limit and falls
+    while it is under (`dual`, an epoch for each whole limit), or stays at `price` where `dual` is 0, an excess under 0 then counting 0.
+    `gates` concrete instead of bernoulli are soft, so that the loss moves them by its own gradient (arXiv:1712.01312).
+
+    The limits are those of the budget times each of `walk` in turn, in one run; without a budget, shares of the multiply-adds of the
+    whole network. For each the gates learn at a rate of `speed` an epoch: at first for as many epochs as the evaluator says, the first
+    `warm` of them without the gates, then for `again`; the network of the likeliest edges within the limit is fine-tuned for
+    `tune` epochs from `pace` times the learning rate, and is a point.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    walk: tuple[float, ...] = (1.0, 0.7, 0.5)
+    logit: float = 3.0
+    speed: float = 1.0
+    dual: float = 1.0
+    price: float = 0.0
+    gates: str = "bernoulli"
+    warm: int = 2
+    again: int = 6
+    tune: int = 5
+    pace: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name, least in (("warm", 0), ("again", 1), ("tune", 1)):
+            if type(getattr(self, name)) is not int or getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be a whole number of at least {least}")
+        if not self.walk or not all(0 < share <= 1 for share in self.walk) or list(self.walk) != sorted(self.walk, reverse=True):
+            raise ValueError(f"walk={self.walk} must be shares of the limit, over 0 and at most 1, none larger than the one before")
+        for name in ("speed", "pace"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be over 0")
+        if not self.dual >= 0 or not self.price >= 0:
+            raise ValueError(f"dual={self.dual!r} and price={self.price!r} must be at least 0")
+        if self.gates not in GATES:
+            raise ValueError(f"gates={self.gates!r} is unknown; {nearest(self.gates, sorted(GATES))}")
+
+    def run(self, setting: Setting) -> Iterator[Point]:
+        mixture = switched(setting.catalogue.space)
+        course = Course(setting)
+        first, whole = course.stage, limits_of(setting, mixture)
+        steps = course.steps
+        gated = Gated(course, mixture, GATES[self.gates](len(mixture.switches), self.logit, self.speed / steps), setting.seed)
+        gated.price = self.price
+        if course.kept:
+            give_back(gated, course.kept)
+        for number, share in enumerate(self.walk):
+            if first > 2 * number + 1:
+                continue
+            limits = {name: share * limit for name, limit in whole.items()}
+            choices: Choices = dict.fromkeys(gated.edges, True)
+            try:
+                learned = self.learn(course, gated, 2 * number, limits) if first <= 2 * number else course.state["learned"]
+                choices = likeliest(gated, limits, fill=self.dual > 0)
+                yield self.tuned(course, gated, number, choices, learned)
+            except EvaluationError as error:
+                yield failed(number, choices, error)
+                return
+
+    def learn(self, course: Course, gated: Gated, stage: int, limits: Mapping[str, float]) -> Curve:
+        """Let gates and weights learn under these limits."""
+        options = replace(course.train, epochs=course.train.epochs if stage == 0 else self.again)
+        return course.complete(stage, Gating(gated, options, limits, self.dual, self.warm if stage == 0 else 0), {})
+
+    def tuned(self, course: Course, gated: Gated, number: int, choices: Choices, learned: Curve) -> Point:
+        """The network of the choices with the weights of the whole, fine-tuned. Raises EvaluationError (diverged)."""
+        setting = course.setting
+        entry = setting.catalogue.look_up(choices, np.random.default_rng(0))
+        genotype = setting.catalogue.genotype(entry)
+        network = gated.extract(entry.choices, genotype)
+        options = replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
+        fitting = Fitting(network.to(course.device), options, course.data, [output.macs for output in exits(genotype)])
+        curve = course.complete(2 * number + 1, fitting, {"learned": learned}, kept(gated))
+        return course.point(number, entry.choices, (*learned, *curve), network, genotype, price=gated.price)
+
+
+def limits_of(setting: Setting, mixture: Mixture) -> dict[str, float]:
+    """The limits on known costs; without any, the multiply-adds of the whole network."""
+    limits = {name: limit for name, limit in setting.budget.limits().items() if name in COSTS}
+    return limits or {"macs": float(sum(fact.cost.macs for fact in mixture.genotype.facts))}
+
+
+def likeliest(gated: Gated, limits: Mapping[str, float], fill: bool) -> Choices:
+    """The edges that are rather open than not, fewer where they are over a limit; to `fill` it, more as far as they fit."""
+    chances = dict(zip(gated.edges, gated.policy.open().tolist(), strict=True))
+    order = sorted(chances, key=lambda edge: (chances[edge], edge))
+    choices: Choices = dict.fromkeys(gated.edges, True)
+    for edge in order:
+        if chances[edge] >= 0.5 and gated.ratio(choices, limits) <= 1:
+            break
+        fewer = {**choices, edge: False}
+        choices = fewer if gated.is_network(fewer) else choices
+    for edge in reversed(order) if fill else ():
+        more = {**choices, edge: True}
+        if not choices[edge] and gated.ratio(choices, limits) < gated.ratio(more, limits) <= 1:
+            choices = more
+    return choices

@@ -1,0 +1,92 @@
+"""Where a supernet search stands, in one safetensors file: tensors by name, and the rest as JSON in its header."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from archsearch.genotype_json import parse
+from archsearch.supernets.base import SupernetError
+from archsearch.trial import to_json
+
+FORMAT = "archsearch.supernet/1"
+
+
+class Standing(NamedTuple):
+    """What a checkpoint holds: plain data, and tensors by name."""
+
+    state: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def save_standing(path: Path, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write a checkpoint, whole or not at all. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        save_file(plain, draft, metadata={"format": FORMAT, "state": to_json(dict(state))})
+        draft.replace(path)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_standing(path: Path) -> Standing | None:
+    """Read a checkpoint; None where there is none.
+
+    Raises:
+        SupernetError: the file is damaged, or no checkpoint.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            known = file.metadata() or {}
+            if known.get("format") != FORMAT:
+                raise ValueError(f'its format is not "{FORMAT}"')
+            return Standing(dict(parse(known["state"])), {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 no mapping
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise SupernetError(f"checkpoint {path}: {' '.join(str(error).split())[:200]}; delete it") from error
+
+
+def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Tensors under names with a prefix."""
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names have a prefix, without it."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers of every weight, by the weight's place and the thing's name; rates follow from the schedule."""
+    memory = optimizer.state_dict()["state"]
+    return {f"{place}/{name}": value for place, kept in memory.items() for name, value in kept.items() if isinstance(value, Tensor)}
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser back what it remembered."""
+    memory: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        place, _, what = name.partition("/")
+        memory.setdefault(int(place), {})[what] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
+
+
+def restore_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network back its weights. Raises SupernetError when they are of another one."""
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise SupernetError(
+            f"the checkpoint is of another network: {' '.join(str(error).split())[:200]}; delete it to begin again"
+        ) from error

@@ -1,0 +1,173 @@
+"""Training in stages, with the options of the evaluator `train`; after every epoch a checkpoint says how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from archsearch.analysis.exits import exits
+from archsearch.evaluators.base import Evaluator, failure_of
+from archsearch.evaluators.train import Train, Training, check_loss, pick_device, save_weights, within_latency
+from archsearch.genotype import Genotype
+from archsearch.space import Choices
+from archsearch.supernets.base import Point, Setting, SupernetError
+from archsearch.supernets.checkpoint import (
+    load_standing,
+    optimizer_tensors,
+    prefixed,
+    restore_network,
+    restore_optimizer,
+    save_standing,
+    under,
+)
+from archsearch.tasks import Feed, measure
+from archsearch.tasks.anytime import by_exit, exit_macs
+from archsearch.trial import EvaluationError
+
+Curve = tuple[dict[str, float], ...]
+
+
+class Phase(Protocol):
+    """Something that is trained for some epochs and can be put down between two of them."""
+
+    epochs: int
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        """Train once through the images; return what is worth a place in the curve. Raises EvaluationError (diverged)."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the rest of the training depends on."""
+
+    def restore(self, tensors: Mapping[str, Tensor], done: int) -> None:
+        """Take up what `tensors` gave after so many epochs. Raises SupernetError when it belongs to something else."""
+
+
+class Course:
+    """The training of one supernet search: data, device, and the place where it stands."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.train = setting, trained_by(setting.evaluator)
+        self.data, self.device = self.train.feed(), pick_device(self.train.device)
+        found = load_standing(setting.checkpoint)
+        self.state: dict[str, Any] = found.state if found else {}
+        self._tensors = found.tensors if found else {}
+
+    @property
+    def stage(self) -> int:
+        """The stage to go on with."""
+        return int(self.state.get("stage", 0))
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self.data) // min(self.train.batch, len(self.data))
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What was to be kept besides the stage that the checkpoint is of."""
+        return under(self._tensors, "kept")
+
+    def complete(self, stage: int, phase: Phase, own: Mapping[str, Any], keep: Mapping[str, Tensor] | None = None) -> Curve:
+        """Train what is left of a stage and return its whole curve; the checkpoint holds `own` as `state`, and `keep` as `kept`.
+
+        Raises:
+            EvaluationError: it diverged, or ran out of memory.
+        """
+        begun = self.state.get("stage") == stage
+        curve: list[dict[str, float]] = list(self.state["curve"]) if begun else []
+        if begun:
+            phase.restore(self._tensors, len(curve))
+        with seeded(self.device), foreseen():
+            for epoch in range(len(curve), phase.epochs):
+                seed = seed_of(self.setting.seed, stage, epoch)
+                torch.manual_seed(seed)  # for dropout
+                curve.append(phase.epoch(torch.Generator(self.device).manual_seed(seed)))
+                save_standing(
+                    self.setting.checkpoint, {**own, "stage": stage, "curve": curve}, {**phase.tensors(), **prefixed(keep or {}, "kept")}
+                )
+        self.state, self._tensors = {**own, "stage": stage, "curve": curve}, {}
+        return tuple(curve)
+
+    def point(self, number: int, choices: Choices, curve: Curve, network: nn.Module, genotype: Genotype, **more: float) -> Point:
+        """A network with its metrics of the validation part, and `latency_ms` where it is limited; or as a failure when it is too slow."""
+        network.to(self.device)
+        try:
+            metrics = {**self.judged(network, genotype), **more}
+        except EvaluationError as error:
+            return Point(number, choices, {}, curve, None, error.failure)
+        return Point(number, choices, metrics, curve, partial(save_weights, network))
+
+    def judged(self, network: nn.Module, genotype: Genotype) -> dict[str, float]:
+        """Metrics of the validation part. Raises EvaluationError (rejected, or diverged)."""
+        limit, shape = self.setting.max_latency_ms, genotype.inputs[0].shape
+        macs = [output.macs for output in exits(genotype)]
+        with seeded(self.device), foreseen():
+            latency = {} if limit is None else within_latency(network, shape, self.device, limit)
+            found = by_exit(measure(network, self.data, self.data.validation, 4 * self.train.batch), macs)
+        check_loss(found["loss"], self.data.task.classes)
+        return {**latency, **found, **exit_macs(macs)}
+
+
+class Fitting:
+    """A plain network in training."""
+
+    def __init__(self, network: nn.Module, options: Train, data: Feed, macs: list[int]) -> None:
+        self.epochs, self.network, self.data, self.macs = options.epochs, network, data, macs
+        self.training = Training(options, network, data, torch.Generator())
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        self.training.generator = generator
+        loss, lr = self.training.epoch()
+        found = by_exit(measure(self.network, self.data, self.data.validation, 4 * self.training.options.batch), self.macs)
+        check_loss(found["loss"], self.data.task.classes)
+        return {"train_loss": loss, **found, "lr": lr}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {**prefixed(self.network.state_dict(), "network"), **prefixed(optimizer_tensors(self.training.optimizer), "optimizer")}
+
+    def restore(self, tensors: Mapping[str, Tensor], done: int) -> None:
+        restore_network(self.network, under(tensors, "network"))
+        restore_optimizer(self.training.optimizer, under(tensors, "optimizer"))
+        self.training.step = done * self.training.per_epoch
+
+
+def trained_by(evaluator: Evaluator) -> Train:
+    """The evaluator, which must be `train`: a supernet is trained with its data and options. Raises SupernetError."""
+    if not isinstance(evaluator, Train):
+        raise SupernetError(f"a supernet trains with the data and options of the evaluator train; it was given {type(evaluator).__name__}")
+    return evaluator
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed for torch that belongs to these numbers alone."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+@contextmanager
+def seeded(device: torch.device) -> Iterator[None]:
+    """Leave torch's own random state as it was, on one CPU thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def foreseen() -> Iterator[None]:
+    """Turn an error that says that memory has run out into an EvaluationError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        failure = failure_of(error)
+        if failure.kind != "out_of_memory":
+            raise
+        raise EvaluationError(failure.kind, failure.message) from error

@@ -1,0 +1,187 @@
+"""Choose ops on edges by gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from archsearch.analysis.exits import exits
+from archsearch.space import Choices, Scalar, Space
+from archsearch.supernets.base import Point, Setting, SupernetError, failed
+from archsearch.supernets.blending import blended
+from archsearch.supernets.course import Course, Curve, Fitting
+from archsearch.supernets.mixed import Mixed, Mixing
+from archsearch.supernets.mixture import Mixture
+from archsearch.supernets.switch import extracted
+from archsearch.supernets.switches import switched
+from archsearch.trial import EvaluationError
+
+ORDERS = ("first", "second")
+SAMPLERS = ("softmax", "gdas")
+
+
+@dataclass(frozen=True)
+class Darts:
+    """Mix the options of every choice by a softmax and let the mixture learn: differentiable search (Liu et al. 2018, arXiv:1806.09055).
+
+    For spaces whose choices select an op on an edge, none or a skip among the options, or keep and drop edges; other choices are to be
+    held, as `hold` says: NAME=VALUE. One half of the training part trains the weights, the other the scores of the options, which
+    move by up to `speed` an epoch. `order` first or second; `sampler` softmax, or gdas: one option is drawn each time (arXiv:1910.04465).
+
+    The training that the evaluator says is stopped `points` times at equal distances: the options of most weight, none left out, are a
+    network, which takes over its weights and is fine-tuned for `tune` epochs from `pace` times the learning rate. At most the share
+    `skips` of choices may be skips, the surest of them; over a budget, choices go to cheaper options where that gives up least.
+
+    Metrics of a point: `skip_share`, of choices for which a skip has most weight before that cap, and `collapsed`, 1 where it is over
+    the cap: the collapse of this method to skips (arXiv:1909.09656), a sign to mistrust the run.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    order: str = "first"
+    sampler: str = "softmax"
+    speed: float = 0.3
+    points: int = 3
+    skips: float = 0.5
+    tune: int = 5
+    pace: float = 0.5
+    hold: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS or self.sampler not in SAMPLERS:
+            known = f"{' or '.join(ORDERS)}, sampler={self.sampler!r} {' or '.join(SAMPLERS)}"
+            raise ValueError(f"order={self.order!r} must be {known}")
+        for name in ("points", "tune"):
+            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be a whole number of at least 1")
+        for name in ("speed", "pace"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be over 0")
+        if not 0 <= self.skips <= 1:
+            raise ValueError(f"skips={self.skips!r} must be a share from 0 to 1")
+
+    def run(self, setting: Setting) -> Iterator[Point]:
+        course, space = Course(setting), setting.catalogue.space
+        held = self.held(space)
+        mixture = mixture_of(space, held)
+        options = {name: offered for name, offered in space.options().items() if name not in held}
+        mixed = Mixed(course, mixture, options, setting.seed)
+        if course.kept:
+            mixed.restore(course.kept)
+        first = course.stage
+        for number in range(self.points):
+            if first > 2 * number + 1:
+                continue
+            choices: Choices = {}
+            try:
+                learned = self.learn(course, mixed, number) if first <= 2 * number else course.state["learned"]
+                choices = Derivation(mixed, setting, held, self.skips).choices()
+                yield self.tuned(course, mixed, number, choices, learned)
+            except EvaluationError as error:
+                base = setting.catalogue.look_up(choices or held, np.random.default_rng(0)).choices
+                yield failed(number, base, error)
+                return
+
+    def held(self, space: Space) -> Choices:
+        """The choices that are held. Raises SupernetError for one that the space does not have."""
+        found: Choices = {}
+        options = space.options()
+        for text in self.hold:
+            name, _, value = str(text).partition("=")
+            fit = [option for option in options.get(name, ()) if str(option) == value]
+            if not fit:
+                offered = list(options.get(name, ()))
+                raise SupernetError(f"hold={text}: space {space.source!r} offers {offered}; give NAME=VALUE of a choice")
+            found[name] = fit[0]
+        return found
+
+    def learn(self, course: Course, mixed: Mixed, number: int) -> Curve:
+        """Let weights and scores learn up to the next point."""
+        ends = [round(course.train.epochs * place / self.points) for place in (number, number + 1)]
+        phase = Mixing(mixed, course.train, self.speed, self.order == "second", self.sampler == "gdas", (ends[0], ends[1]))
+        return course.complete(2 * number, phase, {})
+
+    def tuned(self, course: Course, mixed: Mixed, number: int, choices: Choices, learned: Curve) -> Point:
+        """The network of the choices with the weights of the whole, fine-tuned. Raises EvaluationError (diverged)."""
+        catalogue = course.setting.catalogue
+        entry = catalogue.look_up(choices, np.random.default_rng(0))
+        genotype = catalogue.genotype(entry)
+        network = extracted(mixed.mixture, mixed.network.state_dict(), entry.choices, genotype, course.setting.seed).to(course.device)
+        options = replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
+        fitting = Fitting(network, options, course.data, [output.macs for output in exits(genotype)])
+        curve = course.complete(2 * number + 1, fitting, {"learned": learned}, mixed.tensors())
+        share = skip_share(mixed)
+        more = {"skip_share": share, "collapsed": float(share > self.skips)}
+        return course.point(number, entry.choices, (*learned, *curve), network, genotype, **more)
+
+
+def mixture_of(space: Space, held: Mapping[str, Scalar]) -> Mixture:
+    """The network that holds the space. Raises SupernetError."""
+    options = {name: offered for name, offered in space.options().items() if name not in held}
+    if not options:
+        raise SupernetError(f"space {space.source!r} has no choice that is not held")
+    keeps = all(sorted(map(repr, offered)) == ["False", "True"] for offered in options.values())
+    return switched(space) if keeps and not held else blended(space, held)
+
+
+def skip_share(mixed: Mixed) -> float:
+    """Share of the choices for which a skip has most weight."""
+    likely = mixed.likely()
+    return sum((name, best(mixed, name, weights)) in mixed.mixture.skips for name, weights in likely.items()) / len(likely)
+
+
+def best(mixed: Mixed, name: str, weights: Mapping[Scalar, float]) -> Scalar:
+    """The option of most weight among those that bring something; of keeping and dropping an edge just the likelier."""
+    bring = [option for option in mixed.options[name] if (name, option) in mixed.mixture.switches]
+    known = [option for option in weights if option in bring or len(bring) == 1]
+    return max(known, key=lambda option: weights[option])
+
+
+@dataclass
+class Derivation:
+    """From weights of options to a network within the budget."""
+
+    mixed: Mixed
+    setting: Setting
+    held: Choices
+    skips: float
+
+    def choices(self) -> Choices:
+        """The options of most weight; not too many skips; cheaper ones where it is over the budget, the least loss of weight first."""
+        likely = self.mixed.likely()
+        found: Choices = {**self.held, **{name: best(self.mixed, name, weights) for name, weights in likely.items()}}
+        found = self.capped(found, likely)
+        while True:
+            excess = self.excess(found)
+            if excess <= 1:
+                return found
+            moves = [
+                (likely[name][found[name]] - likely[name][option], name, option)
+                for name in likely
+                for option in likely[name]
+                if option != found[name] and self.excess({**found, name: option}) < excess
+            ]
+            if not moves:
+                return found  # over the budget all the same: it is refused
+            _, name, option = min(moves, key=lambda move: (move[0], move[1], str(move[2])))
+            found = {**found, name: option}
+
+    def capped(self, choices: Choices, likely: Mapping[str, Mapping[Scalar, float]]) -> Choices:
+        """Choices with no more skips than may be; those least sure of them take their next best."""
+        skips = sorted((likely[name][choices[name]], name) for name in likely if (name, choices[name]) in self.mixed.mixture.skips)
+        found = dict(choices)
+        for _, name in skips[: max(0, len(skips) - int(self.skips * len(likely)))]:
+            rest = {option: weight for option, weight in likely[name].items() if (name, option) not in self.mixed.mixture.skips}
+            found[name] = best(self.mixed, name, rest)
+        return found
+
+    def excess(self, choices: Choices) -> float:
+        """Cost over its limit, of several limits the one that is met worst; infinite for what is no network."""
+        try:
+            costs = self.setting.catalogue.look_up(choices, np.random.default_rng(0)).costs
+        except ValueError:
+            return float("inf")
+        return max([1.0 if not self.setting.budget.limits() else 0.0, *self.setting.budget.overruns(costs).values()])

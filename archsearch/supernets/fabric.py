@@ -1,0 +1,109 @@
+"""Prune a trained fabric edge by edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+from torch import Tensor
+
+from archsearch.blocks.fabric import held
+from archsearch.catalogue import Entry
+from archsearch.genotype import Genotype
+from archsearch.space import Choices
+from archsearch.supernets.base import Point, Setting, failed
+from archsearch.supernets.course import Course
+from archsearch.supernets.edges import Edges, GatedEdges
+from archsearch.supernets.switches import edges_of
+from archsearch.trial import EvaluationError
+
+STRENGTHS = ("weight", "gate")
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """Train the network that keeps every edge, then remove the weakest edges in steps (Saxena & Verbeek 2016, arXiv:1606.02492).
+
+    An edge is a choice between true and false. The whole network trains as the evaluator says; then at every step `share` of the edges
+    goes, with them what is cut off, and the rest is fine-tuned for `tune` epochs from `pace` times the learning rate. Every step is a
+    point; a step ends early where it meets the budget, and the last one leaves `floor` of all edges, or the fewest that the space allows.
+
+    `strength` of an edge: weight, the mean square of its convolutions' weights, as in the paper; or gate, a factor on what the edge
+    brings that is learned and that an L1 penalty of `pull` draws to 0.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    tune: int = 3
+    share: float = 0.15
+    floor: float = 0.1
+    pace: float = 0.3
+    strength: str = "weight"
+    pull: float = 0.003
+
+    def __post_init__(self) -> None:
+        if type(self.tune) is not int or self.tune < 1:
+            raise ValueError(f"tune={self.tune!r} must be a whole number of at least 1")
+        for name in ("share", "floor", "pace"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be over 0 and at most 1")
+        if self.strength not in STRENGTHS or not self.pull >= 0:
+            raise ValueError(f"strength={self.strength!r} must be {' or '.join(STRENGTHS)}, and pull={self.pull!r} at least 0")
+
+    def run(self, setting: Setting) -> Iterator[Point]:
+        edges = edges_of(setting.catalogue.space)
+        course = Course(setting)
+        choices: Choices = course.state.get("choices") or dict.fromkeys(edges, True)
+        weights: Mapping[str, Tensor] = {}
+        for stage in count(course.stage):
+            genotype = setting.catalogue.genotype(entry_of(setting, choices))
+            edging = self.edging(genotype, edges, setting.seed, weights)
+            edging.network.to(course.device)
+            options = course.train if stage == 0 else replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
+            try:
+                curve = course.complete(stage, edging.fitting(options, course), {"choices": choices})
+            except EvaluationError as error:
+                yield failed(stage, choices, error)
+                return
+            yield course.point(stage, choices, curve, edging.plain(), genotype)
+            weights = edging.network.state_dict()
+            fewer = self.fewer(setting, choices, edging.weakest(), len(edges))
+            if fewer is None:
+                return
+            choices = fewer
+
+    def edging(self, genotype: Genotype, edges: list[str], seed: int, weights: Mapping[str, Tensor]) -> Edges:
+        """The network of one step and its edges."""
+        return GatedEdges(genotype, edges, seed, weights, self.pull) if self.strength == "gate" else Edges(genotype, edges, seed, weights)
+
+    def fewer(self, setting: Setting, choices: Choices, weakest: list[str], whole: int) -> Choices | None:
+        """Choices without the weakest edges, or None where the fewest are left."""
+        left, found = len(weakest), None
+        least = max(min(int(left * (1 - self.share)), left - 1), int(self.floor * whole))
+        over = is_over(setting, choices)
+        for name in weakest:
+            if left <= least:
+                break
+            tried = {**choices, name: False}
+            try:
+                entry = entry_of(setting, tried)
+            except ValueError:
+                continue  # nothing would lead from the input to the output
+            left = len(held(setting.catalogue.genotype(entry), weakest))
+            choices = found = entry.choices
+            if over and not is_over(setting, choices):
+                break
+        return found
+
+
+def entry_of(setting: Setting, choices: Choices) -> Entry:
+    """The network of full choices. Raises ValueError when it is none."""
+    return setting.catalogue.look_up(choices, np.random.default_rng(0))
+
+
+def is_over(setting: Setting, choices: Choices) -> bool:
+    """Whether a network is over the budget, as far as that is known without running it."""
+    return bool(setting.budget.overruns(entry_of(setting, choices).costs))

@@ -1,0 +1,187 @@
+"""All options of all choices at once, each as much as its weight says, and the training of both kinds of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Adam
+
+from archsearch.evaluators.train import Train, Training, check_loss, schedule
+from archsearch.space import Scalar
+from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, under
+from archsearch.supernets.course import Course, seed_of
+from archsearch.supernets.mixture import Mixture
+from archsearch.supernets.switch import compile_switched
+from archsearch.tasks import Feed, joint_loss
+
+Pair = tuple[Tensor, Tensor]
+NUDGE = 0.01
+"""How far weights are moved for the finite difference of the second order, over the length of the gradient (arXiv:1806.09055, eq. 8)."""
+
+
+class Mixed:
+    """The whole network with a number for every option of every choice; the softmax over a choice says how much of each it takes."""
+
+    def __init__(self, course: Course, mixture: Mixture, options: Mapping[str, Sequence[Scalar]], seed: int) -> None:
+        self.course, self.mixture = course, mixture
+        self.options = {name: tuple(offered) for name, offered in options.items()}
+        self.network, self.switches = compile_switched(mixture.genotype, [*mixture.places, *mixture.guards], seed)
+        self.network.to(course.device)
+        widest = max(len(offered) for offered in self.options.values())
+        self.scores = torch.zeros(len(self.options), widest, device=course.device, requires_grad=True)
+        self.absent = torch.tensor([[place >= len(offered) for place in range(widest)] for offered in self.options.values()])
+
+    def weights(self) -> Tensor:
+        """How much of every option, (choices, options)."""
+        return functional.softmax(self.scores.masked_fill(self.absent.to(self.scores.device), -torch.inf), 1)
+
+    def set_weights(self, weights: Tensor) -> None:
+        """Take so much of every option."""
+        for row, (name, offered) in enumerate(self.options.items()):
+            for column, option in enumerate(offered):
+                for switch in self.mixture.switches.get((name, option), ()):
+                    self.switches[switch].factor = weights[row, column]
+
+    def likely(self) -> dict[str, dict[Scalar, float]]:
+        """The weight of every option by choice."""
+        rows = self.weights().detach().tolist()
+        return {name: dict(zip(offered, row, strict=False)) for (name, offered), row in zip(self.options.items(), rows, strict=True)}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights of the network, and scores."""
+        return {**prefixed(self.network.state_dict(), "network"), "scores": self.scores.detach()}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave. Raises SupernetError when it belongs to another network."""
+        restore_network(self.network, under(tensors, "network"))
+        self.scores.data.copy_(tensors["scores"])
+
+
+class Mixing:
+    """The training of weights on one half of the training part and of scores on the other, in turn.
+
+    `second`: scores follow the loss behind a step of the weights, not before it. `sampled`: of every choice one option is drawn and
+    computed with, and the softmax of the draw has the gradient; its temperature falls from 10 to 0.1 (GDAS, arXiv:1910.04465).
+    """
+
+    def __init__(self, mixed: Mixed, options: Train, speed: float, second: bool, sampled: bool, part: tuple[int, int]) -> None:
+        self.mixed, self.second, self.sampled = mixed, second, sampled
+        self.first, self.epochs = part[0], part[1] - part[0]
+        halves = halved(mixed.course.data, mixed.course.setting.seed)
+        self.training = Training(options, mixed.network, halves[0], torch.Generator())
+        self.judging, self.nudge = halves[1], NUDGE
+        self.training.step = self.first * self.training.per_epoch
+        self.optimizer = Adam([mixed.scores], speed / self.training.per_epoch, betas=(0.5, 0.999))
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        self.mixed.network.train()
+        training, total = self.training, 0.0
+        others = endless(self.judging, training.batch, generator)
+        for batches in training.data.epoch(training.batch, generator):
+            losses = [self.step(batch, next(others), generator) for batch in batches]
+            total += check_loss(float(torch.stack(losses).mean()), training.data.task.classes) * len(losses)
+        rate = training.options.lr * schedule((training.step - 1) / training.total, training.options.warmup)
+        chosen = self.mixed.weights().detach().max(1).values
+        return {"train_loss": total / training.per_epoch, "certainty": float(chosen.mean()), "lr": rate}
+
+    def step(self, batch: Pair, other: Pair, generator: torch.Generator) -> Tensor:
+        """One step of the scores, one of the weights; the loss of the weights' batch."""
+        training, mixed = self.training, self.mixed
+        rate = training.options.lr * schedule(training.step / training.total, training.options.warmup)
+        mixed.scores.grad = self.unrolled(batch, other, rate, generator) if self.second else self.slope(other, generator)
+        self.optimizer.step()
+        for group in training.optimizer.param_groups:
+            group["lr"] = rate
+        training.optimizer.zero_grad()
+        loss = self.loss(batch, generator)
+        loss.backward()  # type: ignore[no-untyped-call]
+        training.optimizer.step()
+        training.step += 1
+        return loss.detach()
+
+    def loss(self, batch: Pair, generator: torch.Generator) -> Tensor:
+        """Loss of a batch with the weights of the options as they are, or as they are drawn."""
+        mixed = self.mixed
+        mixed.set_weights(self.drawn(generator) if self.sampled else mixed.weights())
+        return joint_loss(self.training.data.task, mixed.network(batch[0]), batch[1], self.training.options.label_smoothing)
+
+    def drawn(self, generator: torch.Generator) -> Tensor:
+        """One option of each choice as 1, the others as 0; the gradient is that of the tempered softmax."""
+        done = self.training.step / self.training.total
+        heat = 10.0 ** (1 - 2 * min(done, 1.0))
+        scores = functional.log_softmax(self.mixed.scores.masked_fill(self.mixed.absent.to(self.mixed.scores.device), -1e9), 1)
+        noise = -(-torch.rand(scores.shape, generator=generator, device=scores.device).clamp(1e-9, 1 - 1e-7).log()).log()
+        soft = functional.softmax((scores + noise) / heat, 1)
+        hard = functional.one_hot(soft.argmax(1), soft.shape[1]).to(soft)
+        return hard - soft.detach() + soft
+
+    def slope(self, batch: Pair, generator: torch.Generator) -> Tensor:
+        """Gradient of the loss by the scores."""
+        (found,) = torch.autograd.grad(self.loss(batch, generator), [self.mixed.scores])
+        return found
+
+    def unrolled(self, batch: Pair, other: Pair, rate: float, generator: torch.Generator) -> Tensor:
+        """Gradient by the scores of the loss behind one plain step of the weights (arXiv:1806.09055, eq. 7 and 8)."""
+        weights = list(self.mixed.network.parameters())
+        before = [weight.detach().clone() for weight in weights]
+        with held_norms(self.mixed.network):
+            steps = torch.autograd.grad(self.loss(batch, generator), weights, allow_unused=True)
+            move(weights, before, steps, -rate)
+            *ahead, found = torch.autograd.grad(self.loss(other, generator), [*weights, self.mixed.scores], allow_unused=True)
+            length = torch.stack([gradient.norm() for gradient in ahead if gradient is not None]).norm()
+            nudge = self.nudge / float(length.clamp(min=1e-12))
+            slopes = []
+            for sign in (1, -1):
+                move(weights, before, ahead, sign * nudge)
+                slopes.append(self.slope(batch, generator))
+            move(weights, before, ahead, 0.0)
+        return found - rate * (slopes[0] - slopes[1]) / (2 * nudge)
+
+    def tensors(self) -> dict[str, Tensor]:
+        network, scores = optimizer_tensors(self.training.optimizer), optimizer_tensors(self.optimizer)
+        return {**self.mixed.tensors(), **prefixed(network, "optimizer"), **prefixed(scores, "learner")}
+
+    def restore(self, tensors: Mapping[str, Tensor], done: int) -> None:
+        self.mixed.restore(tensors)
+        restore_optimizer(self.training.optimizer, under(tensors, "optimizer"))
+        restore_optimizer(self.optimizer, under(tensors, "learner"))
+        self.training.step = (self.first + done) * self.training.per_epoch
+
+
+def halved(data: Feed, seed: int) -> tuple[Feed, Feed]:
+    """The data with one half of the training part, and with the other."""
+    images, truth = data.train
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed_of(seed, 0))).to(images.device)
+    parts = (order[: len(order) // 2], order[len(order) // 2 :])
+    first, second = (replace(data, train=(images[part], truth[part])) for part in parts)
+    return first, second
+
+
+def endless(data: Feed, batch: int, generator: torch.Generator) -> Iterator[Pair]:
+    """Batches of the training part, again and again."""
+    while True:
+        for batches in data.epoch(min(batch, len(data)), generator):
+            yield from batches
+
+
+@torch.no_grad()
+def move(weights: Sequence[Tensor], origins: Sequence[Tensor], directions: Sequence[Tensor | None], far: float) -> None:
+    """Put weights so far from their origins in these directions."""
+    for weight, origin, direction in zip(weights, origins, directions, strict=True):
+        weight.copy_(origin if direction is None else origin + far * direction)
+
+
+@contextmanager
+def held_norms(network: torch.nn.Module) -> Iterator[None]:
+    """Put running statistics back that were counted inside."""
+    before = [buffer.clone() for buffer in network.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value in zip(network.buffers(), before, strict=True):
+            buffer.copy_(value)

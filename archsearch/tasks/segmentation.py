@@ -1,0 +1,59 @@
+"""One class for each pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from archsearch.data import VOID
+from archsearch.tasks.base import Meter, Task
+
+
+@dataclass(frozen=True)
+class Segmentation(Task):
+    """Scores for the classes at every pixel, (N, classes, H, W), and masks (N, H, W): cross-entropy, mean over all pixels.
+
+    `miou` is the mean over the classes of intersection over union, each counted over all pixels of all images; a class that is
+    neither there nor answered is left out. `error` is 1 - miou, `pixel_accuracy` the share of right pixels. Pixels that
+    belong to no class (data.VOID) count nowhere.
+    """
+
+    name = "segmentation"
+    metrics = ("error", "loss", "miou", "pixel_accuracy")
+    asks = "a score for every class at every pixel"
+
+    def answer(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return (self.classes, *size)
+
+    def loss(self, answer: Tensor, truth: Tensor, smoothing: float) -> Tensor:
+        total = functional.cross_entropy(answer, truth.long(), ignore_index=VOID, label_smoothing=smoothing, reduction="sum")
+        return total / (truth != VOID).sum().clamp(min=1)  # a crop may hold no pixel that counts
+
+    def meter(self) -> Meter:
+        return Confusion(self.classes)
+
+
+class Confusion(Meter):
+    """How many pixels of each class were answered with each class, (classes, classes), and the sum of their losses."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.counts = torch.zeros(classes, classes, dtype=torch.int64)
+        self.loss = 0.0
+
+    def add(self, answer: Tensor, truth: Tensor) -> None:
+        truth = truth.long()
+        known = truth != VOID
+        pairs = truth[known] * self.classes + answer.argmax(1)[known]
+        self.counts += torch.bincount(pairs, minlength=self.classes**2).reshape(self.classes, -1).cpu()
+        self.loss += float(functional.cross_entropy(answer, truth, ignore_index=VOID, reduction="sum"))
+
+    def metrics(self) -> dict[str, float]:
+        hits, pixels = self.counts.diagonal().double(), max(1, int(self.counts.sum()))
+        union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diagonal()
+        met = union > 0
+        miou = float((hits[met] / union[met]).mean()) if met.any() else 0.0
+        return {"error": 1 - miou, "loss": self.loss / pixels, "miou": miou, "pixel_accuracy": float(hits.sum()) / pixels}

@@ -1,0 +1,210 @@
+"""Differentiable search: mixtures found without the space's help, gradients of both orders, and what is made of the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.func import functional_call
+
+from archsearch import Choices, Space, load_space
+from archsearch.analysis import Budget
+from archsearch.catalogue import Catalogue
+from archsearch.evaluators.train import Train
+from archsearch.search import resume, search
+from archsearch.supernets import Setting, SupernetError
+from archsearch.supernets.blending import blended
+from archsearch.supernets.course import Course
+from archsearch.supernets.darts import Darts, Derivation, mixture_of, skip_share
+from archsearch.supernets.mixed import Mixed, Mixing, halved
+from archsearch.supernets.switch import extracted
+from tests.runs import table
+
+TRAIN = Train(epochs=2, batch=128, label_smoothing=0.0)
+HELD: Choices = {"channels": 4}
+
+
+def cell(**settings: object) -> Space:
+    return load_space("cell", **{"cells": 2, "channels": 4, "input": (1, 8, 8), **settings})
+
+
+def mixed(space: Space, held: Choices, folder: Path, budget: Budget | None = None) -> Mixed:
+    setting = Setting(Catalogue(space, 128, "adamw"), TRAIN, budget or Budget(), 0, folder / "supernet.safetensors")
+    options = {name: offered for name, offered in space.options().items() if name not in held}
+    return Mixed(Course(setting), mixture_of(space, held), options, 0)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(course: Course, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    return next(iter(course.data.epoch(32, generator(seed))))[0]
+
+
+# Mixtures
+
+
+def test_every_option_of_a_cell_is_found_in_every_cell() -> None:
+    mixture = blended(cell(), {})
+    assert len(mixture.switches) == 6 * 4  # none brings nothing
+    assert {len(names) for names in mixture.switches.values()} == {3 * 2}
+    assert mixture.skips == {(name, "skip_connect") for name in cell().options()}
+    assert not mixture.spreads
+
+
+@pytest.mark.parametrize(("space", "held"), [(cell(), {}), (load_space("small_cell"), HELD)], ids=["cell", "small_cell"])
+def test_with_one_option_each_the_mixture_computes_what_the_network_does(space: Space, held: Choices, tmp_path: Path) -> None:
+    whole = mixed(space, held, tmp_path)
+    x = torch.randn(4, 1, 8, 8, generator=generator())
+    whole.network.train()
+    with torch.no_grad():
+        whole.set_weights(whole.weights())
+        whole.network(torch.randn(32, 1, 8, 8, generator=generator(1)))
+    whole.network.eval()
+    catalogue = whole.course.setting.catalogue
+    for probe in range(6):
+        entry = catalogue.look_up(held, np.random.default_rng(probe))
+        network = extracted(whole.mixture, whole.network.state_dict(), entry.choices, catalogue.genotype(entry), 0).eval()
+        chosen = [[float(option == entry.choices[name]) for option in offered] for name, offered in whole.options.items()]
+        with torch.inference_mode():
+            whole.set_weights(torch.tensor(chosen))
+            torch.testing.assert_close(whole.network(x), network(x), rtol=1e-4, atol=1e-5)
+
+
+def test_spaces_whose_choices_are_about_something_else_are_refused() -> None:
+    with pytest.raises(SupernetError, match=r"'channels' of \[8, 4\] is not about an op on an edge, .* hold=channels=8"):
+        blended(load_space("small_cell"), {})
+    with pytest.raises(SupernetError, match=r"space 'chain': choice 'activation' .* is not about an op on an edge"):
+        blended(load_space("chain"), {})
+    with pytest.raises(SupernetError, match=r"hold=channels=5: space 'small_cell' offers \[4, 8\]; give NAME=VALUE of a choice"):
+        Darts(hold=("channels=5",)).held(load_space("small_cell"))
+
+
+# Gradients
+
+
+def mixing(whole: Mixed, **options: bool) -> Mixing:
+    return Mixing(whole, TRAIN, 0.3, options.get("second", False), options.get("sampled", False), (0, 2))
+
+
+def test_the_first_order_is_the_slope_of_the_loss(tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    phase, sample = mixing(whole), batch(whole.course)
+    whole.network.double()
+    sample = (sample[0].double(), sample[1])
+    whole.scores.data = whole.scores.data.double()
+    whole.network.train()
+    slope = phase.slope(sample, generator())
+    for row, column in ((0, 0), (3, 2), (5, 1)):
+        losses = []
+        for nudge in (1e-4, -1e-4):
+            whole.scores.data[row, column] += nudge
+            losses.append(phase.loss(sample, generator()).item())
+            whole.scores.data[row, column] -= nudge
+        assert slope[row, column].item() == pytest.approx((losses[0] - losses[1]) / 2e-4, rel=1e-3, abs=1e-7)
+
+
+def test_the_second_order_is_the_slope_behind_a_step_of_the_weights(tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    phase, (sample, other), rate = mixing(whole), (batch(whole.course), batch(whole.course, 1)), 0.05
+    phase.nudge = 1e-5
+    whole.network.double().train()
+    whole.scores.data = whole.scores.data.double()
+    sample, other = ((x.double(), y) for x, y in (sample, other))
+    before = {name: value.clone() for name, value in whole.network.state_dict().items()}
+    found = phase.unrolled(sample, other, rate, generator())
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    weights = dict(whole.network.named_parameters())
+    whole.set_weights(whole.weights())
+    smoothing = TRAIN.label_smoothing
+    loss = phase.training.data.task.loss(functional_call(whole.network, weights, (sample[0],)), sample[1], smoothing)
+    steps = torch.autograd.grad(loss, list(weights.values()), create_graph=True, allow_unused=True)
+    ahead = {name: w if step is None else w - rate * step for (name, w), step in zip(weights.items(), steps, strict=True)}
+    behind = phase.training.data.task.loss(functional_call(whole.network, ahead, (other[0],)), other[1], smoothing)
+    (exact,) = torch.autograd.grad(behind, [whole.scores])
+    first = phase.slope(other, generator())
+    assert (found - exact).norm() < 0.02 * exact.norm()
+    assert (found - exact).norm() < 0.2 * (first - exact).norm()
+
+
+def test_a_drawn_option_stands_alone_and_all_scores_learn(tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    phase = mixing(whole, sampled=True)
+    drawn = phase.drawn(generator())
+    assert set(drawn.detach().unique().round(decimals=5).tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(drawn.detach().sum(1), torch.ones(6))
+    whole.network.train()
+    assert (phase.slope(batch(whole.course), generator()) != 0).any(1).all()
+
+
+def test_weights_and_scores_learn_from_different_images(tmp_path: Path) -> None:
+    course = mixed(load_space("small_cell"), HELD, tmp_path).course
+    first, second = halved(course.data, 0)
+    assert len(first) + len(second) == len(course.data)
+    images = [{image.numpy().tobytes() for image in part.train[0]} for part in (first, second)]
+    assert not images[0] & images[1]
+
+
+# Networks
+
+
+def scored(whole: Mixed, **scores: float) -> Mixed:
+    for row, offered in enumerate(whole.options.values()):
+        for column, option in enumerate(offered):
+            whole.scores.data[row, column] = scores.get(str(option), 0.0) + 0.01 * row * (option == "skip")
+    return whole
+
+
+def test_the_options_of_most_weight_are_taken_but_not_too_many_skips(tmp_path: Path) -> None:
+    whole = scored(mixed(load_space("small_cell"), HELD, tmp_path), none=5.0, skip=3.0, conv=1.0)
+    setting = whole.course.setting
+    assert skip_share(whole) == 1
+    uncapped = Derivation(whole, setting, HELD, skips=1.0).choices()
+    assert [option for name, option in uncapped.items() if name != "channels"] == ["skip"] * 6
+    capped = Derivation(whole, setting, HELD, skips=0.5).choices()
+    assert [capped[name] for name in whole.options] == ["conv"] * 3 + ["skip"] * 3
+
+
+def test_a_budget_is_met_by_the_options_that_give_up_least(tmp_path: Path) -> None:
+    whole = scored(mixed(load_space("small_cell"), HELD, tmp_path), conv=2.0, skip=1.0)
+    full = Derivation(whole, whole.course.setting, HELD, skips=1.0).choices()
+    catalogue = whole.course.setting.catalogue
+    limit = int(0.7 * catalogue.look_up(full, np.random.default_rng(0)).costs["macs"])
+    setting = Setting(catalogue, TRAIN, Budget(macs=limit), 0, tmp_path / "none")
+    within = Derivation(whole, setting, HELD, skips=1.0).choices()
+    assert catalogue.look_up(within, np.random.default_rng(0)).costs["macs"] <= limit
+    assert [within[name] for name in whole.options].count("conv") >= 3
+
+
+@pytest.mark.parametrize("name", ["small_cell", "fabric"])
+def test_a_run_goes_on_exactly_and_says_whether_it_collapsed(name: str, tmp_path: Path) -> None:
+    settings = {"layers": 4, "scales": 2, "channels": (4,)} if name == "fabric" else {}
+    space, supernet = load_space(name, **settings), Darts(points=2, tune=1, hold=("channels=4",) if name == "small_cell" else ())
+    options = {"objectives": ("error", "macs"), "workers": 0}
+    run = search(space, supernet, TRAIN, out=tmp_path / "whole", trials=5, **options)
+    assert run.trials
+    assert all({"skip_share", "collapsed"} <= trial.metrics.keys() for trial in run.trials)
+    assert {"train_loss", "certainty"} <= run.trials[0].curve[0].keys()
+    search(space, supernet, TRAIN, out=tmp_path / "half", trials=1, **options)
+    resume(tmp_path / "half", space, supernet, TRAIN, trials=5)
+    for rows in ("trials", "curves", "refusals"):
+        assert table(run.folder, rows) == table(tmp_path / "half", rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": "third"}, "order='third' must be first or second, sampler='softmax' softmax or gdas"),
+        ({"sampler": "dice"}, "sampler='dice' softmax or gdas"),
+        ({"points": 0}, "points=0 must be a whole number of at least 1"),
+        ({"speed": 0.0}, "speed=0.0 must be over 0"),
+        ({"skips": 1.5}, "skips=1.5 must be a share from 0 to 1"),
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Darts(**options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from functools import cache, partial
 from math import ceil
@@ -48,7 +49,7 @@ def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str, dty
 def test_other_dtypes_cost_what_torch_says(space: str, dtype: str) -> None:
     for number in range(12):
         rng = np.random.default_rng([8, number])
-        genotype = load_space(space, **small_settings(space, rng)).sample(rng).genotype
+        genotype = small_network(space, rng)
         assert_agrees_with_torch(genotype, 4, str(rng.choice(OPTIMIZERS)), dtype)
 
 
@@ -63,7 +64,18 @@ def small_settings(space: str, rng: np.random.Generator) -> dict[str, Any]:
     settings: dict[str, Any] = {"input": (3, int(rng.choice(SIDES)), int(rng.choice(SIDES))), "classes": int(rng.integers(2, 11))}
     if space == "cell":
         settings |= {"cells": int(rng.choice([1, 2, 3], p=[0.7, 0.2, 0.1])), "channels": int(rng.integers(2, 6))}
+    if space == "fabric":
+        settings |= {"layers": int(rng.integers(2, 4)), "scales": 2, "channels": (int(rng.integers(2, 6)),), "stem": "conv"}
     return settings
+
+
+def small_network(space: str, rng: np.random.Generator) -> Genotype:
+    """The first valid network that is drawn."""
+    small = load_space(space, **small_settings(space, rng))
+    for _ in range(20):
+        with suppress(ValueError):
+            return small.sample(rng).genotype
+    raise AssertionError(f"{space}: no valid network in 20 draws")
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -71,7 +83,7 @@ def small_settings(space: str, rng: np.random.Generator) -> dict[str, Any]:
 def test_a_thousand_networks_of_each_space_cost_what_torch_says(space: str, part: int) -> None:
     for number in range(part, 1000, 4):
         rng = np.random.default_rng([7, number])
-        genotype = load_space(space, **small_settings(space, rng)).sample(rng).genotype
+        genotype = small_network(space, rng)
         if rng.integers(2):
             genotype = canonicalise(genotype)
         assert_agrees_with_torch(genotype, max(least_batch(genotype), int(rng.choice([1, 2, 8]))), str(rng.choice(OPTIMIZERS)))
@@ -229,7 +241,7 @@ def live_before_every_node(genotype: Genotype, batch: int, training: bool) -> li
 def test_the_timeline_is_what_torch_holds_between_the_nodes(space: str) -> None:
     for number in range(10):
         rng = np.random.default_rng([9, number])
-        genotype = load_space(space, **small_settings(space, rng)).sample(rng).genotype
+        genotype = small_network(space, rng)
         analysis = analyse(genotype, 2)
         timeline = analysis.timeline
         assert live_before_every_node(genotype, 2, training=False)[1:] == list(timeline.inference[:-1])

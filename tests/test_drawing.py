@@ -33,7 +33,7 @@ from archsearch.drawing.scene import scene
 from archsearch.drawing.skyline import Skyline
 from archsearch.drawing.words import ADVANCE, op_words, shortened, text_width
 from archsearch.ops import Add, BatchNorm2d, Concat, Conv2d, LPPool2d, MaxPool2d, ReLU, Upsample
-from archsearch.ops.base import OPS, Cost, Op, Saved
+from archsearch.ops.base import Cost, Op, Saved
 from tests.drawing_geometry import arrows, assert_sheet
 from tests.op_examples import EXAMPLES
 
@@ -259,8 +259,8 @@ def test_colours_and_widths_grow() -> None:
 
 
 def test_every_op_has_words() -> None:
-    for kind in OPS:
-        for case in EXAMPLES[kind]:
+    for cases in EXAMPLES.values():
+        for case in cases:
             words = op_words(case[0])
             assert words[:1].isupper() or words[:1].isdigit(), words
             assert text_width(words, 12.5, bold=True) < 400

@@ -33,7 +33,7 @@ def call(folder: Path, *command: str) -> str:
 
 
 def test_the_commands_run_in_their_order(tmp_path: Path) -> None:
-    commands = block("console", "archsearch search").replace("\\\n", " ").splitlines()
+    commands = block("console", "archsearch search chain").replace("\\\n", " ").splitlines()
     shorter = {"--trials 40": "--trials 4 --evaluator-set epochs=1", "--trials 80": "--trials 5"}
     for line in commands:
         for long, short in shorter.items():

@@ -42,8 +42,8 @@ class Reinforce:
     average. With several objectives `reward` is `"product"` or `"hypervolume"`, see `Rewards`; a failure counts as the worst so far.
 
     For some hundred trials, where the paper has thousands, three things are added: `baseline="rank"` places a reward among all so far,
-    from -1 to 1; an update takes `epochs` steps after every `batch` trials; and it makes the `queue` best trials likelier too (Abolafia et al. 2018,
-    arXiv:1801.03526). What is None depends on controller and method, see RATES.
+    from -1 to 1; an update, after every `batch` trials, takes `epochs` steps; and it makes the `queue` best trials likelier too (Abolafia
+    et al. 2018, arXiv:1801.03526). What is None depends on controller and method, see RATES.
     """
 
     controller: str = "lstm"

@@ -18,7 +18,7 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m "$(MARKS)" $(TESTS)
+	$(BIN)/pytest -n 2 --dist worksteal -m "$(MARKS)" $(TESTS)
 
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.analysis

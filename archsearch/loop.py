@@ -17,6 +17,7 @@ from archsearch.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.record import Record
 from archsearch.space import Choices
 from archsearch.store import Run, Store, disk_errors, open_run
+from archsearch.strategies import Noted
 from archsearch.supernets import Point, Setting, Supernet, SupernetError
 from archsearch.trial import Failure, Trial
 
@@ -130,7 +131,10 @@ class Loop:
         while self.told < count:
             while self.told not in self.trials:
                 self.finish(self.executor.wait())
-            self.proposer.strategy.tell(self.trials[self.told])
+            strategy = self.proposer.strategy
+            strategy.tell(self.trials[self.told])
+            if isinstance(strategy, Noted) and strategy.notes:
+                self.store.note(self.told, strategy.notes)
             self.told += 1
 
     def launch(self, number: int) -> bool:

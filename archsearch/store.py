@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS trials (
 CREATE TABLE IF NOT EXISTS curves (trial INTEGER, step INTEGER, metrics TEXT NOT NULL, PRIMARY KEY (trial, step));
 CREATE TABLE IF NOT EXISTS refusals (trial INTEGER, reason TEXT, count INTEGER NOT NULL, PRIMARY KEY (trial, reason));
 CREATE TABLE IF NOT EXISTS tests (trial INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (trial INTEGER PRIMARY KEY, notes TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT NULL);
 """
 
@@ -109,6 +110,11 @@ class Store:
         """Record metrics on the test part for a trial of the final front."""
         with disk_errors(self.folder), self._db:
             self._db.execute("INSERT OR REPLACE INTO tests VALUES (?, ?)", (number, to_json(dict(metrics))))
+
+    def note(self, number: int, notes: Mapping[str, float]) -> None:
+        """Record what the strategy said of itself when it was told of a trial; a replay says the same again."""
+        with disk_errors(self.folder), self._db:
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (number, to_json(dict(notes))))
 
     def weights(self, number: int) -> Path:
         """File of a trial's trained weights."""
@@ -199,6 +205,13 @@ class Run:
     def refusals_before(self, number: int) -> Counter[str]:
         """How many proposals were refused on the way to one trial, by reason."""
         return Counter(dict(self._query("SELECT reason, count FROM refusals WHERE trial = ?", (number,))))
+
+    @cached_property
+    def notes(self) -> dict[int, dict[str, float]]:
+        """What the strategy said of itself, such as how well its model ranked unseen trials, by the trial that it was told of then."""
+        if not self._query("SELECT name FROM sqlite_master WHERE name = 'notes'"):
+            return {}  # a run of an earlier version
+        return {number: read_metrics(notes, number) for number, notes in self._query("SELECT trial, notes FROM notes ORDER BY trial")}
 
     @cached_property
     def failures(self) -> Counter[str]:

@@ -13,7 +13,7 @@ from archsearch.store import Run
 from archsearch.strategies import Evolution, Strategy, load_strategy
 from tests.evaluators import Formula
 
-TABLES = ("trials", "curves", "refusals", "tests")
+TABLES = ("trials", "curves", "refusals", "tests", "notes")
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "auto": {"trials": 9},

@@ -73,6 +73,7 @@ def cells() -> list[Genotype]:
     return [canonicalise(space.resolve(dict(zip(options, ops, strict=True)), rng).genotype) for ops in every]
 
 
+@pytest.mark.slow
 def test_fingerprints_are_equal_exactly_where_networkx_finds_cells_isomorphic(cells: list[Genotype]) -> None:
     classes: dict[str, list[Genotype]] = defaultdict(list)
     for genotype in cells:

@@ -12,6 +12,7 @@ from archsearch.analysis import Budget
 from archsearch.catalogue import Catalogue
 from archsearch.encoding import CLOSED, Encoding
 from archsearch.pareto import hypervolume
+from archsearch.search import resume
 from archsearch.space import Choices
 from archsearch.strategies import Predictor, Problem
 from archsearch.strategies.predictor.candidates import drawn, mutated, written
@@ -22,6 +23,7 @@ from archsearch.strategies.predictor.recurrent import Recurrent
 from archsearch.strategies.predictor.strategy import most_gain
 from archsearch.strategies.predictor.trees import Trees
 from archsearch.trial import Failure, Objective, Trial
+from tests.evaluators import Formula
 from tests.runs import small_search, small_space
 from tests.test_strategies import NESTED
 
@@ -254,3 +256,12 @@ def test_it_finds_more_than_random(tmp_path: Path) -> None:
 def test_options_that_cannot_be_are_refused(options: dict[str, int], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Predictor(**options)
+
+
+def test_how_well_the_model_ranks_is_recorded_with_the_run(tmp_path: Path) -> None:
+    whole = small_search(tmp_path / "whole", Predictor(startup=8, trees=2, recurrent=0), objectives=("error",), trials=20)
+    assert set(whole.notes) >= {7, 12, 17}  # told of the eighth trial, then every five
+    assert all(-1 <= notes["kendall_tau_error"] <= 1 for notes in whole.notes.values())
+    small_search(tmp_path / "half", Predictor(startup=8, trees=2, recurrent=0), objectives=("error",), trials=15)
+    resumed = resume(tmp_path / "half", small_space(), Predictor(startup=8, trees=2, recurrent=0), Formula(), trials=20)
+    assert resumed.notes == whole.notes

@@ -46,13 +46,16 @@ def show_command(target: str, look: Look, ops: list[str], json: bool) -> None:
 def show_run(run: Run, json: bool) -> None:
     """Show where a run stands, and its front."""
     if json:
-        standing = {"trials": len(run.trials), "refusals": dict(run.refusals), "failures": dict(run.failures)}
+        standing = {"trials": len(run.trials), "refusals": dict(run.refusals), "failures": dict(run.failures), "notes": run.notes}
         print_json({"run": str(run.folder), **standing, "record": _plain(run), "front": front_rows(run)})
         return
     record = run.record
     print_text(f"{run.folder}: {record.strategy} in {record.space}, seed {record.seed}; {len(run.trials)} of {record.trials} trials")
     limits = ", ".join(f"{unit(name).label} {unit(name).text(limit)}" for name, limit in record.budget.limits().items())
-    print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}\n")
+    print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}")
+    for number, notes in list(run.notes.items())[-1:]:
+        print_text(f"{record.strategy}, told of trial {number}: {', '.join(f'{name} {value:.2f}' for name, value in notes.items())}")
+    print_text("")
     print_front(run)
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archsearch.parts import load_part
-from archsearch.strategies.base import Informed, Problem, Strategy, StrategyError
+from archsearch.strategies.base import Informed, Noted, Problem, Strategy, StrategyError
 
 if TYPE_CHECKING:
     from archsearch.strategies.auto import Auto
@@ -50,6 +50,7 @@ __all__ = [
     "GraphGP",
     "Informed",
     "Local",
+    "Noted",
     "Nsga2",
     "Nsga3",
     "Optuna",

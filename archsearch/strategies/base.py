@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -59,6 +60,15 @@ class Strategy(Protocol):
 
     def tell(self, trial: Trial) -> None:
         """Learn of an outcome."""
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """A strategy that says something of itself, such as how good its model is; recorded after every tell that leaves notes."""
+
+    @property
+    def notes(self) -> Mapping[str, float]:
+        """Numbers by name, empty when there is nothing new; they depend on tells alone."""
 
 
 @runtime_checkable

@@ -232,6 +232,7 @@ def shuffled(genotype: Genotype, rng: np.random.Generator) -> Genotype:
     return Genotype(genotype.inputs, tuple(nodes), tuple(place[i] for i in genotype.outputs))
 
 
+@pytest.mark.slow
 def test_five_thousand_shuffled_networks_keep_their_fingerprint() -> None:
     space = load_space("cell", cells=1, channels=2)
     for number in range(200):

@@ -30,6 +30,10 @@ from tests.zoo_reference import (
 SMALL = (188, 128, 64, 32)
 """Sides of the square images that are tried first where the network is large."""
 REAL_BYTES = 2 * 10**9
+SECONDS_LONG = (
+    "coatnet_1", "coatnet_2", "convnext_large", "fcn16s_vgg16", "fcn32s_vgg16", "hrnet_w48", "maskrcnn_resnet50_fpn", "mixer_l16",
+    "mixer_l32", "resnext29_16x64d_cifar", "ssd300_vgg16",
+)  # fmt: skip
 TRACKED = (
     "alexnet", "vgg11", "googlenet", "inception_v3", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "squeezenet1_0",
     "mobilenet_v2", "mobilenet_v3_large", "shufflenet_v2_x1_0", "efficientnet_b0", "mnasnet1_0", "regnet_y_400mf", "convnext_tiny",
@@ -66,7 +70,7 @@ def test_counts_agree_with_torch(name: str) -> None:
     assert [tuple(result.shape[1:]) for result in results] == [spec.shape for spec in analysis.outputs]
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SECONDS_LONG else name for name in zoo.names()])
 def test_runs_forward_and_backward_on_real_tensors(name: str) -> None:
     genotype = small(name)
     if analyse(genotype, 2).training_peak_bytes > REAL_BYTES:

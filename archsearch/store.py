@@ -155,7 +155,10 @@ def weights_file(folder: Path, number: int) -> Path:
 def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
     """A connection to a run's database."""
     if read_only:
-        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+        # Not mode=ro: a writer that was killed while it opened or closed leaves a journal that a reader has to roll back.
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=30)
+        db.execute("PRAGMA query_only=ON")
+        return db
     db = sqlite3.connect(path, timeout=30)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")

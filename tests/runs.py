@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import Budget
 from archsearch.search import search
 from archsearch.space import Space, load_space
-from archsearch.store import Run
+from archsearch.store import Run, connect
 from archsearch.strategies import Evolution, Strategy, load_strategy
 from tests.evaluators import Formula
 
 TABLES = ("trials", "curves", "refusals", "tests", "notes")
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "auto": {"trials": 9},
+    "auto": {"until": 9},
     "graph_gp": {"breadth": 8},
     "predictor": {"startup": 8, "candidates": 6, "trees": 2, "recurrent": 1},
     "proposer": {"source": f"{Path(__file__).with_name('proposing.py')}:step"},
@@ -41,7 +40,7 @@ def small_search(out: Path, strategy: Strategy | None = None, evaluator: Formula
 
 def table(folder: Path, name: str) -> list[tuple[Any, ...]]:
     """All rows of a table of a run, in order; timings aside, a run holds nothing that depends on the clock."""
-    db = sqlite3.connect(f"{(folder / 'run.db').resolve().as_uri()}?mode=ro", uri=True)
+    db = connect(folder / "run.db", read_only=True)
     try:
         return db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
     finally:

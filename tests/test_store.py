@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -190,3 +191,14 @@ def test_the_database_is_plain_sqlite_with_json(tmp_path: Path) -> None:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     db.close()
     store.close()
+
+
+def test_a_run_is_read_whose_writer_was_killed_in_a_transaction(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", trials=2)
+    db = sqlite3.connect(run.folder / "run.db")
+    db.execute("PRAGMA cache_size=1")  # what does not fit is written to the file before the end
+    db.executemany("INSERT INTO timings VALUES (?, ?)", [(number, 1.0) for number in range(100, 2_000)])
+    killed = shutil.copytree(run.folder, tmp_path / "killed")
+    db.close()
+    assert (killed / "run.db-journal").stat().st_size
+    assert open_run(killed).seconds.keys() == {0, 1}

@@ -54,5 +54,5 @@ def has_name(name: str, table: Mapping[str, str]) -> bool:
 
 def own_files(*names: str) -> tuple[str, ...]:
     """The users' own files among the sources of a run, for workers to run before anything else: `file.py`, or `file.py:name`."""
-    paths = [Path(f"{file}.py") for file, dot, _ in (name.partition(".py") for name in names) if dot]
+    paths = [Path(f"{file}.py") for file, dot, _ in (name.rpartition(".py") for name in names) if dot]
     return tuple(str(path.resolve()) for path in paths if path.is_file())

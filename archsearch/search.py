@@ -84,7 +84,9 @@ def search(
 
 
 def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
-    """Raise SearchError when there is no objective, or one that nobody computes or measures."""
+    """Raise SearchError when there is no objective, one that nobody computes or measures, or one measured on the test part."""
+    if getattr(evaluator, "sees_test", False):
+        raise SearchError("this evaluator measures on the test part, which a search must not see; leave its option final out")
     if not objectives:
         raise SearchError("a search needs at least one objective, such as error")
     known = [*COSTS, *evaluator.metrics]

@@ -234,14 +234,19 @@ def find_space(name_or_path: str) -> tuple[Path, str]:
 @lru_cache(maxsize=64)
 def load_file(path: str) -> ModuleType:
     """Run a Python file once and return its module; ops that it registers are known from then on. Raises SpaceError."""
+    try:
+        return run_file(path)
+    except (Exception, SystemExit) as error:  # the user's code may do anything
+        raise SpaceError(f"{path} fails when it is run: {type(error).__name__}: {error}") from error
+
+
+def run_file(path: str) -> ModuleType:
+    """Run a Python file and return its module, which has a name of its own; whatever the file raises comes through."""
     name = f"{OWN}{Path(path).stem}_{crc32(path.encode()):08x}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise SpaceError(f"{path} cannot be read as Python")
+        raise ImportError("it cannot be read as Python")
     module = module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise SpaceError(f"{path} fails when it is run: {type(error).__name__}: {error}") from error
+    spec.loader.exec_module(module)
     return module

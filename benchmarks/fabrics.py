@@ -161,7 +161,7 @@ def membranes(scale: Scale) -> None:
     began = time.perf_counter()
     _, theirs = scale.alone("unet", peer, replace(train, epochs=2 * train.epochs))
     alone = time.perf_counter() - began
-    grid = load_space("fabric", **{**setting, "layers": 5, "scales": 3, "channels": (3 * width // 4,), "task": "dense"})
+    grid = load_space("fabric", **{**setting, "layers": 5, "scales": 3, "channels": (3 * width // 4,), "task": "segmentation"})
     run = scale.run("membranes", grid, Fabric(tune=1, share=0.3), train, ("error", "macs"), budget=Budget(macs=cost // 3), trials=3)
     rows = [["U-Net", f"{cost:,}", "1.00", f"{theirs['miou']:.4f}", f"{theirs['pixel_accuracy']:.4f}", f"{alone:.0f}"]]
     for trial in run.front():

@@ -6,7 +6,7 @@ Settings of the grid:
     scales    each has half the size of the one before
     blocks    chain, resnet: edges that arrive at each scale; hrnet: modules with two, three, ... branches
     channels  of every scale, or one number; doubling: that number doubles from scale to scale; first: behind the stem, if others
-    task      classes (read at the coarsest place of the last layer) or dense (a map for every class, at the finest)
+    task      classification (read at the coarsest place of the last layer) or segmentation (a map for every class, at the finest)
     exits     layers with a head of their own, for any-time prediction; the last one ends the grid
 Settings of what it is made of:
     form      of edges and places: plain, resnet, unet, gridnet, hrnet, msdnet; the mask's own where not given
@@ -66,7 +66,7 @@ WORDS = {
     "mask": tuple(FORMS),
     "form": ("", *dict.fromkeys(FORMS.values())),
     "stem": ("", "conv", "strided", *STEMS),
-    "task": ("", "classes", "dense"),
+    "task": ("", "classification", "segmentation"),
     "order": ("post", "pre"),
     "up": ("nearest", "bilinear", "transposed"),
     "down": ("stride", "pool"),
@@ -92,7 +92,7 @@ def space(
     """
     check_words(mask=mask, form=form, stem=stem, task=task, order=order, up=up, down=down, shortcut=shortcut)
     check_numbers(channels=channels, growth=(growth,), hidden=hidden, exits=exits, classes=(classes,))
-    dense = task == "dense" or (not task and mask in ("unet", "gridnet"))
+    dense = task == "segmentation" or (not task and mask in ("unet", "gridnet"))
     edges = mask_edges(mask, Layout(layers or (exits[-1] + 1 if exits else 0), scales, blocks, dense))
     widths, form = widths_of(channels, scales, doubling), form or FORMS[mask]
     first = first or widths[0]

@@ -164,7 +164,7 @@ def test_shuffled_networks_differ_in_names_alone(genotype: Genotype, seed: int) 
     assert diff(genotype, genotype).is_empty
 
 
-def check_edited(case: tuple[Genotype, list[Any]]) -> None:
+def assert_edits_are_sound(case: tuple[Genotype, list[Any]]) -> None:
     """The difference that random edits make is sound both ways."""
     genotype, edits = case
     try:
@@ -178,14 +178,14 @@ def check_edited(case: tuple[Genotype, list[Any]]) -> None:
 @QUICK
 @given(edited_networks())
 def test_differences_of_any_edits_are_sound(case: tuple[Genotype, list[Any]]) -> None:
-    check_edited(case)
+    assert_edits_are_sound(case)
 
 
 @pytest.mark.slow
 @LONG
 @given(edited_networks())
 def test_differences_of_very_many_edits_are_sound(case: tuple[Genotype, list[Any]]) -> None:
-    check_edited(case)
+    assert_edits_are_sound(case)
 
 
 @QUICK

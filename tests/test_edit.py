@@ -300,7 +300,7 @@ def test_scopes_that_several_values_leave_are_refused() -> None:
 def test_a_value_made_later_cannot_stay() -> None:
     text = "input x: 3\na: relu\nb: tanh\nc/add: add from a, x\nd: sigmoid from a\nc/late: add from d, x\noutput c/add, c/late"
     genotype = from_text(text)
-    with pytest.raises(EditError):
+    with pytest.raises(EditError, match="'c': c/add, c/late are read from outside, and one value cannot stand for all"):
         remove(genotype, "c")
     inner = from_text("input x: 3\ns/a: relu\nk: tanh\ns/b: add with x\noutput k")
     with pytest.raises(EditError, match="node 'k' would read a value that is made after it; keep another value"):

@@ -308,14 +308,14 @@ def test_order_of_norm_and_activation() -> None:
         ({"stem": "strided", "scales": 2}, {"max_pool2d", "upsample"}),
     ],
 )
-@pytest.mark.parametrize("task", ["classes", "dense"])
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_every_form_runs_on_images_of_odd_size(settings: dict[str, object], kinds: set[str], task: str) -> None:
     given = {"layers": 4, "channels": (8,), "task": task, "input": (2, 13, 9), "classes": 3, **settings}
     if settings.get("form") == "hrnet":
-        given["task"] = "dense"
+        given["task"] = "segmentation"
     genotype, _ = kept_all(**given)
     assert {node.op.kind for node in genotype.nodes} >= kinds
-    shape = (3,) if given["task"] == "classes" else (3, 13, 9)
+    shape = (3,) if given["task"] == "classification" else (3, 13, 9)
     assert_runs(genotype, [shape])
 
 
@@ -330,10 +330,10 @@ def assert_runs(genotype: Genotype, shapes: list[tuple[int, ...]]) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
-@pytest.mark.parametrize("settings", [{"layers": 6}, {"mask": "msdnet"}, {"task": "dense"}, {"form": "resnet"}])
+@pytest.mark.parametrize("settings", [{"layers": 6}, {"mask": "msdnet"}, {"task": "segmentation"}, {"form": "resnet"}])
 def test_exits_at_several_depths(settings: dict[str, object]) -> None:
     space = load_space("fabric", exits=(1, 3, 5), scales=3, channels=(8,), classes=4, **settings)
-    shape = (4, 8, 8) if settings.get("task") == "dense" else (4,)
+    shape = (4, 8, 8) if settings.get("task") == "segmentation" else (4,)
     tried = (attempt(space, seed) for seed in range(8))
     found = [genotype for genotype in tried if genotype is not None]
     assert len(found) > 4
@@ -398,7 +398,7 @@ SAMPLED = [
     {},
     {"layers": 8, "scales": 6, "channels": (128,), "input": (3, 32, 32)},
     {"layers": 10, "scales": 6, "sparse": True, "input": (3, 32, 32)},
-    {"task": "dense", "input": (2, 13, 7)},
+    {"task": "segmentation", "input": (2, 13, 7)},
     {"exits": (2, 4, 6)},
     {"form": "resnet", "doubling": True},
     {"mask": "resnet"},
@@ -407,14 +407,14 @@ SAMPLED = [
     {"mask": "hrnet", "scales": 3, "stem": "conv", "units": 1},
     {"mask": "msdnet", "exits": (2, 4, 6)},
     {"mask": "hrnet", "form": "plain"},
-    {"mask": "gridnet", "form": "plain", "task": "classes"},
+    {"mask": "gridnet", "form": "plain", "task": "classification"},
 ]
 
 
 @pytest.mark.parametrize("settings", SAMPLED, ids=str)
 def test_samples_are_valid_or_refused_with_one_line(settings: dict[str, object]) -> None:
     space, refused, count = load_space("fabric", **settings), 0, 160
-    shape = (10,) if settings.get("task", "dense" if settings.get("mask") in ("unet", "gridnet") else "") != "dense" else None
+    shape = (10,) if settings.get("task", "segmentation" if settings.get("mask") in ("unet", "gridnet") else "") != "segmentation" else None
     for seed in range(count):
         genotype = attempt(space, seed)
         refused += genotype is None

@@ -11,8 +11,8 @@ import pytest
 
 from archsearch.analysis import Budget
 from archsearch.cli import run as run_command
-from archsearch.parts import has_name, load_part, name_of
-from archsearch.space import load_file
+from archsearch.parts import has_name, load_part, name_of, own_files
+from archsearch.space import SpaceError, load_file
 from archsearch.store import open_run
 from archsearch.strategies import STRATEGIES, FromFunction, StrategyError, load_strategy
 from tests.runs import small_search
@@ -165,3 +165,16 @@ def test_the_page_on_proposals_does_what_it_says(tmp_path: Path, monkeypatch: py
     strategy = load_strategy("climb.py:Climb")()
     climbed = small_search(tmp_path / "climbed", strategy, objectives=("error",), trials=30)
     assert len(climbed.trials) == 30
+
+
+def test_a_file_that_ends_python_is_an_error_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(SpaceError, match=r"ends.py fails when it is run: SystemExit: 0"):
+        load_file(str(tmp_path / "ends.py"))
+
+
+def test_own_files_are_found_in_folders_with_odd_names(tmp_path: Path) -> None:
+    folder = tmp_path / "my.pyfiles"
+    folder.mkdir()
+    (folder / "mine.py").write_text(OWN)
+    assert own_files(f"{folder / 'mine.py'}:Size", str(folder / "mine.py"), "cell", "train") == (str(folder / "mine.py"),) * 2

@@ -327,5 +327,5 @@ def test_write_report_replaces_the_file_whole(tmp_path: Path):
     assert write_report(STATES["none"], path) == path
     assert path.read_text(encoding="utf-8") == page(STATES["none"])
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(ReportError, match=r"report.html/x.html cannot be written: Not a directory; free space"):
+    with pytest.raises(ReportError, match=r"report.html/x.html cannot be written: File exists; free space"):
         write_report(STATES["none"], path / "x.html")

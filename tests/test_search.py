@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from archsearch.analysis import Budget, known_costs
+from archsearch.evaluators.train import Train
 from archsearch.loop import Progress
 from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
 from archsearch.proposal import SearchError
-from archsearch.search import resume
+from archsearch.search import resume, search
 from archsearch.space import load_space
 from archsearch.store import RunExistsError
 from archsearch.strategies import STRATEGIES, Evolution, Random
@@ -159,3 +160,9 @@ def test_kill_at_random_moments_loses_nothing(workers: int, tmp_path: Path) -> N
     subprocess.run([*command, str(killed), *rest], cwd=TREE, check=True)
     assert recorded <= set(table(killed, "trials"))
     assert_same_run(tmp_path / "whole", killed)
+
+
+def test_a_search_does_not_go_by_the_test_part(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="measures on the test part, which a search must not see; leave its option final out"):
+        search(small_space(), Random(), Train(final=True), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

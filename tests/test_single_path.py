@@ -157,9 +157,9 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path, options):
 
     def stop(at):
         if at.done == 2:
-            raise StopError
+            raise StopError("enough")
 
-    with pytest.raises(StopError):
+    with pytest.raises(StopError, match="enough"):
         train_supernet(SPACE, train, parts, epochs=3, paths=2, progress=stop)
     assert len(list(parts.glob("optimizer-00002.*"))) == 1
     torch.rand(100)
@@ -362,7 +362,7 @@ def test_a_search_with_shared_weights_tests_retrained_networks(trained, tmp_path
     ("train", "settings", "measured"),
     [
         (Train(epochs=1), {"mask": "msdnet", "scales": 3, "exits": (2, 4)}, {"error_exit1", "anytime_error", "macs_exit2"}),
-        (Train("shapes", epochs=1), {"mask": "unet", "scales": 3, "channels": (4,), "task": "dense"}, {"miou", "pixel_accuracy"}),
+        (Train("shapes", epochs=1), {"mask": "unet", "scales": 3, "channels": (4,), "task": "segmentation"}, {"miou", "pixel_accuracy"}),
     ],
     ids=["any-time", "segmentation"],
 )

@@ -271,11 +271,11 @@ def test_seeds_that_failed_are_left_out_of_means(tmp_path: Path) -> None:
 def test_tabulate_goes_on_where_it_stopped(tmp_path: Path) -> None:
     def stop(at: Progress) -> None:
         if at.done == 5:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("enough")
 
     whole = read_arrays(tabulate(TINY, Half(), tmp_path / "whole.npz", seeds=3))
     part = tmp_path / "t.npz.part"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="enough"):
         tabulate(TINY, Half(), tmp_path / "t.npz", seeds=3, progress=stop)
     with part.open("a") as file:
         file.write('[[1, 2], {"metr')  # killed while it wrote

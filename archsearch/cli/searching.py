@@ -65,10 +65,6 @@ class Plan:
         return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
 
 
-TASKS = {"classification": "classes", "segmentation": "dense"}
-"""Tasks of evaluators, as spaces call them whose networks can do either."""
-
-
 def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator: Evaluator) -> Space:
     """The space with its settings, and what the data ask of a network where nothing else is said.
 
@@ -76,11 +72,9 @@ def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator
         WrongUseError: data that cannot be loaded, or a space whose networks do not fit them.
     """
     try:
-        asked = evaluator.setting()
-        task = getattr(evaluator, "task", None)
+        asked = {**evaluator.setting(), "task": getattr(evaluator, "task", "")}
     except ValueError as error:
         raise WrongUseError(str(error)) from error
-    asked |= {"task": TASKS[task]} if task in TASKS else {}
     space = load_space(name, **{**{key: value for key, value in asked.items() if key in known}, **settings})
     check = getattr(evaluator, "check", None)
     if check is not None:

@@ -83,6 +83,11 @@ class Train:
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
 
+    @property
+    def sees_test(self) -> bool:
+        """Whether `evaluate` measures on the test part, so that no search may go by it."""
+        return self.final
+
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` where it is limited.
 

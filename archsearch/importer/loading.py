@@ -7,15 +7,14 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import nn
 
 from archsearch.importer.network import Imported, imported
 from archsearch.importer.place import ImporterError, described
+from archsearch.space import run_file
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -50,7 +49,10 @@ def load_module(target: str) -> nn.Module:
     if not path.is_file():
         raise ImporterError(f"no file {path}; give the path of a Python file")
     with outputs_aside(path):
-        source = run_file(path)
+        try:
+            source = run_file(str(path.resolve()))
+        except (Exception, SystemExit) as error:  # the user's code may do anything
+            raise ImporterError(f"{path} fails when it is run{where(error, path)}: {described(error)}") from error
         if not hasattr(source, name):
             raise ImporterError(f"{path} has no {name!r}; give the name of a function that returns an nn.Module")
         made = getattr(source, name)
@@ -67,21 +69,6 @@ def outputs_aside(path: Path) -> Iterator[None]:
             yield
     finally:
         sys.path.remove(folder)
-
-
-def run_file(path: Path) -> ModuleType:
-    """Run a Python file. Raises ImporterError."""
-    name = f"archsearch_import_{path.stem}"
-    spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImporterError(f"{path} cannot be read as Python")
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # the user's code may do anything
-        raise ImporterError(f"{path} fails when it is run{where(error, path)}: {described(error)}") from error
-    return module
 
 
 def called(make: object, target: str) -> nn.Module:

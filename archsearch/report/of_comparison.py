@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import suppress
 from html import escape
 from math import floor, isfinite, log10
 from pathlib import Path
@@ -16,7 +14,7 @@ from archsearch.compare.quality import Floats
 from archsearch.report import figures
 from archsearch.report.frame import Frame
 from archsearch.report.markup import Cell, Column, pairs, table
-from archsearch.report.page import LIBRARY, PAGE, POLICY, ReportError, digest, figures_json, library, resource, section_html
+from archsearch.report.page import filled, write_page
 from archsearch.report.sections import Chart, Section, words_of
 from archsearch.units import DASH, unit
 
@@ -29,38 +27,14 @@ SHORT = {"hypervolume": "Hypervolume (%)", "igd_plus": "Distance (spans)"}
 
 
 def report_comparison(comparison: Comparison, path: str | Path) -> Path:
-    """Write the page of a comparison to a file, whole or not at all; its folder is made.
-
-    Raises:
-        ReportError: the file cannot be written.
-    """
-    target = Path(path)
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_text(comparison_page(comparison), encoding="utf-8")
-        staging.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            staging.unlink()
-        raise ReportError(f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path") from error
-    return target
+    """Write the page of a comparison to a file. Raises as `write_page`."""
+    return write_page(comparison_page(comparison), path)
 
 
 def comparison_page(comparison: Comparison) -> str:
     """The page as HTML text."""
     shown = [standings(comparison), *developments(comparison), *surfaces(comparison)]
-    script, packed = resource("page.js"), library()
-    return PAGE.format(
-        policy=POLICY.format(scripts=f"'sha256-{digest(script)}' 'sha256-{packed.digest}'"),
-        title=escape(title(comparison)),
-        style=resource("page.css"),
-        header=header(comparison),
-        main="\n".join(map(section_html, shown)),
-        footer=footer(comparison),
-        library=LIBRARY.format(figures=figures_json([chart for section in shown for chart in section.charts]), packed=packed.text),
-        script=script,
-    )
+    return filled(title(comparison), header(comparison), shown, footer(comparison))
 
 
 def title(comparison: Comparison) -> str:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from html import escape
@@ -51,7 +52,12 @@ class ReportError(Exception):
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
-    """Write the page of a run to a file, whole or not at all.
+    """Write the page of a run to a file. Raises as `write_page`."""
+    return write_page(page(summary), path)
+
+
+def write_page(text: str, path: str | Path) -> Path:
+    """Write a page to a file, whole or not at all; its folder is made.
 
     Raises:
         ReportError: the file cannot be written.
@@ -59,7 +65,8 @@ def write_report(summary: Summary, path: str | Path) -> Path:
     target = Path(path)
     staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        staging.write_text(page(summary), encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging.write_text(text, encoding="utf-8")
         staging.replace(target)
     except OSError as error:
         with suppress(OSError):
@@ -70,17 +77,20 @@ def write_report(summary: Summary, path: str | Path) -> Path:
 
 def page(summary: Summary) -> str:
     """The page as HTML text."""
-    shown = sections(summary)
+    return filled(summary.title, header(summary), sections(summary), footer(summary))
+
+
+def filled(title: str, head: str, shown: Sequence[Section], foot: str) -> str:
+    """A page of these parts; head and foot are HTML. The library of charts comes along where there are any."""
     charts = [chart for section in shown for chart in section.charts]
-    script = resource("page.js")
-    packed = library()
+    script, packed = resource("page.js"), library()
     return PAGE.format(
         policy=POLICY.format(scripts=f"'sha256-{digest(script)}' 'sha256-{packed.digest}'"),
-        title=escape(summary.title),
+        title=escape(title),
         style=resource("page.css"),
-        header=header(summary),
+        header=head,
         main="\n".join(map(section_html, shown)),
-        footer=footer(summary),
+        footer=foot,
         library=LIBRARY.format(figures=figures_json(charts), packed=packed.text) if charts else "",
         script=script,
     )

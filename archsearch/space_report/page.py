@@ -6,7 +6,7 @@ from html import escape
 
 from archsearch.analysis import COSTS
 from archsearch.report.markup import Cell, Column, pairs, table
-from archsearch.report.page import LIBRARY, PAGE, POLICY, digest, figures_json, library, resource, section_html
+from archsearch.report.page import filled
 from archsearch.report.sections import Chart, Section
 from archsearch.space_report import figures
 from archsearch.space_report.survey import QUANTILES, Survey
@@ -18,19 +18,7 @@ MESSAGES = 3
 
 def page(found: Survey) -> str:
     """The page as HTML text."""
-    parts = sections(found)
-    charts = [chart for part in parts for chart in part.charts]
-    script, packed = resource("page.js"), library()
-    return PAGE.format(
-        policy=POLICY.format(scripts=f"'sha256-{digest(script)}' 'sha256-{packed.digest}'"),
-        title=escape(found.space.source),
-        style=resource("page.css"),
-        header=header(found),
-        main="\n".join(map(section_html, parts)),
-        footer=footer(found),
-        library=LIBRARY.format(figures=figures_json(charts), packed=packed.text) if charts else "",
-        script=script,
-    )
+    return filled(found.space.source, header(found), sections(found), footer(found))
 
 
 def header(found: Survey) -> str:

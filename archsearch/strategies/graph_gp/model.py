@@ -18,6 +18,7 @@ JITTER = 1e-8
 LEAST_WEIGHT = 0.01
 TAIL = 3.0
 REACH = 0.1
+ROUNDS = 10
 
 
 class Belief(NamedTuple):
@@ -82,17 +83,26 @@ def normal_scores(values: Vector) -> Vector:
     return np.asarray(norm.ppf((rankdata(values) - 0.5) / len(values)))
 
 
-def cut_scores(values: Vector) -> Vector:
-    """Values with mean 0 and deviation 1, cut off at their limit: distances stay true where they matter."""
-    cut = np.minimum(values, limit(values))
-    return np.asarray((cut - cut.mean()) / max(float(cut.std()), 1e-12))
+def cut_scores(values: Vector) -> tuple[Vector, float]:
+    """Values with mean 0 and deviation 1, cut off at their limit, and the limit: distances stay true where they matter."""
+    highest = limit(values)
+    cut = np.minimum(values, highest)
+    middle, spread = float(cut.mean()), max(float(cut.std()), 1e-12)
+    return np.asarray((cut - middle) / spread), (highest - middle) / spread
 
 
 def limit(values: Vector) -> float:
-    """Where values become too bad to matter: `TAIL` times as far above the median as the best lies below it.
+    """Where values become too bad to matter: `TAIL` times as far above the middle as the best lies below it.
 
-    Otherwise a broken network that is cheap would count as an end of the front. At most a little beyond the worst value.
+    Otherwise a broken network that is cheap would count as an end of the front. The middle is the median of what lies within the limit,
+    found from the better third on: however many broken networks are seen, they do not move it. At most a little beyond the worst value.
     """
-    best, middle, worst = float(values.min()), float(np.median(values)), float(values.max())
-    beyond = worst + REACH * (worst - best)
-    return min(beyond, middle + TAIL * (middle - best)) if middle > best else beyond
+    best, worst = float(values.min()), float(values.max())
+    found = beyond = worst + REACH * (worst - best)
+    middle = float(np.quantile(values, 1 / 3))
+    for _ in range(ROUNDS):
+        if middle <= best:
+            break
+        found = min(beyond, middle + TAIL * (middle - best))
+        middle = float(np.median(values[values <= found]))
+    return found

@@ -22,6 +22,8 @@ FORMS = 5
 SHORT_LIST = 256
 """Networks, the best by the likeliest form, of which all forms are asked."""
 PARENTS = 5
+ALONE = 3
+"""With two objectives, one trial of so many goes for the first that is measured, alone: the end of the front that is hardest to find."""
 
 
 @dataclass
@@ -30,8 +32,9 @@ class GraphGP:
 
     The kernel is Weisfeiler-Lehman's on the canonical genotype (as in Ru et al. 2021, arXiv:2006.07556), joined with the choices; its
     forms are averaged over by marginal likelihood. One objective: expected improvement in log form; two: expected hypervolume
-    improvement; more: random Chebyshev weights (Knowles 2006, doi:10.1109/TEVC.2005.851274). Params, MACs and memory are computed,
-    never modelled. Trials under way count as if they had come out as the model expects; failures as the worst seen.
+    improvement, and every third trial the first that is measured, alone; more: random Chebyshev weights (Knowles 2006,
+    doi:10.1109/TEVC.2005.851274). Params, MACs and memory are computed, never modelled. Trials under way count as if they had come out
+    as the model expects; failures as the worst seen.
 
     `start` random networks come first; for every trial `breadth` random networks and as many neighbours of the best join the pool of
     candidates, some milliseconds each; forms of the kernel are weighed anew every `refit` trials.
@@ -98,16 +101,20 @@ class GraphGP:
         values = filled([trial.values for trial in self._trials])
         if values.shape[1] > 2:
             return [self._modelled(pool, normal_scores(chebyshev(values, rng.dirichlet(np.ones(values.shape[1])))))]
-        if values.shape[1] == 1:
-            return [self._modelled(pool, normal_scores(values[:, 0]))]
-        found: list[View] = []
-        for place, column in enumerate(values.T):
-            costs = [problem.known_value(place, entry) for entry in pool.entries]
-            known = [cost for cost in costs if cost is not None]
-            found.append(Computed(np.array(known), self._numbers) if known else self._modelled(pool, cut_scores(column), place))
-        return found
+        costs = [self._computed(problem, pool, place) for place in range(values.shape[1])]
+        measured = [place for place, cost in enumerate(costs) if cost is None]
+        alone = values.shape[1] == 1 or (len(self._trials) + len(problem.pending)) % ALONE == 0
+        if alone and measured:
+            return [self._modelled(pool, normal_scores(values[:, measured[0]]))]
+        return [cost or self._modelled(pool, *cut_scores(values[:, place]), place + 1) for place, cost in enumerate(costs)]
 
-    def _modelled(self, pool: Pool, scores: Vector, place: int = 0) -> Modelled:
+    def _computed(self, problem: Problem, pool: Pool, place: int) -> Computed | None:
+        """The view of a known cost; None for what is measured."""
+        costs = [problem.known_value(place, entry) for entry in pool.entries]
+        known = [cost for cost in costs if cost is not None]
+        return Computed(np.array(known), self._numbers) if known else None
+
+    def _modelled(self, pool: Pool, scores: Vector, reference: float = np.inf, place: int = 0) -> Modelled:
         """A Gaussian process on one column of scores, with forms of the kernel that were weighed some trials ago at most."""
         count = len(scores)
         since = count if count < 4 * self.refit else count - count % self.refit
@@ -115,7 +122,7 @@ class GraphGP:
         if weighed != since:
             forms = weigh(pool, self._numbers[:since], scores[:since], FORMS)
             self._forms[place] = (since, forms)
-        return Modelled.fitted(pool, self._numbers, scores, forms)
+        return Modelled.fitted(pool, self._numbers, scores, reference, forms)
 
 
 def filled(values: Sequence[tuple[float, ...] | None]) -> NDArray[np.float64]:

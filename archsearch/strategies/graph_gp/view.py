@@ -27,6 +27,10 @@ class View(Protocol):
     def seen(self) -> Vector:
         """Values of the networks seen."""
 
+    @property
+    def reference(self) -> float:
+        """The value from which on a network is too bad to count."""
+
     def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
         """What is believed of networks of the pool."""
 
@@ -46,6 +50,10 @@ class Computed:
         """Costs of the networks seen."""
         return np.asarray(self.costs[np.asarray(self.numbers)])
 
+    @property
+    def reference(self) -> float:
+        return limit(self.seen)
+
     def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
         costs = self.costs[np.asarray(numbers)]
         return [Belief(costs, np.full(len(costs), SURE * max(1.0, float(np.abs(costs).max(initial=0)))), 1.0)]
@@ -61,14 +69,15 @@ class Modelled:
     pool: Pool
     numbers: Sequence[int]
     seen: Vector
+    reference: float
     fits: Sequence[Fit]
 
     @classmethod
-    def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, forms: Sequence[Shape]) -> Modelled:
+    def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, reference: float, forms: Sequence[Shape]) -> Modelled:
         """The model of these scores."""
         chosen = remembered(scores)
         numbers, scores = [numbers[i] for i in chosen], scores[chosen]
-        return cls(pool, numbers, scores, best_fits(forms, pool.similarities(numbers, numbers), scores, len(forms)))
+        return cls(pool, numbers, scores, reference, best_fits(forms, pool.similarities(numbers, numbers), scores, len(forms)))
 
     def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
         return beliefs(self.fits[:forms], self.pool.similarities(numbers, self.numbers))
@@ -76,7 +85,7 @@ class Modelled:
     def imagined(self, number: int) -> Modelled:
         expected = self.believe([number], 1)[0].mean
         shapes = [fit.shape for fit in self.fits]
-        return self.fitted(self.pool, [*self.numbers, number], np.append(self.seen, expected), shapes)
+        return self.fitted(self.pool, [*self.numbers, number], np.append(self.seen, expected), self.reference, shapes)
 
 
 def weigh(pool: Pool, numbers: Sequence[int], scores: Vector, most: int) -> list[Shape]:
@@ -101,7 +110,7 @@ def promise(views: Sequence[View], numbers: Sequence[int], forms: int) -> Vector
     if len(views) == 1:
         return improvement(believed[0], float(views[0].seen.min()))
     seen = np.column_stack([view.seen for view in views])
-    reference = np.array([limit(view.seen) for view in views])
+    reference = np.array([view.reference for view in views])
     total = np.zeros(len(numbers))
     for first, second in product(*believed):
         total += first.weight * second.weight * hypervolume_improvement(seen, first, second, reference)

@@ -16,8 +16,8 @@ import pytest
 
 from archsearch.pareto import front, hypervolume
 from archsearch.report import ReportError, Summary, page, write_report
-from archsearch.report.figures import CONFIG, best_so_far, growth, learning_curves, pareto
-from archsearch.report.frame import FIXED, curves, frame, progress
+from archsearch.report.figures import CONFIG, best_so_far, exit_curves, growth, learning_curves, pareto
+from archsearch.report.frame import FIXED, curves, exits, frame, progress
 from archsearch.report.markup import link, script_json
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
 
@@ -55,10 +55,18 @@ def summary(trials: tuple[Trial, ...], objectives: tuple[Objective, ...] = (ERRO
     return Summary("A run", "cell", "digits", "evolution", 0, objectives, trials, front_numbers(trials), **more)
 
 
+def any_time(*errors: float, cost: float = 1e6) -> dict[str, float]:
+    """Metrics of a network with these errors at its exits, every one `cost` beyond the one before."""
+    each = {f"error_exit{place}": error for place, error in enumerate(errors, start=1)}
+    spent = {f"macs_exit{place}": place * cost for place in range(1, len(errors) + 1)}
+    return {**each, **spent, "error": errors[-1], "macs": len(errors) * cost}
+
+
 STATES = {
     "none": summary(()),
     "all failed": summary(tuple(failed(i, kind) for i, kind in enumerate(FAILURE_KINDS))),
     "single": summary(drawn(1)),
+    "any-time": summary((trial(0, any_time(0.2, 0.1)), trial(1, {"error": 0.3, "macs": 1e5}), trial(2, any_time(0.15, 0.05, cost=2e6)))),
     "one objective": summary(drawn(30, (ERROR,)), (ERROR,)),
     "two objectives": summary(drawn(60), refusals={"duplicate": 4, "over macs": 9}, budget={"macs": 5e7}),
     "three objectives": summary(drawn(40, (ERROR, MACS, MEMORY)), (ERROR, MACS, MEMORY)),
@@ -162,6 +170,19 @@ def test_progress_figures_show_what_the_frame_says():
     np.testing.assert_allclose(growth(steps).data[0].y, 100 * steps["hypervolume"])
 
 
+def test_every_exit_of_the_front_is_a_point_of_its_networks_line():
+    trials = STATES["any-time"].trials
+    table = exits(trials, front=[0, 1, 2])
+    assert table.to_dict("list") == {
+        "number": [0, 0, 2, 2], "exit": [1, 2, 1, 2], "macs": [1e6, 2e6, 2e6, 4e6], "error": [0.2, 0.1, 0.15, 0.05]
+    }  # fmt: skip
+    assert exits(trials, front=[1, 2])["number"].tolist() == [2, 2]
+    first, second = exit_curves(table).data
+    assert (list(first.x), list(first.y)) == ([1e6, 2e6], [20, 10])
+    assert second.name == "trial 2"
+    assert "exit 2: 5.00% at 4 M MACs" in second.hovertext[1].replace("4.00", "4")
+
+
 def test_learning_curves_are_cut_at_a_readable_number():
     trials = drawn(100)
     numbers = [trial.number for trial in trials if trial.ok]
@@ -253,6 +274,7 @@ def test_the_page_is_offline_in_every_state(state: str):
         ("none", ["Results"], "No trial has been evaluated yet."),
         ("all failed", ["Results", "Failures and refusals"], "No trial succeeded; the failures are below."),
         ("single", ["Trade-off", "Networks on the front", "Learning curves"], "trial 0"),
+        ("any-time", ["Trade-off", "Networks on the front", "Exits", "Progress"], "trial 2"),
         ("one objective", ["Best network", "Progress", "Learning curves", "Failures and refusals"], "minimising"),
         (
             "two objectives",

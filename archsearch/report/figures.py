@@ -31,6 +31,8 @@ CONFIG = {
 SPREAD = 20
 """From this ratio of the largest to the smallest value an axis is logarithmic."""
 MOST_CURVES = 24
+FEW = 10
+"""Up to so many things are counted one by one along an axis."""
 
 
 def pareto(table: Frame, x: Objective, y: Objective, line: bool = True) -> go.Figure:
@@ -71,7 +73,7 @@ def best_so_far(table: Frame, steps: Frame, objective: Objective) -> go.Figure:
         hovertext=lines, hoverinfo="text",
     )  # fmt: skip
     finish(figure, good, "", metric)
-    figure.update_layout(xaxis={"title": {"text": "Trials"}, "type": "linear", "rangemode": "tozero"}, hovermode="closest", showlegend=True)
+    figure.update_layout(xaxis=counted("Trials", len(table)), hovermode="closest", showlegend=True)
     return figure
 
 
@@ -85,8 +87,7 @@ def growth(steps: Frame) -> go.Figure:
     )  # fmt: skip
     finish(figure, known, "", "")
     figure.update_layout(
-        xaxis_title_text="Trials",
-        xaxis_rangemode="tozero",
+        xaxis=counted("Trials", len(steps)),
         yaxis_title_text="Hypervolume (% of the box)",
         yaxis_rangemode="tozero",
         showlegend=False,
@@ -105,7 +106,26 @@ def learning_curves(table: Frame, metric: str) -> go.Figure:
             hoverinfo="text",
         )  # fmt: skip
     finish(figure, table, "", metric)
-    figure.update_layout(xaxis={"title": {"text": "Epoch"}, "type": "linear"}, hovermode="closest", showlegend=1 < len(figure.data) <= 8)
+    epochs = counted("Epoch", int(table["epoch"].max()) if len(table) else 0)
+    figure.update_layout(xaxis=epochs, hovermode="closest", showlegend=1 < len(figure.data) <= 8)
+    return figure
+
+
+def exit_curves(table: Frame) -> go.Figure:
+    """Error at every exit by the multiply-adds spent up to it, a line for each network, at most 24 of them."""
+    figure = go.Figure()
+    for place, (number, part) in enumerate(list(table.groupby("number", sort=False))[:MOST_CURVES]):
+        figure.add_scatter(
+            x=scaled(part, "macs"), y=scaled(part, "error"), name=f"trial {number}", mode="lines+markers",
+            line={"width": 1.75, "color": COLOURS[place % len(COLOURS)]}, marker={"size": 7},
+            hovertext=[
+                f"trial {number}, exit {row['exit']}: {unit('error').text(row['error'])} at {unit('macs').text(row['macs'])} MACs"
+                for row in part.to_dict("records")
+            ],
+            hoverinfo="text",
+        )  # fmt: skip
+    finish(figure, table, "macs", "error")
+    figure.update_layout(hovermode="closest", showlegend=1 < len(figure.data) <= 8)
     return figure
 
 
@@ -166,6 +186,12 @@ def axis(table: Frame, metric: str) -> dict[str, object]:
             "ticktext": [prefixed(mark, "", exact=True) if shows_prefix else f"{mark:g}" for mark in marks],
         }
     return {**look, "tickformat": "~s"} if unit(metric).prefixed and unit(metric).factor == 1 else look
+
+
+def counted(title: str, most: int) -> dict[str, object]:
+    """Settings of an axis that counts from 1 to `most`: marks at whole numbers only."""
+    steps = {"tick0": 0, "dtick": 1} if most <= FEW else {}
+    return {"title": {"text": title}, "type": "linear", "rangemode": "tozero", **steps}
 
 
 def log_marks(low: float, high: float) -> list[float]:

@@ -56,6 +56,18 @@ def curves(trials: Sequence[Trial], front: Collection[int]) -> Frame:
     return Frame(rows) if rows else Frame(columns=["number", "epoch"])
 
 
+def exits(trials: Sequence[Trial], front: Collection[int]) -> Frame:
+    """One row for each exit (from 1, the cheapest) of each any-time network on the front: number, exit, macs of one sample, error."""
+    chosen, rows = set(front), []
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        place = 1
+        while trial.number in chosen and f"error_exit{place}" in trial.metrics and f"macs_exit{place}" in trial.metrics:
+            macs, error = trial.metrics[f"macs_exit{place}"], trial.metrics[f"error_exit{place}"]
+            rows.append({"number": trial.number, "exit": place, "macs": macs, "error": error})
+            place += 1
+    return Frame(rows, columns=["number", "exit", "macs", "error"])
+
+
 def progress(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Frame:
     """One row for each number of trials: the best of every objective so far, and the hypervolume of the front so far.
 

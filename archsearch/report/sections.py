@@ -7,7 +7,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from archsearch.report import figures
-from archsearch.report.frame import curves, frame, progress
+from archsearch.report.frame import curves, exits, frame, progress
 from archsearch.report.markup import Cell, Column, link, pairs, table
 from archsearch.report.summary import Summary
 from archsearch.trial import FAILURE_KINDS, Trial
@@ -97,7 +97,7 @@ def sections(summary: Summary) -> list[Section]:
     if not any(trial.ok for trial in summary.trials):
         words = "No trial succeeded; the failures are below." if summary.trials else "No trial has been evaluated yet."
         return [Section("Results", "", f'<p class="empty">{words}</p>'), *failures(summary)]
-    return [*tradeoffs(summary), front_table(summary), *development(summary), *learning(summary), *failures(summary)]
+    return [*tradeoffs(summary), front_table(summary), *answers(summary), *development(summary), *learning(summary), *failures(summary)]
 
 
 def tradeoffs(summary: Summary) -> list[Section]:
@@ -164,6 +164,15 @@ def choices_html(trial: Trial) -> str:
     if not trial.choices:
         return ""
     return f"<details><summary>{len(trial.choices)} choice{'s' * (len(trial.choices) > 1)}</summary>{pairs(trial.choices)}</details>"
+
+
+def answers(summary: Summary) -> list[Section]:
+    """What any-time networks of the front answer at each of their exits; nothing where there are none."""
+    rows = exits(summary.trials, summary.front)
+    if rows.empty:
+        return []
+    note = "Validation error of a network that is stopped at one of its exits, by what it has spent until then."
+    return [Section("Exits", note, charts=(Chart("exits", figures.exit_curves(rows)),))]
 
 
 def development(summary: Summary) -> list[Section]:

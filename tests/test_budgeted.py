@@ -195,6 +195,13 @@ def test_limits_are_walked_and_kept_and_a_run_goes_on_exactly(tmp_path: Path) ->
         assert table(run.folder, name) == table(tmp_path / "half", name)
 
 
+def test_an_epoch_of_many_steps_is_not_taken_for_a_loss_that_exploded(tmp_path: Path) -> None:
+    train = Train(epochs=1, batch=2)
+    options = {"objectives": ("error", "macs"), "trials": 1, "workers": 0}
+    run = search(small_fabric(layers=2, scales=2), Budgeted(walk=(1.0,), warm=0, again=1, tune=1), train, out=tmp_path / "run", **options)
+    assert run.trials[0].ok
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("gates", ["bernoulli", "concrete"])
 def test_the_cost_that_is_reached_is_within_five_percent_of_the_budget(gates: str, tmp_path: Path) -> None:

@@ -110,9 +110,9 @@ class Gating:
         self.gated.network.train()
         training, totals = self.training, torch.zeros(2)
         for batches in training.data.epoch(training.batch, generator):
-            for x, y in batches:
-                totals += self.step(x, y, generator)
-            check_loss(float(totals[0]) / max(training.step % training.per_epoch, 1), training.data.task.classes)
+            found = torch.stack([self.step(x, y, generator) for x, y in batches]).sum(0)
+            check_loss(float(found[0]) / len(batches), training.data.task.classes)
+            totals += found
         self.done += 1
         loss, ratio = (totals / training.per_epoch).tolist()
         lr = training.options.lr * schedule((training.step - 1) / training.total, training.options.warmup)

@@ -26,6 +26,7 @@ from archsearch.supernets import SUPERNETS, Point, Setting, Supernet, SupernetEr
 from archsearch.supernets.checkpoint import load_standing, save_standing
 from archsearch.supernets.edges import Edges, GatedEdges
 from archsearch.supernets.fabric import Fabric
+from archsearch.trial import Failure
 from tests.evaluators import Formula
 from tests.runs import assert_same_run, table
 
@@ -246,6 +247,16 @@ def test_gates_rank_edges_in_a_search(tmp_path: Path) -> None:
     assert run.tests
 
 
+def test_a_limit_on_edges_is_met_at_once_and_what_has_more_is_no_result(run: Run, tmp_path: Path) -> None:
+    most = [sum(map(bool, trial.choices.values())) for trial in run.trials][1] - 1
+    limited = pruned(tmp_path / "run", Fabric(tune=1, edges=most))
+    left = [sum(map(bool, trial.choices.values())) for trial in limited.trials]
+    assert [trial.ok for trial in limited.trials] == [count <= most for count in left]
+    assert most in left
+    assert limited.trials[0].failure == Failure("rejected", f"{left[0]} edges are left, the limit is {most}")
+    assert limited.front()
+
+
 def test_other_forms_are_pruned_too(tmp_path: Path) -> None:
     space = small_fabric(mask="resnet", layers=4, scales=2)
     run = pruned(tmp_path / "run", space=space, evaluator=Train(epochs=1, batch=512))
@@ -259,6 +270,7 @@ def test_other_forms_are_pruned_too(tmp_path: Path) -> None:
         ({"share": 0.0}, "share=0.0 must be over 0 and at most 1"),
         ({"floor": 1.5}, "floor=1.5 must be over 0 and at most 1"),
         ({"strength": "size"}, "strength='size' must be weight or gate"),
+        ({"edges": -1}, "edges=-1 must be a whole number, 0 for no limit"),
         ({"pull": -1.0}, "pull=-1.0 at least 0"),
     ],
 )

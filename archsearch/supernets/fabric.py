@@ -17,7 +17,7 @@ from archsearch.supernets.base import Point, Setting, failed
 from archsearch.supernets.course import Course
 from archsearch.supernets.edges import Edges, GatedEdges
 from archsearch.supernets.switches import edges_of
-from archsearch.trial import EvaluationError
+from archsearch.trial import EvaluationError, Failure
 
 STRENGTHS = ("weight", "gate")
 
@@ -33,6 +33,8 @@ class Fabric:
     `strength` of an edge: weight, the mean square of its convolutions' weights, as in the paper; or gate, a factor on what the edge
     brings that is learned and that an L1 penalty of `pull` draws to 0.
 
+    `edges` is a limit beside the budget's: a step with more is on the way to fewer and no result. 0: any number.
+
     Raises:
         ValueError: an option out of range.
     """
@@ -43,10 +45,13 @@ class Fabric:
     pace: float = 0.3
     strength: str = "weight"
     pull: float = 0.003
+    edges: int = 0
 
     def __post_init__(self) -> None:
         if type(self.tune) is not int or self.tune < 1:
             raise ValueError(f"tune={self.tune!r} must be a whole number of at least 1")
+        if type(self.edges) is not int or self.edges < 0:
+            raise ValueError(f"edges={self.edges!r} must be a whole number, 0 for no limit")
         for name in ("share", "floor", "pace"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be over 0 and at most 1")
@@ -68,12 +73,19 @@ class Fabric:
             except EvaluationError as error:
                 yield failed(stage, choices, error)
                 return
-            yield course.point(stage, choices, curve, edging.plain(), genotype)
+            weakest = edging.weakest()
+            yield self.limited(course.point(stage, choices, curve, edging.plain(), genotype), len(weakest))
             weights = edging.network.state_dict()
-            fewer = self.fewer(setting, choices, edging.weakest(), len(edges))
+            fewer = self.fewer(setting, choices, weakest, len(edges))
             if fewer is None:
                 return
             choices = fewer
+
+    def limited(self, point: Point, left: int) -> Point:
+        """The point, or why it does not count."""
+        if not self.edges or left <= self.edges or point.failure:
+            return point
+        return point._replace(metrics={}, save=None, failure=Failure("rejected", f"{left} edges are left, the limit is {self.edges}"))
 
     def edging(self, genotype: Genotype, edges: list[str], seed: int, weights: Mapping[str, Tensor]) -> Edges:
         """The network of one step and its edges."""
@@ -82,8 +94,8 @@ class Fabric:
     def fewer(self, setting: Setting, choices: Choices, weakest: list[str], whole: int) -> Choices | None:
         """Choices without the weakest edges, or None where the fewest are left."""
         left, found = len(weakest), None
-        least = max(min(int(left * (1 - self.share)), left - 1), int(self.floor * whole))
-        over = is_over(setting, choices)
+        least = max(min(int(left * (1 - self.share)), left - 1), int(min(self.floor * whole, self.edges or whole)))
+        over = self.is_over(setting, choices, left)
         for name in weakest:
             if left <= least:
                 break
@@ -94,16 +106,15 @@ class Fabric:
                 continue  # nothing would lead from the input to the output
             left = len(held(setting.catalogue.genotype(entry), weakest))
             choices = found = entry.choices
-            if over and not is_over(setting, choices):
+            if over and not self.is_over(setting, choices, left):
                 break
         return found
+
+    def is_over(self, setting: Setting, choices: Choices, left: int) -> bool:
+        """Whether a network is over the limits, as far as that is known without running it."""
+        return 0 < self.edges < left or bool(setting.budget.overruns(entry_of(setting, choices).costs))
 
 
 def entry_of(setting: Setting, choices: Choices) -> Entry:
     """The network of full choices. Raises ValueError when it is none."""
     return setting.catalogue.look_up(choices, np.random.default_rng(0))
-
-
-def is_over(setting: Setting, choices: Choices) -> bool:
-    """Whether a network is over the budget, as far as that is known without running it."""
-    return bool(setting.budget.overruns(entry_of(setting, choices).costs))

@@ -24,6 +24,9 @@ from archsearch.trial import Failure, Trial
 STEP = "step"
 """The metric that says which of a supernet's points a trial is, counted from 0."""
 
+LASTING = ("diverged", "rejected")
+"""Failures that trying again would only repeat."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -196,7 +199,7 @@ class Loop:
         self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed))
 
     def test_front(self) -> None:
-        """Measure the final front on the test part, each network once."""
+        """Measure the final front on the test part, each network once; one whose final training fails for good gets no metrics."""
         tested = self.before.tests
         waiting = [trial.number for trial in self.front if trial.number not in tested and self.store.weights(trial.number).is_file()]
         run = open_run(self.store.folder)
@@ -204,9 +207,13 @@ class Loop:
             self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
         for _ in waiting:
             outcome = self.executor.wait()
-            if outcome.failure:
+            if outcome.failure is None:
+                self.store.add_test(outcome.trial, outcome.metrics)
+            elif outcome.failure.kind in LASTING:
+                self.store.drop_weights(outcome.trial)
+                self.store.add_test(outcome.trial, {})
+            else:
                 raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
-            self.store.add_test(outcome.trial, outcome.metrics)
 
 
 def finite_curve(curve: Sequence[dict[str, float]]) -> tuple[dict[str, float], ...]:

@@ -197,7 +197,7 @@ class Run:
 
     @cached_property
     def tests(self) -> dict[int, dict[str, float]]:
-        """Metrics on the test part, by trial; only for trials of the final front."""
+        """Metrics on the test part, by trial; only for trials of the final front, and none for one whose final training failed."""
         return {number: read_metrics(metrics, number) for number, metrics in self._query("SELECT trial, metrics FROM tests ORDER BY trial")}
 
     @cached_property

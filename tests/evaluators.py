@@ -7,7 +7,7 @@ import signal
 import time
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,6 +70,19 @@ class Failing(Formula):
             case 7:
                 return {"error": float(len(bytearray(1 << 46)))}
         return metrics
+
+
+@dataclass(frozen=True)
+class Unfinished(Formula):
+    """The final training of one trial fails."""
+
+    trial: int = 0
+    kind: Literal["diverged", "out_of_memory"] = "diverged"
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        if candidate.trial == self.trial:
+            raise EvaluationError(self.kind, "no room, or no end")
+        return super().test(candidate)
 
 
 @dataclass(frozen=True)

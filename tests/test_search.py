@@ -20,7 +20,7 @@ from archsearch.search import resume, search
 from archsearch.space import load_space
 from archsearch.store import RunExistsError
 from archsearch.strategies import STRATEGIES, Evolution, Random
-from tests.evaluators import Failing, Formula
+from tests.evaluators import Failing, Formula, Unfinished
 from tests.runs import assert_same_run, made, small_search, small_space, table
 
 TREE = Path(__file__).parents[1]
@@ -160,6 +160,17 @@ def test_kill_at_random_moments_loses_nothing(workers: int, tmp_path: Path) -> N
     subprocess.run([*command, str(killed), *rest], cwd=TREE, check=True)
     assert recorded <= set(table(killed, "trials"))
     assert_same_run(tmp_path / "whole", killed)
+
+
+def test_a_network_whose_final_training_fails_for_good_leaves_the_others_tested(tmp_path: Path) -> None:
+    best = small_search(tmp_path / "run", trials=8).front()[0].number
+    run = small_search(tmp_path / "failing", evaluator=Unfinished(trial=best), trials=8)
+    numbers = {trial.number for trial in run.front()}
+    assert run.tests == {number: {} if number == best else {"error": float(number)} for number in numbers}
+    assert run.weights(best) is None
+    assert resume(run.folder, small_space(), Evolution(population=10, tournament=4), Unfinished(trial=best)).tests == run.tests
+    with pytest.raises(SearchError, match=f"testing trial {best} failed: no room, or no end; `archsearch resume` tries it again"):
+        small_search(tmp_path / "full", evaluator=Unfinished(trial=best, kind="out_of_memory"), trials=8)
 
 
 def test_a_search_does_not_go_by_the_test_part(tmp_path: Path) -> None:

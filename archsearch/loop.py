@@ -30,7 +30,7 @@ LASTING = ("diverged", "rejected")
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: at its beginning, and after every trial that is recorded."""
+    """Where a run stands: at its beginning, after every trial that is recorded, and after every `epoch` of a supernet (done, of all)."""
 
     done: int
     trials: int
@@ -38,6 +38,7 @@ class Progress:
     front: int
     refused: int
     failed: int
+    epoch: tuple[int, int] | None = None
 
 
 def checkpoint_file(store: Store) -> Path:
@@ -127,7 +128,10 @@ class Loop:
         """What the supernet is to know."""
         record, proposer = self.record, self.proposer
         checkpoint = checkpoint_file(self.store)
-        return Setting(proposer.problem.catalogue, proposer.evaluator, record.budget, record.seed, checkpoint, self.limit_ms())
+        return Setting(
+            proposer.problem.catalogue, proposer.evaluator, record.budget, record.seed, checkpoint, self.limit_ms(),
+            watch=lambda done, of: self.show((done, of)),
+        )  # fmt: skip
 
     def catch_up(self, count: int) -> None:
         """Wait until the first `count` trials are there, and tell the strategy of them in order."""
@@ -191,12 +195,12 @@ class Loop:
             self.store.drop_weights(other.number)
         self.front.append(trial)
 
-    def show(self) -> None:
+    def show(self, epoch: tuple[int, int] | None = None) -> None:
         """Say where the run stands."""
         if self.progress is None:
             return
         best = min((trial.values for trial in self.front if trial.values), default=None)
-        self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed))
+        self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch))
 
     def test_front(self) -> None:
         """Measure the final front on the test part, each network once; one whose final training fails for good gets no metrics."""

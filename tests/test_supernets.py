@@ -19,6 +19,7 @@ from archsearch import Space, analyse, canonicalise, compile_network, load_space
 from archsearch.analysis import Budget
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train, load_weights
+from archsearch.loop import Progress
 from archsearch.proposal import SearchError
 from archsearch.search import METHODS, load_method, resume, search
 from archsearch.store import Run, open_run
@@ -196,6 +197,14 @@ def test_a_checkpoint_is_read_back_whole_or_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(SupernetError, match=r"checkpoint .*supernet.safetensors: .*; delete it"):
         load_standing(path)
+
+
+def test_every_epoch_is_told_to_who_watches(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    pruned(tmp_path / "run", Fabric(tune=2), trials=2, evaluator=Train(epochs=3, batch=256), progress=told.append)
+    assert [(at.done, at.epoch) for at in told] == [
+        (0, None), (0, (1, 3)), (0, (2, 3)), (0, (3, 3)), (1, None), (1, (1, 2)), (1, (2, 2)), (2, None)
+    ]  # fmt: skip
 
 
 # Pruning

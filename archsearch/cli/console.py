@@ -46,10 +46,23 @@ def progress_bar(quiet: bool, words: Callable[[Any], str]) -> Iterator[Callable[
     if quiet:
         yield None
     elif not sys.stderr.isatty():
-        yield lambda at: remark(f"{at.done}/{at.trials}  {words(at)}") if at.done and (at.done % 10 == 0 or at.done == at.trials) else None
+        yield lines(words)
     else:
         with bar(words) as update:
             yield update
+
+
+def lines(words: Callable[[Any], str]) -> Callable[[Any], None]:
+    """A function that writes a line after every tenth step and the last."""
+    latest = 0
+
+    def update(at: Any) -> None:
+        nonlocal latest
+        if at.done > latest and (at.done % 10 == 0 or at.done == at.trials):
+            remark(f"{at.done}/{at.trials}  {words(at)}")
+        latest = at.done
+
+    return update
 
 
 @contextmanager

@@ -163,10 +163,11 @@ def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Call
 
 
 def standing(at: Progress, objective: Objective) -> str:
-    """Best error, front, refusals and failures in words."""
+    """Best error, front, refusals, failures and the epoch of a supernet in words."""
     best = "none yet" if at.best is None else unit(objective.metric).text(-at.best[0] if objective.maximise else at.best[0])
     failed = f"  failed {at.failed}" if at.failed else ""
-    return f"best {objective.metric} {best}  front {at.front}  refused {at.refused}{failed}"
+    epoch = f"  epoch {at.epoch[0]} of {at.epoch[1]}" if at.epoch else ""
+    return f"best {objective.metric} {best}  front {at.front}  refused {at.refused}{failed}{epoch}"
 
 
 def finish(run: Run, json: bool) -> None:

@@ -42,7 +42,8 @@ class Setting:
     """What a supernet search is about.
 
     `catalogue`: the space and the known costs of its networks; `evaluator` holds data and options of training; `checkpoint`: the file from
-    which the search goes on when it was stopped; `max_latency_ms` as in `evaluators.base.Candidate`.
+    which the search goes on when it was stopped; `max_latency_ms` as in `evaluators.base.Candidate`; `watch` is called after every epoch
+    with how many are done of those before the next point, and how many these are.
     """
 
     catalogue: Catalogue
@@ -51,6 +52,7 @@ class Setting:
     seed: int
     checkpoint: Path
     max_latency_ms: float | None = None
+    watch: Callable[[int, int], None] | None = None
 
 
 @runtime_checkable

@@ -91,6 +91,8 @@ class Course:
                 save_standing(
                     self.setting.checkpoint, {**own, "stage": stage, "curve": curve}, {**phase.tensors(), **prefixed(keep or {}, "kept")}
                 )
+                if self.setting.watch is not None:
+                    self.setting.watch(epoch + 1, phase.epochs)
         self.state, self._tensors = {**own, "stage": stage, "curve": curve}, {}
         return tuple(curve)
 

@@ -51,7 +51,7 @@ class Scale:
         """Fashion-MNIST, or the digits."""
         if self.tiny:
             return Train(epochs=2, batch=128)
-        return Train(data="fashion-mnist", data_dir=str(SHARED / "fashion-mnist"), epochs=6, batch=128, lr=0.01)
+        return Train(data="fashion-mnist", data_dir=str(SHARED / "fashion-mnist"), epochs=10, batch=128)
 
     def fabric(self, **settings: Any) -> Space:
         """A fabric of 4 layers and 4 scales with 8 channels, 46 edges of which 30 are choices; smaller if tiny."""
@@ -83,7 +83,8 @@ def edges(run: Run, trial: Trial) -> int:
 
 def pruned(scale: Scale) -> Run:
     """The run of `pruning`."""
-    return scale.run("pruning", scale.fabric(), Fabric(tune=1 if scale.tiny else 2), scale.clothes, ("error", "macs"), trials=30)
+    supernet = Fabric(tune=1) if scale.tiny else Fabric(floor=0.2, pace=0.5)
+    return scale.run("pruning", scale.fabric(), supernet, scale.clothes, ("error", "macs"), trials=30)
 
 
 def pruning(scale: Scale) -> None:
@@ -135,8 +136,9 @@ def budgeted(scale: Scale) -> None:
     space, reference = scale.fabric(), pruned(scale)
     whole = reference.trial(0).metrics["macs"]
     budget = Budget(macs=int(0.6 * whole))
-    supernet = Budgeted(walk=(1.0, 0.6, 0.35), again=1 if scale.tiny else 3, tune=1 if scale.tiny else 2, warm=1)
-    run = scale.run("budgeted", space, supernet, scale.clothes, ("error", "macs"), budget=budget, trials=3)
+    supernet = Budgeted(walk=(1.0, 0.6, 0.35), again=1 if scale.tiny else 2, tune=1 if scale.tiny else 3, warm=1, pace=0.5)
+    train = replace(scale.clothes, epochs=2 if scale.tiny else 6)
+    run = scale.run("budgeted", space, supernet, train, ("error", "macs"), budget=budget, trials=3)
     rows = []
     for share, trial in zip(supernet.walk, run.trials, strict=False):
         limit, beside = share * 0.6 * whole, at_cost(reference, max(trial.metrics["macs"], 1))
@@ -149,20 +151,20 @@ def budgeted(scale: Scale) -> None:
 def membranes(scale: Scale) -> None:
     """A pruned grid beside U-Net: as good a mean IoU with a third of its multiply-adds, in the same epochs."""
     if scale.tiny:
-        train = Train(data="shapes", epochs=2, batch=16)
+        train, scales, channels = Train(data="shapes", epochs=2, batch=16), 3, (4, 2)
     else:
-        train = Train(data=str(membrane_file(scale.folder)), crop=64, epochs=6, batch=16, lr=0.005)
-    setting = train.setting()
-    width = 4 if scale.tiny else 8
-    unet = load_space("fabric", mask="unet", scales=3, channels=(width,), doubling=True, **setting)
-    kept = dict.fromkeys(unet.options(), True)
-    peer = canonicalise(unet.resolve(kept, np.random.default_rng(0)).genotype)
+        train, scales, channels = Train(data=str(membrane_file(scale.folder)), crop=64, epochs=24, batch=16), 4, (8, 3)
+    setting = {**train.setting(), "task": "segmentation", "doubling": True}
+    unet = load_space("fabric", mask="unet", scales=scales, channels=channels[:1], **setting)
+    peer = canonicalise(unet.resolve(dict.fromkeys(unet.options(), True), np.random.default_rng(0)).genotype)
     cost = analyse(peer).macs
+    grid = load_space("fabric", layers=4, scales=scales + 1, channels=channels[1:], **setting)
+    supernet = Fabric(tune=1) if scale.tiny else Fabric(tune=8, share=0.25, pace=0.5)
+    run = scale.run("membranes", grid, supernet, train, ("error", "macs"), budget=Budget(macs=cost // 3), trials=1)
+    epochs = train.epochs + supernet.tune * run.refusals.total()  # a step for every network that was over the budget
     began = time.perf_counter()
-    _, theirs = scale.alone("unet", peer, replace(train, epochs=2 * train.epochs))
+    _, theirs = scale.alone("unet", peer, replace(train, epochs=epochs))
     alone = time.perf_counter() - began
-    grid = load_space("fabric", **{**setting, "layers": 5, "scales": 3, "channels": (3 * width // 4,), "task": "segmentation"})
-    run = scale.run("membranes", grid, Fabric(tune=1, share=0.3), train, ("error", "macs"), budget=Budget(macs=cost // 3), trials=3)
     rows = [["U-Net", f"{cost:,}", "1.00", f"{theirs['miou']:.4f}", f"{theirs['pixel_accuracy']:.4f}", f"{alone:.0f}"]]
     for trial in run.front():
         found, macs = run.tests[trial.number], trial.metrics["macs"]

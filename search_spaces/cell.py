@@ -40,7 +40,11 @@ def cell(b: Builder, x: Value, edges: dict[tuple[int, int], list[Op]]) -> Value:
     with b.scope("cell"):
         values = [x]
         for target in (1, 2, 3):
-            arriving = [chain(b, values[source], edges[source, target]) for source in range(target) if (source, target) in edges]
+            arriving = []
+            for source in range(target):
+                if (source, target) in edges:
+                    with b.scope(f"edge{source}{target}"):  # named by its place, so that shared weights stay with the edge
+                        arriving.append(chain(b, values[source], edges[source, target]))
             if not arriving:
                 values.append(b(Zero(), x))
             else:

@@ -31,11 +31,13 @@ def cell(b: Builder, x: Value, width: int, edges: dict[tuple[int, int], str]) ->
     """Four nodes; each sums what its edges bring from the nodes before it."""
     nodes = [x]
     for target in (1, 2, 3):
-        arriving = [
-            conv(b, nodes[source], width) if edges[source, target] == "conv" else nodes[source]
-            for source in range(target)
-            if edges[source, target] != "none"
-        ]
+        arriving = []
+        for source in range(target):
+            if edges[source, target] == "skip":
+                arriving.append(nodes[source])
+            elif edges[source, target] == "conv":
+                with b.scope(f"edge{source}{target}"):  # named by its place, so that shared weights stay with the edge
+                    arriving.append(conv(b, nodes[source], width))
         if not arriving:
             nodes.append(b(Zero(), x))
         else:

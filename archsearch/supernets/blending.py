@@ -76,10 +76,15 @@ def chains(genotype: Genotype) -> dict[tuple[str, ...], tuple[Chain, ...]]:
     groups: dict[tuple[str, ...], list[Chain]] = {}
     for chain in walks(genotype, readers):
         names = tuple(genotype.value_names[value] for value in chain.inside)
-        alike = tuple(f"{re.sub('[0-9]+|_', '', name.rpartition('/')[0])}/{name.rpartition('/')[2]}" for name in names)
-        for key in {("one", *names), ("alike", *alike)}:
+        for key in {names, *(tuple(unnumbered(name, own) for name in names) for own in (1, 2))}:
             groups.setdefault(key, []).append(chain)
     return {key: tuple(found) for key, found in groups.items()}
+
+
+def unnumbered(name: str, own: int) -> str:
+    """A name without the numbers of scopes, but for the last `own` parts: equal for nodes that stand alike in cells."""
+    parts = name.split("/")
+    return "/".join([re.sub("[0-9]+|_", "", part) for part in parts[:-own]] + parts[-own:])
 
 
 def walks(genotype: Genotype, readers: Sequence[int]) -> Iterator[Chain]:
@@ -107,7 +112,7 @@ def own_chains(
     """
     made = [rooted(canonicalise(resolved(space, {**base, name: option}))) for option in others]
     targets, sizes = [form(genotype) for genotype in made], {len(genotype.nodes) for genotype in made}
-    for found in sorted(groups.values(), key=lambda group: -len(group[0].inside)):
+    for found in sorted(dict.fromkeys(groups.values()), key=lambda group: -len(group[0].inside)):
         for cut in (False, True):
             tried = without(whole, found, cut)
             if len(tried.nodes) in sizes and form(tried) in targets:

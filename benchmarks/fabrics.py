@@ -83,7 +83,7 @@ def edges(run: Run, trial: Trial) -> int:
 
 def pruned(scale: Scale) -> Run:
     """The run of `pruning`."""
-    supernet = Fabric(tune=1) if scale.tiny else Fabric(floor=0.2, pace=0.5)
+    supernet = Fabric(tune=1) if scale.tiny else Fabric(tune=5, share=0.29, floor=0.2, pace=0.5)
     return scale.run("pruning", scale.fabric(), supernet, scale.clothes, ("error", "macs"), trials=30)
 
 
@@ -153,13 +153,13 @@ def membranes(scale: Scale) -> None:
     if scale.tiny:
         train, scales, channels = Train(data="shapes", epochs=2, batch=16), 3, (4, 2)
     else:
-        train, scales, channels = Train(data=str(membrane_file(scale.folder)), crop=64, epochs=24, batch=16), 4, (8, 3)
+        train, scales, channels = Train(data=str(membrane_file(scale.folder)), crop=64, epochs=20, batch=16), 5, (8, 4)
     setting = {**train.setting(), "task": "segmentation", "doubling": True}
     unet = load_space("fabric", mask="unet", scales=scales, channels=channels[:1], **setting)
     peer = canonicalise(unet.resolve(dict.fromkeys(unet.options(), True), np.random.default_rng(0)).genotype)
     cost = analyse(peer).macs
-    grid = load_space("fabric", layers=4, scales=scales + 1, channels=channels[1:], **setting)
-    supernet = Fabric(tune=1) if scale.tiny else Fabric(tune=8, share=0.25, pace=0.5)
+    grid = load_space("fabric", layers=4, scales=scales, channels=channels[1:], **setting)
+    supernet = Fabric(tune=1) if scale.tiny else Fabric(tune=6, share=0.3, pace=0.5)
     run = scale.run("membranes", grid, supernet, train, ("error", "macs"), budget=Budget(macs=cost // 3), trials=1)
     epochs = train.epochs + supernet.tune * run.refusals.total()  # a step for every network that was over the budget
     began = time.perf_counter()

@@ -226,10 +226,15 @@ def test_strength_is_the_mean_squared_weight_of_the_convolution() -> None:
     genotype = canonicalise(space.resolve(dict.fromkeys(names, True), np.random.default_rng(0)).genotype)
     edges = Edges(genotype, names, 0, {})
     weight = edges.network.get_submodule(f"{names[0].replace('/', '.')}.conv").weight
-    assert edges.strength(names[0]) == pytest.approx(weight.square().mean().item())
+    assert edges.strength(names[0]) == pytest.approx(weight.square().mean().item(), rel=1e-4)
     with torch.no_grad():
         weight.mul_(0.01)
     assert edges.weakest()[0] == names[0]
+    norm = edges.network.get_submodule(edges.behind[f"{names[0]}/conv"].replace("/", "."))
+    with torch.no_grad():
+        norm.running_var.fill_(0.01**2 - norm.eps)  # as training leaves it: the norm undoes what makes the weights small
+    assert edges.strength(names[0]) == pytest.approx((weight * 100).square().mean().item(), rel=1e-4)
+    assert edges.weakest()[0] != names[0]
 
 
 def test_gates_fall_to_zero_under_their_penalty_and_fold_into_the_weights() -> None:

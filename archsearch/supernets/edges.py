@@ -20,12 +20,15 @@ from archsearch.supernets.switches import with_switches
 class Edges:
     """A network; an edge of it is as strong as its convolutions' weights are large, in the mean of their squares.
 
+    A batch norm behind a convolution is folded into the weights first: without it, their size would say nothing, for the norm undoes it.
+
     It begins with the weights of a larger network, as far as they fit, and with those drawn by `seed` elsewhere.
     """
 
     def __init__(self, genotype: Genotype, edges: Sequence[str], seed: int, weights: Mapping[str, Tensor]) -> None:
         self.genotype, self.seed = genotype, seed
         self.held = held(genotype, edges)
+        self.behind = {genotype.value_names[node.inputs[0]]: node.name for node in genotype.nodes if len(node.inputs) == 1}
         self.network = self.compiled()
         own = self.network.state_dict()
         fit = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
@@ -49,9 +52,19 @@ class Edges:
 
     def strength(self, edge: str) -> float:
         """How strong an edge is; of norms and biases only where it has no other weights."""
-        weights = [weight for node in self.held[edge] for weight in self.network.get_submodule(module_path(node)).parameters()]
-        chosen = [weight.detach().flatten() for weight in weights if weight.ndim > 1] or [weight.detach() for weight in weights]
-        return float(torch.cat(chosen).square().mean())
+        weights = [weight for node in self.held[edge] for weight in self.acting(node)]
+        chosen = [weight for weight in weights if weight.ndim > 1] or weights
+        return float(torch.cat([weight.flatten() for weight in chosen]).square().mean())
+
+    def acting(self, node: str) -> list[Tensor]:
+        """Weights of a node, those of a convolution with the batch norm behind it."""
+        module = self.network.get_submodule(module_path(node))
+        weights = [weight.detach() for weight in module.parameters()]
+        norm = self.network.get_submodule(module_path(self.behind[node])) if node in self.behind else None
+        if not isinstance(module, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
+            return weights
+        factor = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
+        return [weight * factor[:, None, None, None] if weight.ndim > 1 else weight for weight in weights]
 
 
 class GatedEdges(Edges):

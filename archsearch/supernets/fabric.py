@@ -30,8 +30,8 @@ class Fabric:
     goes, with them what is cut off, and the rest is fine-tuned for `tune` epochs from `pace` times the learning rate. Every step is a
     point; a step ends early where it meets the budget, and the last one leaves `floor` of all edges, or the fewest that the space allows.
 
-    `strength` of an edge: weight, the mean square of its convolutions' weights, as in the paper; or gate, a factor on what the edge
-    brings that is learned and that an L1 penalty of `pull` draws to 0.
+    `strength` of an edge: weight, the mean square of its convolutions' weights, as in the paper, with norms behind them folded in; or
+    gate, a factor on what the edge brings that is learned and that an L1 penalty of `pull` draws to 0.
 
     `edges` is a limit beside the budget's: a step with more is on the way to fewer and no result. 0: any number.
 

@@ -15,7 +15,7 @@ from tests.evaluators import Formula
 TABLES = ("trials", "curves", "refusals", "tests", "notes")
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "auto": {"until": 9},
+    "auto": {"beside": "evolution", "until": 9, "alone": 4},
     "graph_gp": {"breadth": 8},
     "predictor": {"startup": 8, "candidates": 6, "trees": 2, "recurrent": 1},
     "proposer": {"source": f"{Path(__file__).with_name('proposing.py')}:step"},

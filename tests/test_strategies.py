@@ -22,6 +22,7 @@ from archsearch.search import resume
 from archsearch.space import Choices, Space, SpaceError
 from archsearch.strategies import (
     STRATEGIES,
+    Auto,
     Evolution,
     Exhaustive,
     Informed,
@@ -424,3 +425,35 @@ def test_nsga3_spreads_over_the_directions() -> None:
     towards = directions(3, 15)
     cosines = (kept / np.linalg.norm(kept, axis=1, keepdims=True)) @ towards.T
     assert len(set(cosines.argmax(axis=1))) >= 11
+
+
+# Auto
+
+
+def test_auto_asks_its_models_in_turn_and_tells_all_who_may_be_asked() -> None:
+    asked = ("first", "first", "first", "beside", "first", "beside", "then", "then")
+    names = {"first": "exhaustive", "beside": "random", "then": "evolution"}
+    auto, twins = Auto(**names, until=6, alone=2), {part: made(name) for part, name in names.items()}
+    problem = begun(auto, small_space())
+    for twin in twins.values():
+        begun(twin, small_space())
+    for number, part in enumerate(asked):
+        choices = auto.ask(np.random.default_rng(number))
+        assert choices == twins[part].ask(np.random.default_rng(number)), number
+        full = problem.catalogue.look_up(choices, np.random.default_rng(number)).choices
+        for strategy in (auto, *twins.values()):
+            strategy.tell(outcome(number, full, 0.5))
+
+
+def test_auto_does_not_hold_itself() -> None:
+    with pytest.raises(ValueError, match="first, beside and then=graph_gp, auto, local must be others than auto"):
+        Auto(beside="auto")
+
+
+@pytest.mark.slow
+def test_two_models_in_turn_go_on_where_they_stopped(tmp_path: Path) -> None:
+    whole = small_search(tmp_path / "whole", Auto(alone=8), objectives=("error",), trials=36)
+    small_search(tmp_path / "half", Auto(alone=8), objectives=("error",), trials=23)
+    resume(tmp_path / "half", small_space(), Auto(alone=8), Formula(), trials=36)
+    assert table(whole.folder, "trials") == table(tmp_path / "half", "trials")
+    assert any("kendall_tau_error" in notes for notes in whole.notes.values())

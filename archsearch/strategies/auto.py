@@ -8,31 +8,43 @@ import numpy as np
 
 from archsearch.space import Choices
 from archsearch.strategies import load_strategy
-from archsearch.strategies.base import Informed, Problem, Strategy
+from archsearch.strategies.base import Informed, Noted, Problem, Strategy
 from archsearch.trial import Trial
 
 
 @dataclass
 class Auto:
-    """What did best in `benchmarks.strategies`: strategy `first` for `until` trials, `then` the other.
+    """What did best in `benchmarks.strategies`: `first` and `beside` in turn for `until` trials, `then` a third strategy.
 
-    Both are told of all that the first one found, so the second does not begin anew.
+    Two models that err in different ways do not get stuck together. `first` is alone for the first `alone` trials, of which the other has
+    too little to learn from. All are told of everything, so that none begins anew.
     """
 
     first: str = "graph_gp"
+    beside: str = "predictor"
     then: str = "local"
     until: int = 300
-    _parts: tuple[Strategy, Strategy] = field(init=False, repr=False)
+    alone: int = 20
+    _parts: tuple[Strategy, ...] = field(init=False, repr=False)
     _problem: Problem | None = field(default=None, init=False, repr=False)
     _told: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.until < 0 or "auto" in (self.first, self.then):
-            raise ValueError(f"until={self.until} must be at least 0, first={self.first!r} and then={self.then!r} others than auto")
-        self._parts = load_strategy(self.first)(), load_strategy(self.then)()
+        names = (self.first, self.beside, self.then)
+        if min(self.until, self.alone) < 0:
+            raise ValueError(f"until={self.until} and alone={self.alone} must be at least 0")
+        if "auto" in names:
+            raise ValueError(f"first, beside and then={', '.join(names)} must be others than auto")
+        self._parts = tuple(load_strategy(name)() for name in names)
 
     def __str__(self) -> str:
-        return f"{self.first} for the first {self.until} trials, then {self.then}"
+        return f"{self.first} and {self.beside} in turn for the first {self.until} trials, then {self.then}"
+
+    @property
+    def notes(self) -> dict[str, float]:
+        """What the strategies that were told of the last trial say of themselves."""
+        told = self._listening(self._told - 1)
+        return {name: value for part in told if isinstance(part, Noted) for name, value in part.notes.items()}
 
     def begin(self, problem: Problem) -> None:
         self._problem = problem
@@ -41,12 +53,17 @@ class Auto:
                 strategy.begin(problem)
 
     def ask(self, rng: np.random.Generator) -> Choices:
+        first, beside, then = self._parts
         begun = self._told + (len(self._problem.pending) if self._problem else 0)
-        return self._parts[begun >= self.until].ask(rng)
+        if begun >= self.until:
+            return then.ask(rng)
+        return (first if begun < self.alone or begun % 2 == 0 else beside).ask(rng)
 
     def tell(self, trial: Trial) -> None:
-        first, then = self._parts
-        if self._told < self.until:
-            first.tell(trial)
-        then.tell(trial)
+        for strategy in self._listening(self._told):
+            strategy.tell(trial)
         self._told += 1
+
+    def _listening(self, trial: int) -> tuple[Strategy, ...]:
+        """The strategies that are told of a trial: those that may still be asked."""
+        return self._parts if trial < self.until else self._parts[-1:]

@@ -81,7 +81,7 @@ class GraphGP:
         rng.shuffle(near)
         for choices in [*near[: self.breadth], *({} for _ in range(self.breadth))]:
             entry = pool.find(choices, rng)
-            if entry is not None and problem.is_open(entry):
+            if entry is not None and problem.fits(entry):  # seen or not: the pool is to depend on what was told alone
                 pool.number(entry)
 
     def _best(self, problem: Problem, pool: Pool, candidates: list[int], rng: np.random.Generator) -> int:

@@ -39,8 +39,6 @@ LONG = ("random", "reinforce")
 """These two are set against each other after 500 trials."""
 SKIPPED = {"C10": (), "C100": ("predictor",), "two": ("predictor", "reinforce", "optuna")}
 """What takes long and has no known row there is left out unless it is named."""
-TWINS = {"auto": "graph_gp"}
-"""What the first does in so few trials should be what the second does; then one play serves both."""
 ALSO = {
     "evolution P30 S10": Player("evolution", {"population": 30, "tournament": 10}),
     "nsga2 P50": Player("nsga2", {"population": 50}),
@@ -114,21 +112,13 @@ def played(key: str, match: Match, names: Sequence[str], runs: int, few: int, po
     """Every strategy on one table; those that learn a model play less, but for what they are known for."""
     longer = [name for name in names if (name not in THINKING if key == "two" else name in LONG)]
     bound = (0.30, 12.0) if key == "two" else None
-    twins = {name: other for name, other in TWINS.items() if {name, other} <= set(names)}
-    counts = {name: 1 if name in twins else few if name in THINKING else runs for name in names}
+    counts = {name: few if name in THINKING else runs for name in names}
     found: dict[str, Comparison] = {}
     for trials, part in ((500, longer), (200, [name for name in names if name not in longer])):
         if part:
             players = {name: replace(ALSO.get(name, Player(name)), runs=counts[name]) for name in part}
             comparison = compare(replace(match, trials=trials), players, runs=runs, pool=pool, reference=bound)
             found |= dict.fromkeys(part, comparison)
-    for name, other in twins.items():
-        known = found[name]
-        if np.array_equal(known.played[name][0].values, known.played[other][0].values):
-            print(f"{name} makes the trials of {other}: one play serves both")
-            found[name] = replace(known, played={**known.played, name: known.played[other]})
-        else:
-            found[name] = compare(known.match, {name: Player(name)}, runs=few, pool=pool, reference=bound)
     return {name: found[name] for name in names}
 
 

@@ -143,6 +143,7 @@ def test_progress_tells_where_the_run_stands(tmp_path: Path) -> None:
     assert told[-1].refused == sum(run.refusals.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_kill_at_random_moments_loses_nothing(workers: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.killable"]

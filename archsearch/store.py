@@ -231,6 +231,10 @@ class Run:
         found = [(trial.values, trial.number, trial) for trial in self.trials if trial.values is not None]
         return [found[i][2] for i in sorted(front([values for values, _, _ in found]), key=lambda i: found[i][:2])]
 
+    def best(self) -> int | None:
+        """Number of the best trial of the front whose weights are there, in the first objective."""
+        return next((trial.number for trial in self.front() if self.weights(trial.number)), None)
+
     def trial(self, number: int) -> Trial:
         """One trial. Raises KeyError when it is not recorded."""
         for trial in self.trials:

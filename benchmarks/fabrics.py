@@ -54,7 +54,7 @@ class Scale:
         return Train(data="fashion-mnist", data_dir=str(SHARED / "fashion-mnist"), epochs=10, batch=128)
 
     def fabric(self, **settings: Any) -> Space:
-        """A fabric of 4 layers and 4 scales with 8 channels, 46 edges of which 30 are choices; smaller if tiny."""
+        """A fabric of 4 layers and 4 scales with 8 channels, 36 edges of which 30 are choices; smaller if tiny."""
         size = {"layers": 3, "scales": 3, "channels": (4,)} if self.tiny else {"layers": 4, "scales": 4, "channels": (8,)}
         return load_space("fabric", **{**size, **self.clothes.setting(), **settings})
 

@@ -12,6 +12,7 @@ import pytest
 
 from archsearch.analysis import Budget, known_costs
 from archsearch.evaluators.train import Train
+from archsearch.export import ExportError, export_trial
 from archsearch.loop import Progress
 from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
@@ -169,6 +170,9 @@ def test_a_network_whose_final_training_fails_for_good_leaves_the_others_tested(
     numbers = {trial.number for trial in run.front()}
     assert run.tests == {number: {} if number == best else {"error": float(number)} for number in numbers}
     assert run.weights(best) is None
+    assert run.best() == next(trial.number for trial in run.front() if trial.number != best)
+    with pytest.raises(ExportError, match=f"weights of trial {best} were not kept: its final training failed"):
+        export_trial(run, best)
     assert resume(run.folder, small_space(), Evolution(population=10, tournament=4), Unfinished(trial=best)).tests == run.tests
     with pytest.raises(SearchError, match=f"testing trial {best} failed: no room, or no end; `archsearch resume` tries it again"):
         small_search(tmp_path / "full", evaluator=Unfinished(trial=best, kind="out_of_memory"), trials=8)

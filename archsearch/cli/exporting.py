@@ -27,11 +27,12 @@ def export_command(target: str, out: Path | None, ops: list[str], json: bool) ->
 
 
 def best(run: Run) -> int:
-    """Number of the front's trial that is best in the first objective. Raises WrongUseError when there is none."""
+    """Number of the front's trial that is best in the first objective, one with weights first. Raises WrongUseError when there is none."""
     front = run.front()
     if not front:
         raise WrongUseError(f"{run.folder} has no trial with a result yet")
-    return front[0].number
+    found = run.best()
+    return front[0].number if found is None else found
 
 
 def checked_trial(run: Run, number: int, out: Path | None) -> Path:

@@ -181,9 +181,12 @@ def finish(run: Run, json: bool) -> None:
         kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
         message = next((trial.failure.message for trial in run.trials if trial.failure), "")
         raise SearchError(f"none of {len(run.trials)} trials has a result ({kinds}); the first failed with: {message}")
-    best = next((trial.number for trial in front if run.weights(trial.number)), None)
+    best = run.best()
     model = None if best is None else export_trial(run, best)
     page = report_run(run)
+    for trial in front:
+        if run.tests.get(trial.number) == {}:
+            remark(f"trial {trial.number} was not tested: its final training failed, so it has no model file")
     if json:
         print_json({"run": str(run.folder), "front": front_rows(run), "report": str(page), "export": str(model) if model else None})
         return
@@ -191,8 +194,5 @@ def finish(run: Run, json: bool) -> None:
     print_text(f"\nReport  {page}")
     if model:
         print_text(f"Model   {model / 'model.py'}  (trial {best}; needs torch alone)")
-    for trial in front:
-        if run.tests.get(trial.number) == {}:
-            remark(f"trial {trial.number} was not tested: its final training failed, so it has no model file")
     if len(run.trials) < run.record.trials and run.record.strategy not in SUPERNETS:
         remark(f"the space has no further network within the budget: stopped after {len(run.trials)} of {run.record.trials} trials")

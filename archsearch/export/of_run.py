@@ -36,9 +36,8 @@ def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Pat
     """
     genotype, weights = run.genotype(number), run.weights(number)
     if weights is None:
-        raise ExportError(
-            f"weights of trial {number} were not kept: it is not on the front; `archsearch show {run.folder}` lists the front"
-        )
+        why = "its final training failed" if run.tests.get(number) == {} else "it is not on the front"
+        raise ExportError(f"weights of trial {number} were not kept: {why}; `archsearch show {run.folder}` lists the front")
     target = run.folder / "export" / f"trial-{number:04d}" if folder is None else Path(folder)
     title = f"Trial {number} of a search in the space {run.record.space}, seed {run.record.seed}."
     export_network(genotype, target, weights, preprocessing(run), title=title, overwrite=folder is None)

@@ -33,7 +33,7 @@ class Fabric:
     `strength` of an edge: weight, the mean square of its convolutions' weights, as in the paper, with norms behind them folded in; or
     gate, a factor on what the edge brings that is learned and that an L1 penalty of `pull` draws to 0.
 
-    `edges` is a limit beside the budget's: a step with more is on the way to fewer and no result. 0: any number.
+    `edges` limits the edges that are choices, beside the budget: a step with more is on the way to fewer and no result. 0: any number.
 
     Raises:
         ValueError: an option out of range.
@@ -74,18 +74,16 @@ class Fabric:
                 yield failed(stage, choices, error)
                 return
             weakest = edging.weakest()
-            yield self.limited(course.point(stage, choices, curve, edging.plain(), genotype), len(weakest))
+            if 0 < self.edges < len(weakest):
+                excess = Failure("rejected", f"{len(weakest)} edges are left, the limit is {self.edges}")
+                yield Point(stage, choices, {}, curve, None, excess)
+            else:
+                yield course.point(stage, choices, curve, edging.plain(), genotype)
             weights = edging.network.state_dict()
             fewer = self.fewer(setting, choices, weakest, len(edges))
             if fewer is None:
                 return
             choices = fewer
-
-    def limited(self, point: Point, left: int) -> Point:
-        """The point, or why it does not count."""
-        if not self.edges or left <= self.edges or point.failure:
-            return point
-        return point._replace(metrics={}, save=None, failure=Failure("rejected", f"{left} edges are left, the limit is {self.edges}"))
 
     def edging(self, genotype: Genotype, edges: list[str], seed: int, weights: Mapping[str, Tensor]) -> Edges:
         """The network of one step and its edges."""

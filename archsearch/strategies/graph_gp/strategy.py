@@ -110,9 +110,9 @@ class GraphGP:
 
     def _computed(self, problem: Problem, pool: Pool, place: int) -> Computed | None:
         """The view of a known cost; None for what is measured."""
-        costs = [problem.known_value(place, entry) for entry in pool.entries]
-        known = [cost for cost in costs if cost is not None]
-        return Computed(np.array(known), self._numbers) if known else None
+        if problem.known_value(place, pool.entries[0]) is None:
+            return None
+        return Computed(np.array([problem.known_value(place, entry) for entry in pool.entries], dtype=np.float64), self._numbers)
 
     def _modelled(self, pool: Pool, scores: Vector, reference: float = np.inf, place: int = 0) -> Modelled:
         """A Gaussian process on one column of scores, with forms of the kernel that were weighed some trials ago at most."""

@@ -24,11 +24,16 @@ V = TypeVar("V")
 
 
 class Entry(NamedTuple):
-    """A network by its full choices: fingerprint of the canonical genotype, and what it costs (analysis.COSTS)."""
+    """A network by its full choices, and what it costs (analysis.COSTS).
+
+    `isomorph` is the fingerprint of the canonical genotype, `fingerprint` that of what counts as one network: the same, unless networks
+    count as `written`.
+    """
 
     choices: Choices
     fingerprint: str
     costs: dict[str, float]
+    isomorph: str
 
 
 @dataclass
@@ -73,8 +78,9 @@ class Catalogue:
             return found
         genotype, full = self.space.resolve(given, rng)
         genotype = canonicalise(genotype)
-        fingerprint = written_fingerprint(full) if self.written else genotype.fingerprint
-        entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer))
+        isomorph = genotype.fingerprint
+        fingerprint = written_fingerprint(full) if self.written else isomorph
+        entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer), isomorph)
         keep(self._entries, key_of(full), entry, MAX_ENTRIES)
         keep(self._genotypes, key_of(full), genotype, MAX_GENOTYPES)
         return entry
@@ -94,7 +100,7 @@ class Catalogue:
 
     def derived(self, entry: Entry, of: Callable[[Genotype], V]) -> V:
         """What a function makes of an entry's canonical genotype; for functions whose results nobody changes."""
-        key = (entry.fingerprint, of)
+        key = (entry.isomorph, of)
         if key in self._derived:
             found: V = self._derived[key]
             return found

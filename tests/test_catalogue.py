@@ -11,6 +11,7 @@ import pytest
 from archsearch import Builder, Genotype, Pick, SpaceError
 from archsearch.analysis import known_costs
 from archsearch.catalogue import MAX_ENTRIES, Catalogue, keep, key_of
+from archsearch.encoding import path_counts
 from archsearch.ops import Conv2d, ReLU
 from archsearch.passes import canonicalise
 from archsearch.space import Space
@@ -105,3 +106,13 @@ def test_what_is_derived_is_kept_when_runs_share_the_catalogue() -> None:
         found = [catalogue.derived(entry, count) for entry in (first, first, second, first)]
         assert found == [len(catalogue.genotype(entry).nodes) for entry in (first, first, second, first)]
         assert len(calls) == times
+
+
+def test_networks_that_count_as_written_share_what_is_derived_of_isomorphs() -> None:
+    catalogue = Catalogue(small_space("cell"), written=True, kept=100)
+    entries = [catalogue.draw(np.random.default_rng(seed)) for seed in range(60)]
+    first, second = next((a, b) for a in entries for b in entries if a.isomorph == b.isomorph and a.choices != b.choices)
+    assert first.fingerprint != second.fingerprint
+    assert first.isomorph == catalogue.genotype(second).fingerprint
+    assert catalogue.derived(first, path_counts) is catalogue.derived(second, path_counts)
+    assert path_counts(catalogue.genotype(first)) == path_counts(catalogue.genotype(second))

@@ -10,7 +10,7 @@ import pytest
 
 from archsearch.analysis import Budget
 from archsearch.catalogue import Catalogue
-from archsearch.encoding import CLOSED, Encoding
+from archsearch.encoding import CLOSED, Encoding, Places
 from archsearch.pareto import hypervolume
 from archsearch.search import resume
 from archsearch.space import Choices
@@ -51,7 +51,8 @@ def quality(network: Network) -> float:
 
 @pytest.mark.parametrize("make", [Trees, lambda seed: Recurrent(ENCODING, seed)], ids=["trees", "recurrent"])
 def test_models_rank_networks_that_they_have_not_seen(make: type[Trees]) -> None:
-    known, fresh = networks(120), networks(80, seed=1)
+    read = networks(200)  # of one pool, which numbers their paths
+    known, fresh = read[:120], read[120:]
     features = Features(ENCODING)
     sample = features.fit(known)
     values = np.array([quality(network) for network in known])
@@ -75,16 +76,20 @@ def test_the_recurrent_model_reads_choices_that_are_open_alone() -> None:
 
 
 def test_features_are_choices_and_paths_that_networks_share() -> None:
-    entry = networks(1)[0].entry
-    encoding = Encoding({"a": (1, 2)})
-    paths = [{b"x": 1, b"y": 1, b"own": 1}, {b"x": 3, b"y": 3, b"z": 1}, {b"z": 1, b"x": 1, b"y": 1}]
-    read = [Network(entry, encoding.places({"a": 1 + i % 2}), path) for i, path in enumerate(paths)]
+    entry, encoding = networks(1)[0].entry, Encoding({"a": (1, 2)})
+
+    def through(places: Places, counts: dict[int, int]) -> Network:
+        return Network(entry, places, np.array(list(counts)), np.array(list(counts.values()), dtype=np.float64))
+
+    x, y, z, own = range(4)
+    paths = [{x: 1, y: 1, own: 1}, {x: 3, y: 3, z: 1}, {z: 1, x: 1, y: 1}]
+    read = [through(encoding.places({"a": 1 + i % 2}), counts) for i, counts in enumerate(paths)]
     features = Features(encoding)
     sample = features.fit(read)
     assert sample.features[:, :3].tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0]]
     columns = {tuple(column) for column in sample.features[:, 3:].T.tolist()}
     assert columns == {tuple(np.log1p([1, 3, 1])), tuple(np.log1p([0, 1, 1]))}  # y occurs as x does, `own` in one alone
-    new = features.of([Network(entry, encoding.places({}), {b"new": 5})])
+    new = features.of([through(encoding.places({}), {9: 5})])
     assert not new.features[:, 3:].any()
     assert new.places.tolist() == [[CLOSED]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 from archsearch.analysis.cost import analyse
 from archsearch.genotype import Genotype
@@ -31,18 +32,22 @@ class Budget:
     latency_ms: float | None = None
 
     def __post_init__(self) -> None:
-        for name, limit in self.limits().items():
+        for name, limit in self._given.items():
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
                 raise ValueError(f"budget {name}={limit!r} must be a number over 0")
 
     def limits(self) -> dict[str, float]:
         """The limits that are given."""
+        return dict(self._given)
+
+    @cached_property
+    def _given(self) -> dict[str, float]:
         found = {limit.name: getattr(self, limit.name) for limit in fields(self)}
         return {name: limit for name, limit in found.items() if limit is not None}
 
     def overruns(self, costs: Mapping[str, float]) -> dict[str, float]:
         """Costs over their limit, as cost divided by limit; empty when all that are known fit."""
-        return {name: costs[name] / limit for name, limit in self.limits().items() if costs.get(name, 0) > limit}
+        return {name: costs[name] / limit for name, limit in self._given.items() if costs.get(name, 0) > limit}
 
 
 def known_costs(genotype: Genotype, batch: int = 1, optimizer: str = "sgd") -> dict[str, float]:

@@ -37,7 +37,7 @@ class Shape:
 
 def shapes() -> Iterator[Shape]:
     """The forms that are weighed against each other: how high subtrees reach, how much choices count, how far likeness reaches."""
-    for heights, choices, length, noise in product((2, 3), (0.5, 2.0), (0.1, 0.3, 1.0), (1e-3, 1e-2, 1e-1)):
+    for heights, choices, length, noise in product((2, 3), (0.5, 2.0), (0.1, 0.3, 1.0), (1e-3, 1e-2)):
         subtrees = [1.0] * heights + [0.0] * (HEIGHTS + 1 - heights)
         yield Shape((*subtrees, choices), length, noise)
 
@@ -57,6 +57,15 @@ class Features:
             places = np.array([columns.setdefault(key, len(columns)) for key in found], dtype=np.int64)
             values = np.array(list(found.values()), dtype=np.float64)
             fresh.append((places, values / max(float(np.linalg.norm(values)), 1e-12)))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all networks but these, which are numbered anew in this order, and what none of them has."""
+        for part in range(PARTS):
+            kept = self._whole(part)[rows]
+            used = np.unique(kept.indices)
+            self._built[part] = kept[:, used]
+            places = dict(zip(used.tolist(), range(len(used)), strict=True))
+            self._columns[part] = {key: places[at] for key, at in self._columns[part].items() if at in places}
 
     def similarities(self, rows: slice | Sequence[int], others: slice | Sequence[int]) -> Matrix:
         """(PARTS, rows, others): the cosine of every pair, part by part."""

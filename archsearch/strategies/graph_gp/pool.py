@@ -14,11 +14,16 @@ from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Features, Matr
 
 
 class Pool:
-    """Networks by number, each once, and the similarity of every one to those seen; what is worked out stays."""
+    """Networks by number, each once: those of trials, which are `seen`, and candidates, with the similarity of all to those seen.
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    `seen` has the numbers of the trials' networks in the order of the trials. Candidates are the newest ones, `most` at least and about
+    twice as many at most: a candidate that was asked about some hundred times without being the best will not be it.
+    """
+
+    def __init__(self, catalogue: Catalogue, most: int) -> None:
+        self.catalogue, self._most = catalogue, most
         self.entries: list[Entry] = []
+        self.seen: list[int] = []
         self._numbers: dict[str, int] = {}
         self._features = Features()
         self._columns: dict[int, int] = {}
@@ -27,12 +32,26 @@ class Pool:
 
     def number(self, entry: Entry) -> int:
         """Number of a network, which joins when it is new."""
-        found = self._numbers.get(entry.fingerprint)
+        found = self._numbers.pop(entry.fingerprint, None)
         if found is None:
-            found = self._numbers[entry.fingerprint] = len(self.entries)
+            found = len(self.entries)
             self.entries.append(entry)
             self._features.add(self.catalogue.derived(entry, subtrees), entry.choices)
+        self._numbers[entry.fingerprint] = found  # the last one is the newest
         return found
+
+    def trim(self) -> None:
+        """Let the oldest candidates go when there are too many. Numbers change."""
+        if len(self.entries) <= len(self.seen) + 2 * self._most:
+            return
+        kept = sorted({*self.seen, *list(self._numbers.values())[-self._most :]})
+        places = dict(zip(kept, range(len(kept)), strict=True))
+        self.entries = [self.entries[i] for i in kept]
+        self.seen = [places[i] for i in self.seen]
+        self._numbers = {fingerprint: places[i] for fingerprint, i in self._numbers.items() if i in places}
+        self._features.keep(kept)
+        self._columns.clear()
+        self._rows = 0
 
     def known(self, choices: Choices) -> int | None:
         """Number of the network of full choices, if it has joined."""

@@ -21,6 +21,8 @@ FORMS = 5
 """Forms of the kernel that are averaged over."""
 SHORT_LIST = 256
 """Networks, the best by the likeliest form, of which all forms are asked."""
+CANDIDATES = 1000
+"""Candidates that are kept, at least."""
 PARENTS = 5
 ALONE = 3
 """With two objectives, one trial of so many goes for the first that is measured, alone: the end of the front that is hardest to find."""
@@ -37,7 +39,7 @@ class GraphGP:
     as the model expects; failures as the worst seen.
 
     `start` random networks come first; for every trial `breadth` random networks and as many neighbours of the best join the pool of
-    candidates, some milliseconds each; forms of the kernel are weighed anew every `refit` trials.
+    candidates, some milliseconds each, the oldest leave it; forms of the kernel are weighed anew every `refit` trials.
     """
 
     start: int = 5
@@ -46,7 +48,6 @@ class GraphGP:
     _problem: Problem | None = field(default=None, init=False, repr=False)
     _pool: Pool | None = field(default=None, init=False, repr=False)
     _trials: list[Trial] = field(default_factory=list, init=False, repr=False)
-    _numbers: list[int] = field(default_factory=list, init=False, repr=False)
     _forms: dict[int, tuple[int, list[Shape]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class GraphGP:
 
     def begin(self, problem: Problem) -> None:
         self._problem = problem
-        self._pool = Pool(problem.catalogue)
+        self._pool = Pool(problem.catalogue, CANDIDATES)
 
     def tell(self, trial: Trial) -> None:
         self._trials.append(trial)
@@ -64,8 +65,8 @@ class GraphGP:
         problem, pool = self._problem, self._pool
         if problem is None or pool is None or sum(trial.ok for trial in self._trials) < self.start:
             return {}
-        while len(self._numbers) < len(self._trials):
-            self._take_in(problem, pool, self._trials[len(self._numbers)])
+        while len(pool.seen) < len(self._trials):
+            self._take_in(problem, pool, self._trials[len(pool.seen)])
         candidates = [i for i, entry in enumerate(pool.entries) if entry.fingerprint not in problem.seen]
         if not candidates:
             return {}
@@ -74,8 +75,8 @@ class GraphGP:
     def _take_in(self, problem: Problem, pool: Pool, trial: Trial) -> None:
         """Number a trial, and let candidates join the pool; drawn by the trial itself, so that a resumed run has the same pool."""
         rng = np.random.default_rng([trial.number, int(trial.fingerprint[:15], 16)])
-        self._numbers.append(pool.number(problem.catalogue.look_up(trial.choices, rng)))
-        done = [t for t in self._trials[: len(self._numbers)] if t.values is not None]
+        pool.seen.append(pool.number(problem.catalogue.look_up(trial.choices, rng)))
+        done = [t for t in self._trials[: len(pool.seen)] if t.values is not None]
         best = preference([t.values for t in done if t.values is not None])[:PARENTS] if done else ()
         near = [choices for i in best for choices in problem.catalogue.neighbours(done[i].choices)]
         rng.shuffle(near)
@@ -83,6 +84,7 @@ class GraphGP:
             entry = pool.find(choices, rng)
             if entry is not None and problem.fits(entry):  # seen or not: the pool is to depend on what was told alone
                 pool.number(entry)
+        pool.trim()
 
     def _best(self, problem: Problem, pool: Pool, candidates: list[int], rng: np.random.Generator) -> int:
         """The candidate that promises most."""
@@ -112,7 +114,7 @@ class GraphGP:
         """The view of a known cost; None for what is measured."""
         if problem.known_value(place, pool.entries[0]) is None:
             return None
-        return Computed(np.array([problem.known_value(place, entry) for entry in pool.entries], dtype=np.float64), self._numbers)
+        return Computed(np.array([problem.known_value(place, entry) for entry in pool.entries], dtype=np.float64), pool.seen)
 
     def _modelled(self, pool: Pool, scores: Vector, reference: float = np.inf, place: int = 0) -> Modelled:
         """A Gaussian process on one column of scores, with forms of the kernel that were weighed some trials ago at most."""
@@ -120,9 +122,9 @@ class GraphGP:
         since = count if count < 4 * self.refit else count - count % self.refit
         weighed, forms = self._forms.get(place, (0, []))
         if weighed != since:
-            forms = weigh(pool, self._numbers[:since], scores[:since], FORMS)
+            forms = weigh(pool, pool.seen[:since], scores[:since], FORMS)
             self._forms[place] = (since, forms)
-        return Modelled.fitted(pool, self._numbers, scores, reference, forms)
+        return Modelled.fitted(pool, pool.seen, scores, reference, forms)
 
 
 def filled(values: Sequence[tuple[float, ...] | None]) -> NDArray[np.float64]:

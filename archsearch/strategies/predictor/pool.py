@@ -27,6 +27,7 @@ class Pool:
     problem: Problem
     most: int
     networks: dict[str, Network] = field(default_factory=dict, repr=False)
+    _paths: dict[bytes, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.encoding = Encoding(self.problem.catalogue.options)
@@ -60,7 +61,9 @@ class Pool:
             return None
 
     def _read(self, entry: Entry) -> Network:
-        return Network(entry, self.encoding.places(entry.choices), self.problem.catalogue.derived(entry, path_counts))
+        counts = self.problem.catalogue.derived(entry, path_counts)
+        paths = np.array([self._paths.setdefault(path, len(self._paths)) for path in counts], dtype=np.int64)
+        return Network(entry, self.encoding.places(entry.choices), paths, np.array(list(counts.values()), dtype=np.float64))
 
     def _children(self, best: Sequence[Choices], count: int, rng: np.random.Generator) -> Iterable[Choices]:
         near = count - count // ANYWHERE if best else 0

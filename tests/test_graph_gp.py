@@ -1,0 +1,174 @@
+"""The Gaussian process over networks: kernel, model and acquisition against plain formulas and sampling; its pool stays small."""
+
+from __future__ import annotations
+
+from itertools import islice
+from math import exp, log, pi, sqrt
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from archsearch.catalogue import Catalogue, Entry
+from archsearch.pareto import hypervolume
+from archsearch.similarity import subtree_counts
+from archsearch.strategies.graph_gp.acquisition import hypervolume_improvement, improvement, log_expected_improvement
+from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Shape, shapes
+from archsearch.strategies.graph_gp.model import JITTER, Belief, Fit, Matrix, Vector, best_fits, cut_scores, limit, normal_scores
+from archsearch.strategies.graph_gp.pool import Pool
+from archsearch.strategies.graph_gp.strategy import chebyshev, filled
+from archsearch.strategies.graph_gp.view import MOST_SEEN, remembered
+from tests.runs import small_space
+
+
+def networks(count: int) -> list[Entry]:
+    """Different networks of a small space."""
+    walk = Catalogue(small_space("cell")).walk()
+    return list(islice({entry.fingerprint: entry for entry in islice(walk, 40 * count)}.values(), count))
+
+
+def pool_of(entries: list[Entry], most: int = 1000) -> Pool:
+    """A pool that has taken in these networks."""
+    pool = Pool(Catalogue(small_space("cell")), most)
+    for entry in entries:
+        pool.number(entry)
+    return pool
+
+
+def cosine(a: dict[object, int], b: dict[object, int]) -> float:
+    """Of two networks' counts."""
+    shared = sum(count * b.get(key, 0) for key, count in a.items())
+    return shared / sqrt(sum(c * c for c in a.values()) * sum(c * c for c in b.values()))
+
+
+def test_similarities_are_cosines_of_subtrees_and_choices() -> None:
+    entries = networks(12)
+    pool = pool_of(entries)
+    found = pool.similarities(range(12), [3, 0, 7])
+    catalogue = Catalogue(small_space("cell"))
+    counts = [subtree_counts(catalogue.genotype(entry), HEIGHTS) for entry in entries]
+    choices = [dict.fromkeys(entry.choices.items(), 1) for entry in entries]
+    for row in range(12):
+        for column, seen in enumerate((3, 0, 7)):
+            parts = [cosine({**counts[row][height]}, {**counts[seen][height]}) for height in range(HEIGHTS + 1)]
+            assert found[:, row, column] == pytest.approx([*parts, cosine({**choices[row]}, {**choices[seen]})])
+    assert found.shape == (PARTS, 12, 3)
+
+
+def test_kernels_are_kernels() -> None:
+    similarities = pool_of(networks(30)).similarities(range(30), range(30))
+    for shape in shapes():
+        kernel = shape.of(similarities)
+        assert np.diag(kernel) == pytest.approx(np.ones(30))
+        assert np.linalg.eigvalsh(kernel).min() > -1e-9
+
+
+def test_old_candidates_leave_the_pool_and_those_seen_stay() -> None:
+    entries = networks(60)
+    pool = Pool(Catalogue(small_space("cell")), 10)
+    pool.seen += [pool.number(entry) for entry in entries[:3]]
+    for entry in entries:
+        pool.similarities([pool.number(entry)], pool.seen)
+        pool.trim()
+        assert len(pool.entries) <= 3 + 2 * 10
+    kept = [entry.fingerprint for entry in pool.entries]
+    assert [pool.entries[i].fingerprint for i in pool.seen] == [entry.fingerprint for entry in entries[:3]]
+    assert set(kept) > {entry.fingerprint for entry in entries[-10:]}
+    fresh = pool_of(pool.entries)
+    assert pool.similarities(range(len(kept)), [*pool.seen, 8]) == pytest.approx(fresh.similarities(range(len(kept)), [*pool.seen, 8]))
+    again = pool.number(entries[20])
+    assert pool.entries[again] is entries[20]
+    assert pool.similarities([again], pool.seen) == pytest.approx(pool_of(entries[:21]).similarities([20], range(3)))
+
+
+def line(count: int, seed: int) -> tuple[Matrix, Vector]:
+    """Similarities of random points in a plane, and values that vary smoothly over it."""
+    points = np.random.default_rng(seed).random((count, 2))
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    return np.stack([1 - distance**2] * PARTS), np.sin(3 * points[:, 0]) + points[:, 1]
+
+
+def test_a_fit_predicts_as_the_textbook_says() -> None:
+    similarities, values = line(40, 1)
+    seen, new = slice(0, 25), slice(25, 40)
+    shape = Shape((1.0,) * PARTS, 0.3, 1e-2)
+    fit = Fit.to(shape, similarities[:, seen, seen], values[seen])
+    assert fit is not None
+    kernel = shape.of(similarities)
+    inverse = np.linalg.inv(kernel[seen, seen] + (1e-2 + JITTER) * np.eye(25))
+    ones = np.ones(25)
+    middle = ones @ inverse @ values[seen] / (ones @ inverse @ ones)
+    scale = (values[seen] - middle) @ inverse @ (values[seen] - middle) / 25
+    mean, deviation = fit.predict(similarities[:, new, seen])
+    assert mean == pytest.approx(middle + kernel[new, seen] @ inverse @ (values[seen] - middle))
+    variance = scale * (1 - np.einsum("ij,jk,ik->i", kernel[new, seen], inverse, kernel[new, seen]))
+    assert deviation == pytest.approx(np.sqrt(variance), rel=1e-6)
+    gaussian = -0.5 * np.linalg.slogdet(scale * (kernel[seen, seen] + (1e-2 + JITTER) * np.eye(25)))[1]
+    assert fit.likelihood == pytest.approx(gaussian, abs=1e-6)
+
+
+def test_the_form_that_explains_the_values_comes_first() -> None:
+    similarities, values = line(60, 2)
+    noise = np.random.default_rng(2).standard_normal((60, 60)) / 8
+    similarities[0] = 1 - np.abs(noise + noise.T)  # a part that says nothing
+    np.fill_diagonal(similarities[0], 1.0)
+    idle = (0.0,) * (PARTS - 2)
+    told, misled = Shape((0.0, 1.0, *idle), 0.3, 1e-2), Shape((1.0, 0.0, *idle), 0.3, 1e-2)
+    fits = best_fits([misled, told], similarities, values, 2)
+    assert fits[0].shape == told
+
+
+def test_expected_improvement_is_that_of_a_normal_value() -> None:
+    for mean, deviation, best in ((0.0, 1.0, 0.0), (1.0, 0.5, -0.3), (-2.0, 0.3, 0.5), (0.0, 2.0, -5.0)):
+        found = float(log_expected_improvement(np.array([mean]), np.array([deviation]), best)[0])
+
+        def gain(y: float, m: float = mean, d: float = deviation, b: float = best) -> float:
+            return (b - y) * exp(-(((y - m) / d) ** 2) / 2) / (d * sqrt(2 * pi))
+
+        exact = quad(gain, min(best, mean) - 12 * deviation, best)[0]
+        assert found == pytest.approx(log(exact), abs=1e-6)
+    far = log_expected_improvement(np.array([4.9, 5.1, 20.0, 200.0]), np.ones(4), 0.0)
+    assert np.all(np.isfinite(far))
+    assert np.all(np.diff(far) < 0)
+    assert far[0] - far[1] < 2  # no step where one formula follows the other
+    both = improvement([Belief(np.zeros(1), np.ones(1), 0.25), Belief(np.zeros(1), np.ones(1), 0.75)], 0.3)
+    assert both == pytest.approx(log_expected_improvement(np.zeros(1), np.ones(1), 0.3))
+
+
+def test_hypervolume_improvement_is_the_mean_growth_of_the_hypervolume() -> None:
+    rng = np.random.default_rng(0)
+    seen, reference = np.array([[0.1, 0.9], [0.4, 0.5], [0.8, 0.1], [0.9, 0.95], [0.2, 1.5]]), np.array([1.0, 1.2])
+    means, deviations = rng.random((6, 2)), rng.uniform(0.05, 0.4, (6, 2))
+    beliefs = [Belief(means[:, i], deviations[:, i], 1.0) for i in (0, 1)]
+    found = hypervolume_improvement(seen, beliefs[0], beliefs[1], reference)
+    before = hypervolume(seen, reference)
+    for row in range(6):
+        drawn = means[row] + deviations[row] * rng.standard_normal((4000, 2))
+        grown = np.array([hypervolume(np.vstack([seen, point]), reference) - before for point in drawn])
+        assert found[row] == pytest.approx(grown.mean(), abs=4 * grown.std() / 4000**0.5)
+
+
+def test_broken_networks_do_not_move_the_limit() -> None:
+    values = np.concatenate([np.linspace(0.08, 0.12, 20), np.full(10, 0.9)])
+    assert 0.12 < limit(values) < 0.3
+    assert limit(np.concatenate([values, np.full(15, 0.9)])) == pytest.approx(limit(values), abs=0.02)
+    assert limit(np.full(5, 0.3)) == 0.3
+    scores, reference = cut_scores(values)
+    assert scores.max() == pytest.approx(reference)
+    assert (scores.mean(), scores.std()) == pytest.approx((0, 1))
+
+
+def test_scores_of_ranks_failures_and_weights() -> None:
+    assert normal_scores(np.array([5.0, 1.0, 1e9])) == pytest.approx([0.0, -0.967421566, 0.967421566])
+    assert filled([(1.0, 5.0), None, (3.0, 2.0)]).tolist() == [[1, 5], [3, 5], [3, 2]]
+    values = np.array([[0.0, 10.0, 7.0], [1.0, 0.0, 7.0]])
+    assert chebyshev(values, np.array([0.2, 0.7, 0.1])) == pytest.approx([0.7 + 0.05 * 0.7, 0.2 + 0.05 * 0.2])
+
+
+def test_a_model_remembers_the_best_and_the_latest() -> None:
+    assert remembered(np.zeros(MOST_SEEN)).tolist() == list(range(MOST_SEEN))
+    scores = np.random.default_rng(0).random(1000)
+    kept = remembered(scores)
+    assert len(kept) == len(set(kept.tolist())) == MOST_SEEN
+    assert set(np.argsort(scores)[: MOST_SEEN // 2]) < set(kept)
+    assert np.array_equal(np.intersect1d(kept, range(900, 1000)), np.arange(900, 1000))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from archsearch import genotype_json
 from archsearch.genotype_json import MAX_NODES, input_names
-from archsearch.isomorphism import digest
+from archsearch.isomorphism import colours, digest
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.tensor import TensorSpec
 
@@ -57,7 +57,10 @@ class Genotype:
     named: InitVar[bool] = False
     """Whether the names are known to be well formed and to differ: the builder has seen to it."""
 
-    def __post_init__(self, known: tuple[Facts, ...] | None, named: bool) -> None:
+    coloured: InitVar[tuple[bytes, ...] | None] = None
+    """The colours, from who has worked them out already: a pass that only changes the order."""
+
+    def __post_init__(self, known: tuple[Facts, ...] | None, named: bool, coloured: tuple[bytes, ...] | None) -> None:
         if not self.inputs or not self.outputs:
             raise GenotypeError("a genotype needs at least one input and one output")
         if len(self.nodes) > MAX_NODES:
@@ -65,6 +68,8 @@ class Genotype:
         if not named:
             check_names([node.name for node in self.nodes], self.input_names)
         object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes) if known is None else known)
+        if coloured is not None:
+            object.__setattr__(self, "colours", coloured)
         values = len(self.inputs) + len(self.nodes)
         for output in self.outputs:
             if not 0 <= output < values:
@@ -86,12 +91,17 @@ class Genotype:
         return (*self.inputs, *(fact.spec for fact in self.facts))
 
     @cached_property
+    def colours(self) -> tuple[bytes, ...]:
+        """A colour for every value: those of other colours play another part in the network, whatever their names and places."""
+        return tuple(colours(self.inputs, [(node.op, node.inputs) for node in self.nodes], self.outputs))
+
+    @cached_property
     def fingerprint(self) -> str:
         """32 hex digits, the same for isomorphic genotypes (nodes relabelled, reordered, operands of add swapped).
 
         Dead nodes and identities count: `passes.canonicalise` first removes them.
         """
-        return digest(self.inputs, [(node.op, node.inputs) for node in self.nodes], self.outputs)
+        return digest(self.inputs, [(node.op, node.inputs) for node in self.nodes], self.colours)
 
     def to_json(self) -> str:
         """The genotype as JSON text, one line a node."""

@@ -31,10 +31,9 @@ def op_colour(op: Op) -> bytes:
     return hashed(repr((op.kind, sorted(vars(op).items()))).encode())
 
 
-def digest(inputs: Sequence[TensorSpec], nodes: Edges, outputs: Sequence[int]) -> str:
-    """Fingerprint of a DAG as 32 hex digits."""
-    found = colours(inputs, nodes, outputs)
-    return hashed(*sorted(found), *tie_breaks(inputs, nodes, outputs, found)).hex()
+def digest(inputs: Sequence[TensorSpec], nodes: Edges, found: Sequence[bytes]) -> str:
+    """Fingerprint of a DAG with these colours, as 32 hex digits."""
+    return hashed(*sorted(found), *tie_breaks(inputs, nodes, found)).hex()
 
 
 def colours(inputs: Sequence[TensorSpec], nodes: Edges, outputs: Sequence[int]) -> list[bytes]:
@@ -83,7 +82,7 @@ def sweep_up(found: Sequence[bytes], offset: int, nodes: Edges) -> list[bytes]:
     return spread
 
 
-def tie_breaks(inputs: Sequence[TensorSpec], nodes: Edges, outputs: Sequence[int], found: list[bytes]) -> list[bytes]:
+def tie_breaks(inputs: Sequence[TensorSpec], nodes: Edges, found: Sequence[bytes]) -> list[bytes]:
     """For the smallest class of tied values: what each leads to when it alone is marked."""
     ties = [(count, colour) for colour, count in Counter(found).items() if count > 1]
     if not ties:

@@ -135,7 +135,10 @@ def copy_weights(source: fx.GraphModule, target: fx.GraphModule, genotype: Genot
 def test_canonical_form_keeps_the_function_and_is_reached_once(genotype: Genotype) -> None:
     plain = canonicalise(genotype)
     assert canonicalise(plain) == plain
-    assert plain.facts == Genotype(plain.inputs, plain.nodes, plain.outputs).facts
+    anew = Genotype(plain.inputs, plain.nodes, plain.outputs)
+    assert (plain.facts, plain.colours, plain.fingerprint) == (anew.facts, anew.colours, anew.fingerprint)
+    folded = fold_identities(genotype)
+    assert folded.facts == Genotype(folded.inputs, folded.nodes, folded.outputs).facts
     assert len(plain.nodes) <= len(genotype.nodes)
     assert_same_function(genotype, plain)
 

@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from archsearch.analysis import Budget
 from archsearch.catalogue import Catalogue, Entry
 from archsearch.pareto import hypervolume
 from archsearch.similarity import subtree_counts
+from archsearch.strategies.base import Problem
+from archsearch.strategies.graph_gp import GraphGP
 from archsearch.strategies.graph_gp.acquisition import hypervolume_improvement, improvement, log_expected_improvement
 from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Shape, shapes
 from archsearch.strategies.graph_gp.model import JITTER, Belief, Fit, Matrix, Vector, best_fits, cut_scores, limit, normal_scores
 from archsearch.strategies.graph_gp.pool import Pool
 from archsearch.strategies.graph_gp.strategy import chebyshev, filled
 from archsearch.strategies.graph_gp.view import MOST_SEEN, remembered
+from archsearch.trial import Failure, Objective, Trial
 from tests.runs import small_space
 
 
@@ -172,3 +176,26 @@ def test_a_model_remembers_the_best_and_the_latest() -> None:
     assert len(kept) == len(set(kept.tolist())) == MOST_SEEN
     assert set(np.argsort(scores)[: MOST_SEEN // 2]) < set(kept)
     assert np.array_equal(np.intersect1d(kept, range(900, 1000)), np.arange(900, 1000))
+
+
+@pytest.mark.parametrize("names", [("error",), ("error", "other"), ("error", "other", "third")], ids=len)
+def test_what_it_asks_depends_on_what_it_was_told_alone(names: tuple[str, ...]) -> None:
+    problem = Problem(Catalogue(small_space("cell")), tuple(map(Objective, names)), Budget(), 100)
+    rng = np.random.default_rng(0)
+    trials = []
+    for number, entry in enumerate(networks(34)):
+        noisy = tuple((entry.costs["params"] / 1e4 + rng.normal(0, 0.3, len(names))).tolist())
+        failure = Failure("crashed", "no") if number % 7 == 6 else None
+        trials.append(Trial(number, entry.choices, entry.fingerprint, {}, None if failure else noisy, failure))
+    often = GraphGP(breadth=4)
+    often.begin(problem)
+    for trial in trials:
+        often.tell(trial)
+        if trial.number % 2:
+            asked = often.ask(np.random.default_rng(trial.number))
+        if trial.number % 2 and trial.number > 20:
+            once = GraphGP(breadth=4)
+            once.begin(problem)
+            for earlier in trials[: trial.number + 1]:
+                once.tell(earlier)
+            assert once.ask(np.random.default_rng(trial.number)) == asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,8 @@ SHORT_LIST = 256
 CANDIDATES = 1000
 """Candidates that are kept, at least."""
 PARENTS = 5
+Score = Callable[[NDArray[np.float64]], tuple[Vector, float]]
+"""From (trials, objectives) to what a model is fitted to, the smallest the best, and the score from which on a network does not count."""
 ALONE = 3
 """With two objectives, one trial of so many goes for the first that is measured, alone: the end of the front that is hardest to find."""
 
@@ -100,15 +102,15 @@ class GraphGP:
 
     def _views(self, problem: Problem, pool: Pool, rng: np.random.Generator) -> list[View]:
         """One view for each objective; for three and more a single one of their weighted worst."""
-        values = filled([trial.values for trial in self._trials])
-        if values.shape[1] > 2:
-            return [self._modelled(pool, normal_scores(chebyshev(values, rng.dirichlet(np.ones(values.shape[1])))))]
-        costs = [self._computed(problem, pool, place) for place in range(values.shape[1])]
+        count = len(problem.objectives)
+        if count > 2:
+            return [self._modelled(pool, weighted(rng.dirichlet(np.ones(count))), weighted(np.full(count, 1 / count)))]
+        costs = [self._computed(problem, pool, place) for place in range(count)]
         measured = [place for place, cost in enumerate(costs) if cost is None]
-        alone = values.shape[1] == 1 or (len(self._trials) + len(problem.pending)) % ALONE == 0
+        alone = count == 1 or (len(self._trials) + len(problem.pending)) % ALONE == 0
         if alone and measured:
-            return [self._modelled(pool, normal_scores(values[:, measured[0]]))]
-        return [cost or self._modelled(pool, *cut_scores(values[:, place]), place + 1) for place, cost in enumerate(costs)]
+            return [self._modelled(pool, ranked(measured[0]))]
+        return [cost or self._modelled(pool, cut(place), place=place + 1) for place, cost in enumerate(costs)]
 
     def _computed(self, problem: Problem, pool: Pool, place: int) -> Computed | None:
         """The view of a known cost; None for what is measured."""
@@ -116,15 +118,34 @@ class GraphGP:
             return None
         return Computed(np.array([problem.known_value(place, entry) for entry in pool.entries], dtype=np.float64), pool.seen)
 
-    def _modelled(self, pool: Pool, scores: Vector, reference: float = np.inf, place: int = 0) -> Modelled:
-        """A Gaussian process on one column of scores, with forms of the kernel that were weighed some trials ago at most."""
-        count = len(scores)
-        since = count if count < 4 * self.refit else count - count % self.refit
+    def _modelled(self, pool: Pool, score: Score, weighing: Score | None = None, place: int = 0) -> Modelled:
+        """A Gaussian process on scores of the trials, with forms of the kernel that were weighed some trials ago at most.
+
+        They are weighed by what was known then, whenever that is asked for, so that a resumed run has the same.
+        """
+        count, okay = len(self._trials), next(i for i, trial in enumerate(self._trials, 1) if trial.ok)
+        since = max(okay, count if count < 4 * self.refit else count - count % self.refit)
         weighed, forms = self._forms.get(place, (0, []))
         if weighed != since:
-            forms = weigh(pool, pool.seen[:since], scores[:since], FORMS)
+            scores, _ = (weighing or score)(filled([trial.values for trial in self._trials[:since]]))
+            forms = weigh(pool, pool.seen[:since], scores, FORMS)
             self._forms[place] = (since, forms)
-        return Modelled.fitted(pool, pool.seen, scores, reference, forms)
+        return Modelled.fitted(pool, pool.seen, *score(filled([trial.values for trial in self._trials])), forms)
+
+
+def ranked(place: int) -> Score:
+    """One objective by ranks; no value is too bad to count."""
+    return lambda values: (normal_scores(values[:, place]), np.inf)
+
+
+def cut(place: int) -> Score:
+    """One objective by its values, cut off where they are too bad to count."""
+    return lambda values: cut_scores(values[:, place])
+
+
+def weighted(weights: Vector) -> Score:
+    """All objectives by their weighted worst."""
+    return lambda values: (normal_scores(chebyshev(values, weights)), np.inf)
 
 
 def filled(values: Sequence[tuple[float, ...] | None]) -> NDArray[np.float64]:

@@ -88,6 +88,17 @@ def test_memory_agrees_with_torch(op: Op, shapes: tuple[tuple[int, ...], ...], b
         assert abs(analysis.inference_peak_bytes - (peak := inference(network, shapes, batch).peak)) <= allowed * peak
 
 
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_an_op_says_whether_it_is_random(kind: str) -> None:
+    differ = []
+    for op, shapes in EXAMPLES[kind]:
+        module = op.build(layers, *specs(shapes)).train()
+        values = [x - 0.5 if x.is_floating_point() else x for x in tensors(op, shapes, 4)]
+        with torch.no_grad():
+            differ.append(not torch.equal(module(*values), module(*values)))
+    assert any(differ) == OPS[kind].random
+
+
 @pytest.mark.parametrize(("op", "shapes"), CASES)
 def test_op_round_trips_through_json(op: Op, shapes: tuple[tuple[int, ...], ...]) -> None:
     b = Builder(*shapes)

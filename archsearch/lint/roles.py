@@ -55,7 +55,6 @@ STRAIGHT = (
 )  # fmt: skip
 """What bends nothing in inference: a linear map, or none."""
 SELECTING = (Crop2d, Pad2d)
-RANDOM = (Dropout, StochasticDepth)
 
 
 def is_factor(op: Op) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archsearch.lint.base import Found, rule
-from archsearch.lint.roles import RANDOM
 from archsearch.lint.subject import Part, Subject
 from archsearch.ops import Mul, Op
 from archsearch.units import prefixed
@@ -49,7 +48,7 @@ def duplicate_node(subject: Subject) -> Iterator[Found]:
     same = list(range(len(subject.genotype.specs)))
     known: dict[tuple[Op, tuple[int, ...]], Part] = {}
     for part in subject.living:
-        if part.facts.cost.params or isinstance(part.op, RANDOM):
+        if part.facts.cost.params or part.op.random:
             continue
         reads = [same[read] for read in part.reads]
         key = (part.op, tuple(sorted(reads) if part.op.commutative else reads))

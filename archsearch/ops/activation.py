@@ -320,6 +320,7 @@ class RReLU(Activation):
     low: float = 0.125
     high: float = 1 / 3
     layer = "RReLU"
+    random = True
 
     def __post_init__(self) -> None:
         check_number(self, "low", 0, 1000)

@@ -94,13 +94,15 @@ class Op(ABC):
     Signatures are open here (`*inputs: Any, **named: Any`) so that each op writes down the inputs it takes.
     A subclass states `infer` and `build`; an op that states no `cost` or `saved` is measured once per distinct shape
     by running its module on torch's meta device, never counted as zero. `integer`: its result is of int64 whatever the
-    network's dtype (the places of maxima), and no gradient passes it.
+    network's dtype (the places of maxima), and no gradient passes it. `random`: it draws numbers in training, so that two of
+    them make two values of one.
     """
 
     kind: ClassVar[str]
     commutative: ClassVar[bool] = False
     is_zero: ClassVar[bool] = False
     integer: ClassVar[bool] = False
+    random: ClassVar[bool] = False
 
     @abstractmethod
     def infer(self, *inputs: Any, **named: Any) -> TensorSpec:

@@ -72,6 +72,7 @@ class Dropout(Op):
     """Set elements to zero with probability `p` in training; nothing happens in inference (arXiv:1207.0580)."""
 
     p: float = 0.5
+    random = True
 
     def __post_init__(self) -> None:
         check_number(self, "p", 0, 1)

@@ -161,6 +161,7 @@ class FractionalMaxPool2d(Op):
     kernel: Size = 2
     size: Size | None = None
     ratio: float | None = None
+    random = True
 
     def __post_init__(self) -> None:
         if self.size is not None and self.ratio is not None:

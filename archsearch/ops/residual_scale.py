@@ -66,6 +66,7 @@ class StochasticDepth(Op):
     """Set whole samples to zero with probability `p` in training; nothing happens in inference (Huang et al. 2016, arXiv:1603.09382)."""
 
     p: float = 0.1
+    random = True
 
     def __post_init__(self) -> None:
         check_number(self, "p", 0, 1)

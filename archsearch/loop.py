@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from archsearch.catalogue import Entry
 from archsearch.evaluators.base import Candidate
 from archsearch.executor import Executor, Outcome
 from archsearch.genotype import Genotype
@@ -107,22 +109,48 @@ class Loop:
             raise SearchError(f"no network that the supernet came to met the budget; the closest had {closest}")
 
     def take_point(self, point: Point, refused: Refused, seconds: float) -> bool:
-        """Record a network of a supernet; false when it is refused."""
+        """Record a network of a supernet; false when it is refused, or a trial already, which it then renews where it is no worse."""
         number = len(self.trials)
         entry = self.proposer.check(point.choices, np.random.default_rng([self.record.seed, number]), refused)
         if entry is None:
-            if point.failure:
+            if point.failure and not self.trials:
                 raise SearchError(f"the supernet failed ({point.failure.kind}): {point.failure.message}")
-            self.store.refuse(number, refused.reasons)
+            if not self.renew(point, refused, seconds):
+                self.store.refuse(number, refused.reasons)
             self.refused += 1
             return False
         self.proposer.seen.add(entry.fingerprint)
         if point.save is not None:
             point.save(self.store.weights(number))
-        genotype = self.proposer.problem.catalogue.genotype(entry)
-        self.asked[number] = Proposal(genotype, entry.choices, entry.costs, refused.reasons)
-        self.finish(Outcome(number, {**point.metrics, STEP: point.number}, point.failure, point.curve, seconds))
+        self.asked[number] = self.proposal(entry, refused)
+        self.finish(outcome_of(point, number, seconds))
         return True
+
+    def renew(self, point: Point, refused: Refused, seconds: float) -> bool:
+        """Put a network that its supernet has trained further in the place of its trial, unless it has become worse."""
+        try:
+            entry = self.proposer.problem.catalogue.look_up(point.choices, np.random.default_rng(0))
+        except ValueError:
+            return False  # no network
+        old = next((trial for trial in self.trials.values() if trial.fingerprint == entry.fingerprint), None)
+        if old is None or point.failure:
+            return False
+        proposal = self.proposal(entry, refused)
+        trial = self.made(outcome_of(point, old.number, seconds), proposal)
+        if trial.values is None or (old.values is not None and dominates(old.values, trial.values)):
+            return False
+        if point.save is not None:
+            point.save(self.store.weights(old.number))
+        refused.reasons = refused.reasons - Counter({"duplicate": 1}) + Counter({"duplicate, trained further": 1})
+        self.store.renew(trial, proposal.genotype, refused.reasons, len(self.trials), seconds)
+        self.front = [other for other in self.front if other.number != old.number]
+        self.failed -= old.values is None
+        self.take_in(trial)
+        return True
+
+    def proposal(self, entry: Entry, refused: Refused) -> Proposal:
+        """A network of a supernet as one that was proposed."""
+        return Proposal(self.proposer.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
 
     def setting(self) -> Setting:
         """What the supernet is to know."""
@@ -170,15 +198,19 @@ class Loop:
     def finish(self, outcome: Outcome) -> None:
         """Turn an outcome into a trial, record it, and keep only weights that the front needs."""
         proposal = self.asked.pop(outcome.trial)
+        trial = self.made(outcome, proposal)
+        self.store.add(trial, proposal.genotype, proposal.refusals, outcome.seconds)
+        self.take_in(trial)
+        self.show()
+
+    def made(self, outcome: Outcome, proposal: Proposal) -> Trial:
+        """The trial that an outcome comes to; one that lacks an objective has failed."""
         metrics = {**proposal.costs, **outcome.metrics}
         lacking = [objective.metric for objective in self.record.objectives if objective.metric not in metrics]
         failure = outcome.failure or (Failure("rejected", f"this network has no {lacking[0]}") if lacking else None)
         values = None if failure else tuple(float(objective.value(metrics)) for objective in self.record.objectives)
-        genotype = proposal.genotype
-        trial = Trial(outcome.trial, proposal.choices, genotype.fingerprint, metrics, values, failure, finite_curve(outcome.curve))
-        self.store.add(trial, genotype, proposal.refusals, outcome.seconds)
-        self.take_in(trial)
-        self.show()
+        fingerprint = proposal.genotype.fingerprint
+        return Trial(outcome.trial, proposal.choices, fingerprint, metrics, values, failure, finite_curve(outcome.curve))
 
     def take_in(self, trial: Trial) -> None:
         """Count a trial and update the front; weights of what is off the front go."""
@@ -218,6 +250,11 @@ class Loop:
                 self.store.add_test(outcome.trial, {})
             else:
                 raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
+
+
+def outcome_of(point: Point, number: int, seconds: float) -> Outcome:
+    """What a supernet measured of a network, as the outcome of a trial."""
+    return Outcome(number, {**point.metrics, STEP: point.number}, point.failure, point.curve, seconds)
 
 
 def finite_curve(curve: Sequence[dict[str, float]]) -> tuple[dict[str, float], ...]:

@@ -88,15 +88,29 @@ class Store:
 
     def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float) -> None:
         """Record a trial with its curve and the refusals before it, all or nothing."""
+        with disk_errors(self.folder), self._db:
+            self._add(trial, genotype, seconds)
+            self._refuse(trial.number, refusals)
+
+    def renew(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], number: int, seconds: float) -> None:
+        """Record a trial again, which took `seconds` more, with the refusals that stand before trial `number`, all or nothing."""
+        with disk_errors(self.folder), self._db:
+            for (before,) in self._db.execute("SELECT seconds FROM timings WHERE trial = ?", (trial.number,)).fetchall():
+                seconds += before
+            self._db.execute("DELETE FROM trials WHERE number = ?", (trial.number,))
+            for table in ("curves", "timings", "tests"):
+                self._db.execute(f"DELETE FROM {table} WHERE trial = ?", (trial.number,))
+            self._add(trial, genotype, seconds)
+            self._refuse(number, refusals)
+
+    def _add(self, trial: Trial, genotype: Genotype, seconds: float) -> None:
         objectives = None if trial.values is None else to_json(trial.values)
         failure = trial.failure
         row = (trial.number, to_json(trial.choices), trial.fingerprint, genotype.to_json(), to_json(trial.metrics), objectives,
                failure.kind if failure else None, failure.message if failure else None)  # fmt: skip
-        with disk_errors(self.folder), self._db:
-            self._db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._db.executemany("INSERT INTO curves VALUES (?, ?, ?)", [(trial.number, i, to_json(m)) for i, m in enumerate(trial.curve)])
-            self._db.execute("INSERT INTO timings VALUES (?, ?)", (trial.number, seconds))
-            self._refuse(trial.number, refusals)
+        self._db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.executemany("INSERT INTO curves VALUES (?, ?, ?)", [(trial.number, i, to_json(m)) for i, m in enumerate(trial.curve)])
+        self._db.execute("INSERT INTO timings VALUES (?, ?)", (trial.number, seconds))
 
     def refuse(self, number: int, refusals: Mapping[str, int]) -> None:
         """Record refusals that led to no trial."""

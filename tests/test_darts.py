@@ -16,6 +16,7 @@ from archsearch.evaluators.train import Train
 from archsearch.search import resume, search
 from archsearch.supernets import Setting, SupernetError
 from archsearch.supernets.blending import blended
+from archsearch.supernets.checkpoint import load_standing
 from archsearch.supernets.course import Course
 from archsearch.supernets.darts import Darts, Derivation, mixture_of, skip_share
 from archsearch.supernets.mixed import Mixed, Mixing, halved
@@ -107,9 +108,10 @@ def test_the_first_order_is_the_slope_of_the_loss(tmp_path: Path) -> None:
         assert slope[row, column].item() == pytest.approx((losses[0] - losses[1]) / 2e-4, rel=1e-3, abs=1e-7)
 
 
-def test_the_second_order_is_the_slope_behind_a_step_of_the_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampled", [False, True], ids=["softmax", "gdas"])
+def test_the_second_order_is_the_slope_behind_a_step_of_the_weights(sampled: bool, tmp_path: Path) -> None:
     whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase, (sample, other), rate = mixing(whole), (batch(whole.course), batch(whole.course, 1)), 0.05
+    phase, (sample, other), rate = mixing(whole, sampled=sampled), (batch(whole.course), batch(whole.course, 1)), 0.05
     phase.nudge = 1e-5
     whole.network.double().train()
     whole.scores.data = whole.scores.data.double()
@@ -119,7 +121,7 @@ def test_the_second_order_is_the_slope_behind_a_step_of_the_weights(tmp_path: Pa
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, before[name]), name
     weights = dict(whole.network.named_parameters())
-    whole.set_weights(whole.weights())
+    whole.set_weights(phase.drawn(generator()) if sampled else whole.weights())  # one draw for both losses
     smoothing = TRAIN.label_smoothing
     loss = phase.training.data.task.loss(functional_call(whole.network, weights, (sample[0],)), sample[1], smoothing)
     steps = torch.autograd.grad(loss, list(weights.values()), create_graph=True, allow_unused=True)
@@ -129,6 +131,58 @@ def test_the_second_order_is_the_slope_behind_a_step_of_the_weights(tmp_path: Pa
     first = phase.slope(other, generator())
     assert (found - exact).norm() < 0.02 * exact.norm()
     assert (found - exact).norm() < 0.2 * (first - exact).norm()
+
+
+class Scaled(torch.nn.Module):
+    """A network, and dropout behind it."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(self.network(x), 0.5, self.training)
+
+
+def test_the_second_order_draws_the_same_dropout_in_all_losses(tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    whole.network = Scaled(whole.network).double().train()
+    whole.scores.data = whole.scores.data.double()
+    phase, (sample, other) = mixing(whole), (batch(whole.course), batch(whole.course, 1))
+    sample, other = ((x.double(), y) for x, y in (sample, other))
+    found = []
+    for nudge in (1e-5, 1e-7):
+        phase.nudge = nudge
+        torch.manual_seed(3)
+        found.append(phase.unrolled(sample, other, 0.05, generator()))
+    torch.testing.assert_close(*found, rtol=0.02, atol=1e-4)  # other masks would make it noise over the nudge
+
+
+def test_what_the_optimisers_remember_lasts_from_part_to_part(tmp_path: Path) -> None:
+    found = []
+    for stopped in (None, 0, 1):
+        whole = mixed(load_space("small_cell"), HELD, tmp_path)
+        phase = mixing(whole)
+        for epoch in (0, 1):
+            phase.part = (epoch, epoch + 1)
+            phase.epoch(generator(epoch))
+            if stopped == epoch:
+                kept = phase.tensors()
+                whole = mixed(load_space("small_cell"), HELD, tmp_path)
+                phase = mixing(whole)
+                phase.part = (epoch, epoch + 1)
+                phase.restore(kept, 1)
+        found.append(phase.tensors())
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    once = mixing(whole)
+    assert once.epochs == 2
+    for epoch in (0, 1):
+        once.epoch(generator(epoch))
+    for tensors in found:
+        assert tensors.keys() == once.tensors().keys()
+        for name, value in once.tensors().items():
+            assert torch.equal(value, tensors[name]), name
+    assert any(name.startswith("learner/") for name in found[0])
 
 
 def test_a_drawn_option_stands_alone_and_all_scores_learn(tmp_path: Path) -> None:
@@ -187,6 +241,9 @@ def test_a_run_goes_on_exactly_and_says_whether_it_collapsed(name: str, tmp_path
     options = {"objectives": ("error", "macs"), "workers": 0}
     run = search(space, supernet, TRAIN, out=tmp_path / "whole", trials=5, **options)
     assert run.trials
+    standing = load_standing(tmp_path / "whole" / "supernet.safetensors")
+    assert standing is not None
+    assert {name.split("/")[1] for name in standing.tensors if name.startswith("kept/")} == {"network", "scores", "optimizer", "learner"}
     assert all({"skip_share", "collapsed"} <= trial.metrics.keys() for trial in run.trials)
     assert {"train_loss", "certainty"} <= run.trials[0].curve[0].keys()
     search(space, supernet, TRAIN, out=tmp_path / "half", trials=1, **options)

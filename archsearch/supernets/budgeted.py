@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
+import torch
 
 from archsearch.analysis import COSTS
 from archsearch.analysis.exits import exits
@@ -19,6 +21,8 @@ from archsearch.supernets.policy import Bernoulli, HardConcrete
 from archsearch.supernets.switches import switched
 from archsearch.trial import EvaluationError
 
+USED = 0.95
+"""Share of a limit from which on it counts as used."""
 GATES = {"bernoulli": Bernoulli, "concrete": HardConcrete}
 
 
@@ -120,8 +124,33 @@ def likeliest(gated: Gated, limits: Mapping[str, float], fill: bool) -> Choices:
             break
         fewer = {**choices, edge: False}
         choices = fewer if gated.is_network(fewer) else choices
-    for edge in reversed(order) if fill else ():
-        more = {**choices, edge: True}
-        if not choices[edge] and gated.ratio(choices, limits) < gated.ratio(more, limits) <= 1:
-            choices = more
-    return choices
+    return filled(gated, limits, choices, chances) if fill else choices
+
+
+def filled(gated: Gated, limits: Mapping[str, float], choices: Choices, chances: Mapping[str, float]) -> Choices:
+    """The network with as many more edges as fit within the limits, the likeliest first.
+
+    Where no edge fits alone, a pair is tried; where none does and less than USED of the limit is used, an edge makes room for another
+    that costs more, those whose chances are closest first.
+    """
+    while True:
+        now = gated.ratio(choices, limits)
+        for changed in changes(choices, chances, exchange=now < USED):
+            ratios = gated.ratios(torch.stack([gated.row(more) for more in changed]), limits).tolist() if changed else []
+            fits = (more for more, ratio in zip(changed, ratios, strict=True) if now < ratio <= 1)
+            found = next((more for more in fits if gated.is_network(more)), None)
+            if found is not None:
+                choices = found
+                break
+        else:
+            return choices
+
+
+def changes(choices: Choices, chances: Mapping[str, float], exchange: bool) -> Iterator[list[Choices]]:
+    """What may be tried to use more of a limit, one kind after the other, each in the order in which it is to be tried."""
+    out = sorted((edge for edge in chances if not choices[edge]), key=lambda edge: (-chances[edge], edge))
+    for count in (1, 2):
+        yield [{**choices, **dict.fromkeys(edges, True)} for edges in combinations(out, count)]
+    if exchange:
+        pairs = sorted((chances[old] - chances[new], old, new) for old in chances if choices[old] for new in out)
+        yield [{**choices, old: False, new: True} for _, old, new in pairs]

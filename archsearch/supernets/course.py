@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
-from archsearch.evaluators.base import Evaluator, failure_of
+from archsearch.evaluators.base import Evaluator, foreseen
 from archsearch.evaluators.train import Train, Training, check_loss, pick_device, save_weights, within_latency
 from archsearch.genotype import Genotype
 from archsearch.space import Choices
@@ -36,7 +36,9 @@ Curve = tuple[dict[str, float], ...]
 class Phase(Protocol):
     """Something that is trained for some epochs and can be put down between two of them."""
 
-    epochs: int
+    @property
+    def epochs(self) -> int:
+        """How many."""
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         """Train once through the images; return what is worth a place in the curve. Raises EvaluationError (diverged)."""
@@ -161,15 +163,3 @@ def seeded(device: torch.device) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def foreseen() -> Iterator[None]:
-    """Turn an error that says that memory has run out into an EvaluationError."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        failure = failure_of(error)
-        if failure.kind != "out_of_memory":
-            raise
-        raise EvaluationError(failure.kind, failure.message) from error

@@ -69,17 +69,19 @@ class Darts:
         mixture = mixture_of(space, held)
         options = {name: offered for name, offered in space.options().items() if name not in held}
         mixed = Mixed(course, mixture, options, setting.seed)
-        if course.kept:
-            mixed.restore(course.kept)
+        mixing = Mixing(mixed, course.train, self.speed, self.order == "second", self.sampler == "gdas", (0, 0))
         first = course.stage
         for number in range(self.points):
             if first > 2 * number + 1:
                 continue
+            mixing.part = self.part(course, number)
+            if course.kept:
+                mixing.restore(course.kept, mixing.epochs)
             choices: Choices = {}
             try:
-                learned = self.learn(course, mixed, number) if first <= 2 * number else course.state["learned"]
+                learned = course.complete(2 * number, mixing, {}) if first <= 2 * number else course.state["learned"]
                 choices = Derivation(mixed, setting, held, self.skips).choices()
-                yield self.tuned(course, mixed, number, choices, learned)
+                yield self.tuned(course, mixing, number, choices, learned)
             except EvaluationError as error:
                 base = setting.catalogue.look_up(choices or held, np.random.default_rng(0)).choices
                 yield failed(number, base, error)
@@ -98,21 +100,19 @@ class Darts:
             found[name] = fit[0]
         return found
 
-    def learn(self, course: Course, mixed: Mixed, number: int) -> Curve:
-        """Let weights and scores learn up to the next point."""
-        ends = [round(course.train.epochs * place / self.points) for place in (number, number + 1)]
-        phase = Mixing(mixed, course.train, self.speed, self.order == "second", self.sampler == "gdas", (ends[0], ends[1]))
-        return course.complete(2 * number, phase, {})
+    def part(self, course: Course, number: int) -> tuple[int, int]:
+        """The epochs, from and to, that lead to a point."""
+        return round(course.train.epochs * number / self.points), round(course.train.epochs * (number + 1) / self.points)
 
-    def tuned(self, course: Course, mixed: Mixed, number: int, choices: Choices, learned: Curve) -> Point:
+    def tuned(self, course: Course, mixing: Mixing, number: int, choices: Choices, learned: Curve) -> Point:
         """The network of the choices with the weights of the whole, fine-tuned. Raises EvaluationError (diverged)."""
-        catalogue = course.setting.catalogue
+        catalogue, mixed = course.setting.catalogue, mixing.mixed
         entry = catalogue.look_up(choices, np.random.default_rng(0))
         genotype = catalogue.genotype(entry)
         network = extracted(mixed.mixture, mixed.network.state_dict(), entry.choices, genotype, course.setting.seed).to(course.device)
         options = replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
         fitting = Fitting(network, options, course.data, [output.macs for output in exits(genotype)])
-        curve = course.complete(2 * number + 1, fitting, {"learned": learned}, mixed.tensors())
+        curve = course.complete(2 * number + 1, fitting, {"learned": learned}, mixing.tensors())
         share = skip_share(mixed)
         more = {"skip_share": share, "collapsed": float(share > self.skips)}
         return course.point(number, entry.choices, (*learned, *curve), network, genotype, **more)

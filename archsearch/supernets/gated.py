@@ -62,7 +62,11 @@ class Gated:
 
     def ratio(self, choices: Mapping[str, Scalar], limits: Mapping[str, float]) -> float:
         """Cost of a network over its limit."""
-        return float(self.ratios(torch.tensor([[float(bool(choices[edge])) for edge in self.edges]]), limits))
+        return float(self.ratios(self.row(choices)[None], limits))
+
+    def row(self, choices: Mapping[str, Scalar]) -> Tensor:
+        """Choices as a draw of all gates, (edges,)."""
+        return torch.tensor([float(bool(choices[edge])) for edge in self.edges])
 
     def is_network(self, choices: Mapping[str, Scalar]) -> bool:
         """Whether the choices make a network at all."""
@@ -129,6 +133,7 @@ class Gating:
             group["lr"] = training.options.lr * schedule(training.step / training.total, training.options.warmup)
         losses = self.losses(gated.network(x), y)
         training.optimizer.zero_grad()
+        gated.policy.optimizer.zero_grad()  # of a step in which the gates did not learn
         losses.mean().backward()  # type: ignore[no-untyped-call]
         training.optimizer.step()
         training.step += 1
@@ -137,7 +142,7 @@ class Gating:
             own = torch.zeros_like(losses) if gated.policy.differentiable else losses.detach()
             mean = float(ratios.mean()) - 1
             gated.price = max(0.0, gated.price + self.dual * mean / training.per_epoch)
-            price = gated.price + DAMPING * self.dual * mean
+            price = max(0.0, gated.price + DAMPING * self.dual * mean)  # under the limit cost is free, never a reward
             gated.policy.learn(gates, own + price * excess)
         return torch.stack([losses.detach().mean().cpu(), ratios.mean().cpu()])
 

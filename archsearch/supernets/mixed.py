@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -67,16 +67,21 @@ class Mixing:
 
     `second`: scores follow the loss behind a step of the weights, not before it. `sampled`: of every choice one option is drawn and
     computed with, and the softmax of the draw has the gradient; its temperature falls from 10 to 0.1 (GDAS, arXiv:1910.04465).
+    `part`: the epochs, from and to, of all that `options` say, that are trained now; what the optimisers remember lasts from part to part.
     """
 
     def __init__(self, mixed: Mixed, options: Train, speed: float, second: bool, sampled: bool, part: tuple[int, int]) -> None:
-        self.mixed, self.second, self.sampled = mixed, second, sampled
-        self.first, self.epochs = part[0], part[1] - part[0]
+        self.mixed, self.second, self.sampled, self.part = mixed, second, sampled, part
         halves = halved(mixed.course.data, mixed.course.setting.seed)
         self.training = Training(options, mixed.network, halves[0], torch.Generator())
         self.judging, self.nudge = halves[1], NUDGE
-        self.training.step = self.first * self.training.per_epoch
+        self.training.step = part[0] * self.training.per_epoch
         self.optimizer = Adam([mixed.scores], speed / self.training.per_epoch, betas=(0.5, 0.999))
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the part."""
+        return self.part[1] - self.part[0]
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         self.mixed.network.train()
@@ -126,19 +131,23 @@ class Mixing:
         return found
 
     def unrolled(self, batch: Pair, other: Pair, rate: float, generator: torch.Generator) -> Tensor:
-        """Gradient by the scores of the loss behind one plain step of the weights (arXiv:1806.09055, eq. 7 and 8)."""
+        """Gradient by the scores of the loss behind one plain step of the weights (arXiv:1806.09055, eq. 7 and 8).
+
+        All four losses draw the same options and the same dropout, for else their difference is the noise of the draws over `nudge`.
+        """
+        same = rewinder(generator)
         weights = list(self.mixed.network.parameters())
         before = [weight.detach().clone() for weight in weights]
         with held_norms(self.mixed.network):
-            steps = torch.autograd.grad(self.loss(batch, generator), weights, allow_unused=True)
+            steps = torch.autograd.grad(self.loss(batch, same()), weights, allow_unused=True)
             move(weights, before, steps, -rate)
-            *ahead, found = torch.autograd.grad(self.loss(other, generator), [*weights, self.mixed.scores], allow_unused=True)
+            *ahead, found = torch.autograd.grad(self.loss(other, same()), [*weights, self.mixed.scores], allow_unused=True)
             length = torch.stack([gradient.norm() for gradient in ahead if gradient is not None]).norm()
             nudge = self.nudge / float(length.clamp(min=1e-12))
             slopes = []
             for sign in (1, -1):
                 move(weights, before, ahead, sign * nudge)
-                slopes.append(self.slope(batch, generator))
+                slopes.append(self.slope(batch, same()))
             move(weights, before, ahead, 0.0)
         return found - rate * (slopes[0] - slopes[1]) / (2 * nudge)
 
@@ -150,7 +159,7 @@ class Mixing:
         self.mixed.restore(tensors)
         restore_optimizer(self.training.optimizer, under(tensors, "optimizer"))
         restore_optimizer(self.optimizer, under(tensors, "learner"))
-        self.training.step = (self.first + done) * self.training.per_epoch
+        self.training.step = (self.part[0] + done) * self.training.per_epoch
 
 
 def halved(data: Feed, seed: int) -> tuple[Feed, Feed]:
@@ -167,6 +176,21 @@ def endless(data: Feed, batch: int, generator: torch.Generator) -> Iterator[Pair
     while True:
         for batches in data.epoch(min(batch, len(data)), generator):
             yield from batches
+
+
+def rewinder(generator: torch.Generator) -> Callable[[], torch.Generator]:
+    """A function that puts the generator, and torch's own that dropout draws from, back to where they are now."""
+    on_gpu = generator.device.type == "cuda"
+    drawn, cpu = generator.get_state(), torch.get_rng_state()
+    gpu = torch.cuda.get_rng_state(generator.device) if on_gpu else None
+
+    def rewind() -> torch.Generator:
+        torch.set_rng_state(cpu)
+        if gpu is not None:
+            torch.cuda.set_rng_state(gpu, generator.device)
+        return generator.set_state(drawn)
+
+    return rewind
 
 
 @torch.no_grad()

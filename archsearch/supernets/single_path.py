@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from archsearch.analysis import Budget
 from archsearch.analysis.budget import known_costs
+from archsearch.evaluators.base import foreseen
 from archsearch.evaluators.train import Train, Training, pick_device
 from archsearch.genotype import Genotype
 from archsearch.passes import canonicalise
@@ -140,11 +141,11 @@ class SinglePath:
                 self.optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
     def epoch(self, number: int) -> dict[str, float]:
-        """Train for epoch `number`, whatever came before it in this process. Raises EvaluationError (diverged)."""
+        """Train for epoch `number`, whatever came before it in this process. Raises EvaluationError (diverged, or what torch refuses)."""
         self.paths.step = self.training.step = number * self.training.per_epoch
         seed = int(np.random.SeedSequence([self.supernet.seed, number]).generate_state(1)[0])
         self.training.generator.manual_seed(seed)
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []), foreseen():
             torch.manual_seed(seed)  # for dropout
             loss, lr = self.training.epoch()
         self.optimizer.zero_grad()
@@ -201,11 +202,18 @@ def train_supernet(
         SharingError: a folder begun by another call, or one that cannot be read or written; a budget that no network meets.
         EvaluationError: networks that do not fit the data, or a loss that diverged.
     """
+    new = not out.exists()
     supernet = begun(out, planned(space, train, epochs, budget or Budget(), paths, sandwich, seed))
-    for now in chain([supernet], trained(supernet, space, out)):
-        supernet = now
-        if progress is not None:
-            progress(Progress(now.done, epochs, now.curve[-1]["train_loss"] if now.curve else float("nan")))
+    try:
+        for now in chain([supernet], trained(supernet, space, out)):
+            supernet = now
+            if progress is not None:
+                progress(Progress(now.done, epochs, now.curve[-1]["train_loss"] if now.curve else float("nan")))
+    finally:
+        if not supernet.done:  # it never began, and stands in nobody's way
+            (out / RECORD).unlink(missing_ok=True)
+            if new:
+                out.rmdir()
     return supernet
 
 

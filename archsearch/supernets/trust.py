@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import kendalltau
 
-from archsearch.evaluators.base import Candidate, Evaluator
+from archsearch.evaluators.base import Candidate, Evaluator, foreseen
 from archsearch.evaluators.shared import Shared
 from archsearch.shared_weights import SharedWeights, read_supernet
 from archsearch.shared_weights.folder import Checked, write_supernet
@@ -72,7 +72,8 @@ def different(sampler: Sampler, seed: int, count: int) -> Iterator[Drawn]:
 def error_of(evaluator: Evaluator, candidate: Candidate) -> float | None:
     """Error of a candidate, None where its evaluation failed."""
     try:
-        return evaluator.evaluate(candidate, lambda epoch, metrics: False)["error"]
+        with foreseen():
+            return evaluator.evaluate(candidate, lambda epoch, metrics: False)["error"]
     except EvaluationError:
         return None
 

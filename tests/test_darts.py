@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from archsearch.supernets.course import Course
 from archsearch.supernets.darts import Darts, Derivation, mixture_of, skip_share
 from archsearch.supernets.mixed import Mixed, Mixing, halved
 from archsearch.supernets.switch import extracted
+from archsearch.trial import EvaluationError
 from tests.runs import table
 
 TRAIN = Train(epochs=2, batch=128, label_smoothing=0.0)
@@ -156,6 +158,23 @@ def test_the_second_order_draws_the_same_dropout_in_all_losses(tmp_path: Path) -
         torch.manual_seed(3)
         found.append(phase.unrolled(sample, other, 0.05, generator()))
     torch.testing.assert_close(*found, rtol=0.02, atol=1e-4)  # other masks would make it noise over the nudge
+
+
+def test_scores_move_with_the_half_that_is_not_for_the_weights(tmp_path: Path) -> None:
+    def scores(sample: int, other: int) -> torch.Tensor:
+        whole = mixed(load_space("small_cell"), HELD, tmp_path)
+        whole.network.train()
+        mixing(whole).step(batch(whole.course, sample), batch(whole.course, other), generator())
+        return whole.scores.detach()
+
+    assert (scores(0, 1) != 0).any(1).all()
+    assert torch.equal(scores(0, 1), scores(2, 1))
+    assert not torch.equal(scores(0, 1), scores(0, 2))
+    phase = mixing(mixed(load_space("small_cell"), HELD, tmp_path))
+    images, truth = phase.judging.train
+    phase.judging = replace(phase.judging, train=(images * torch.nan, truth))
+    with pytest.raises(EvaluationError, match="loss is nan"):
+        phase.epoch(generator())
 
 
 def test_what_the_optimisers_remember_lasts_from_part_to_part(tmp_path: Path) -> None:

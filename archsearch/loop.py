@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
+from archsearch.analysis import COSTS
 from archsearch.catalogue import Entry
 from archsearch.evaluators.base import Candidate
 from archsearch.executor import Executor, Outcome
@@ -18,7 +18,7 @@ from archsearch.pareto import dominates
 from archsearch.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.record import Record
 from archsearch.space import Choices
-from archsearch.store import Run, Store, disk_errors, open_run
+from archsearch.store import Run, Store, checkpoint_file, disk_errors, open_run
 from archsearch.strategies import Noted
 from archsearch.supernets import Point, Setting, Supernet, SupernetError
 from archsearch.trial import Failure, Trial
@@ -43,11 +43,6 @@ class Progress:
     epoch: tuple[int, int] | None = None
 
 
-def checkpoint_file(store: Store) -> Path:
-    """Where a supernet search keeps how far it is."""
-    return store.folder / "supernet.safetensors"
-
-
 @dataclass
 class Loop:
     """One run: what was asked, what came back, what the strategy was told; or what its supernet yielded."""
@@ -59,6 +54,7 @@ class Loop:
     before: Run
     progress: Callable[[Progress], None] | None
     supernet: Supernet | None = None
+    retry_failed: bool = False
     told: int = 0
     trials: dict[int, Trial] = field(default_factory=dict)
     front: list[Trial] = field(default_factory=list)
@@ -68,15 +64,32 @@ class Loop:
 
     def run(self) -> None:
         """Evaluate what is missing, in order of trial numbers, then test the front."""
+        again = [trial for trial in self.before.trials if self.retry_failed and trial.failure]
         for trial in self.before.trials:
-            self.take_in(trial)
+            if not (self.retry_failed and trial.failure):
+                self.take_in(trial)
         self.refused = sum(self.before.refusals.values())
         self.show()
+        self.retry(again)
         if self.supernet is None:
             self.ask()
         elif len(self.trials) < self.record.trials:
             self.gather(self.supernet)
         self.test_front()
+
+    def retry(self, failed: Sequence[Trial]) -> None:
+        """Evaluate again what failed, before the strategy is told; each failure stays recorded until its new outcome takes its place."""
+        for trial in failed:
+            genotype, costs = self.before.genotype(trial.number), {name: trial.metrics[name] for name in COSTS if name in trial.metrics}
+            self.asked[trial.number] = Proposal(genotype, trial.choices, costs, Counter())
+            self.executor.submit(self.candidate(trial.number, genotype, trial.choices))
+        for _ in failed:
+            outcome = self.executor.wait()
+            proposal = self.asked.pop(outcome.trial)
+            trial = self.made(outcome, proposal)
+            self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds)
+            self.take_in(trial)
+            self.show()
 
     def ask(self) -> None:
         """Evaluate what the strategy asks for."""
@@ -155,7 +168,7 @@ class Loop:
     def setting(self) -> Setting:
         """What the supernet is to know."""
         record, proposer = self.record, self.proposer
-        checkpoint = checkpoint_file(self.store)
+        checkpoint = checkpoint_file(self.store.folder)
         return Setting(
             proposer.problem.catalogue, proposer.evaluator, record.budget, record.seed, checkpoint, self.limit_ms(),
             watch=lambda done, of: self.show((done, of)),

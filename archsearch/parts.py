@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.ops.base import nearest
-from archsearch.space import OWN, load_file
+from archsearch.space import OWN, SpaceError, find_space, load_file
 
 
 def load_part(kind: str, name: str, table: Mapping[str, str]) -> Any:
@@ -40,11 +41,27 @@ def _load_own(path: Path, name: str, kind: str) -> Any:
 
 def name_of(part: object, table: Mapping[str, str]) -> str:
     """The name by which `load_part` finds the class of `part`: from the table, else its file, else its module."""
-    home = f"{type(part).__module__}:{type(part).__qualname__}"
-    file = getattr(sys.modules.get(type(part).__module__), "__file__", None)
-    if file is not None and type(part).__module__.startswith(OWN):
-        home = f"{file}:{type(part).__qualname__}"
-    return next((name for name, known in table.items() if known == home), home)
+    cls = type(part)
+    known = next((name for name, home in table.items() if registered(home) is cls), None)
+    if known is not None:
+        return known
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if file is not None and cls.__module__.startswith(OWN):
+        return f"{file}:{cls.__qualname__}"
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def registered(home: str) -> object:
+    """What `module:Class` of a table stands for, wherever it is defined; None before it is imported, when nothing can be of that class."""
+    module, _, cls = home.partition(":")
+    return getattr(sys.modules.get(module), cls, None)
+
+
+def current(name: str, table: Mapping[str, str]) -> str:
+    """The table's name for what an earlier version recorded by its module."""
+    module, colon, cls = name.partition(":")
+    homes = ((known, *home.partition(":")) for known, home in table.items())
+    return next((known for known, room, _, of in homes if colon and of == cls and f"{module}.".startswith(f"{room}.")), name)
 
 
 def has_name(name: str, table: Mapping[str, str]) -> bool:
@@ -56,3 +73,45 @@ def own_files(*names: str) -> tuple[str, ...]:
     """The users' own files among the sources of a run, for workers to run before anything else: `file.py`, or `file.py:name`."""
     paths = [Path(f"{file}.py") for file, dot, _ in (name.rpartition(".py") for name in names) if dot]
     return tuple(str(path.resolve()) for path in paths if path.is_file())
+
+
+def split_source(text: str) -> tuple[str, str]:
+    """File and the rest of `file.py` or `file.py:Name`; no file in any other text."""
+    if text.endswith(".py"):
+        return text, ""
+    file, dot, inside = text.rpartition(".py:")
+    return (f"{file}.py", f":{inside}") if dot else ("", text)
+
+
+def absolute(text: str) -> str:
+    """A source with the path of its file made absolute, so that it is found from any folder; what names no file stays."""
+    file, inside = split_source(text)
+    return f"{Path(file).resolve()}{inside}" if file else text
+
+
+def moved(text: str, file: str) -> str:
+    """A source with its file elsewhere, absolute."""
+    given, name = split_source(file)
+    return f"{Path(given or file).resolve()}{name or split_source(text)[1]}"
+
+
+def code_digest(*texts: str) -> str:
+    """sha256 of the files of users' own that these sources name; empty where they name none. Raises ValueError where one is not there."""
+    digests = [sha256_of(Path(file)) for file, _ in map(split_source, texts) if file]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+
+
+def space_digest(source: str) -> str:
+    """sha256 of a space's file, of archsearch or of the user's own; empty for a space that is in none."""
+    try:
+        return sha256_of(find_space(source)[0])
+    except SpaceError:
+        return ""
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file. Raises ValueError when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error

@@ -9,31 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import COSTS, Budget
-from archsearch.evaluators import EVALUATORS
 from archsearch.evaluators.base import Evaluator
 from archsearch.executor import Executor, Inline, Processes
-from archsearch.loop import Loop, Progress, checkpoint_file
+from archsearch.identity import METHODS, check_same, identity, load_method
+from archsearch.loop import Loop, Progress
 from archsearch.ops.base import nearest
-from archsearch.parts import name_of, own_files
+from archsearch.parts import own_files
 from archsearch.proposal import Proposer, SearchError
-from archsearch.record import Record, options_of, space_digest, versions
+from archsearch.record import Record, versions
+from archsearch.restoring import Parts
 from archsearch.space import Space
 from archsearch.store import Run, Store, open_run
-from archsearch.strategies import STRATEGIES, Random, Strategy, load_strategy
-from archsearch.supernets import SUPERNETS, Supernet, load_supernet
+from archsearch.strategies import Random, Strategy
+from archsearch.supernets import Supernet
 from archsearch.trial import Objective
 
-METHODS = {**STRATEGIES, **SUPERNETS}
-"""What a search can go by, by name: strategies, and supernets, which train by themselves."""
-
-
-def load_method(name: str) -> Callable[..., Strategy | Supernet]:
-    """The class of a strategy or a supernet search. Raises as `parts.load_part`."""
-    if name in SUPERNETS:
-        return load_supernet(name)
-    if name not in METHODS and ".py:" not in name:
-        raise ValueError(f"unknown strategy {name!r}; {nearest(name, sorted(METHODS))}; or give one of your own as file.py:Class")
-    return load_strategy(name)
+__all__ = ["METHODS", "load_method", "resume", "search"]
 
 
 def search(
@@ -69,18 +60,30 @@ def search(
         SearchError: no network of the space fits the budget, or an objective is never measured.
         StoreError: `out` exists or cannot be written.
     """
+    folder = Path(out)
     if trials < 1 or workers < 0 or seed < 0:
         raise SearchError(f"trials={trials} must be at least 1, workers={workers} and seed={seed} at least 0")
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, evaluator)
-    parts = identity(space, strategy, evaluator)
     record = Record(
-        **parts, objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
+        **identity(space, strategy, evaluator), objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
         lookahead=lookahead(workers), timeout_s=timeout_s, versions=versions(),
     )  # fmt: skip
-    store = Store.create(Path(out), record)
-    checkpoint_file(store).unlink(missing_ok=True)  # of a run that was taken back
-    return go(store, record, space, strategy, evaluator, progress)
+    check_record(record)
+    return go(Store.create(folder, record), record, Parts(space, strategy, evaluator), progress)
+
+
+def check_record(record: Record) -> None:
+    """Raise SearchError, before anything is written, for a record that would not come back as it is."""
+    try:
+        back = Record.from_json(record.to_json())
+    except ValueError as error:
+        raise SearchError(f"this search cannot be recorded: {error}") from error
+    for name, value in vars(record).items():
+        if getattr(back, name) != value:
+            raise SearchError(
+                f"this search cannot be recorded: {name} {str(value)[:100]} would come back as {str(getattr(back, name))[:100]}"
+            )
 
 
 def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
@@ -93,19 +96,6 @@ def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> N
     for objective in objectives:
         if objective.metric not in known:
             raise SearchError(f"objective {objective.metric!r} is not measured; {nearest(objective.metric, known)}")
-
-
-def identity(space: Space, strategy: Strategy | Supernet, evaluator: Evaluator) -> dict[str, Any]:
-    """What must stay the same from the beginning of a run to its end: fields of its record."""
-    return {
-        "space": space.source,
-        "settings": space.settings,
-        "space_sha256": space_digest(space.source),
-        "strategy": name_of(strategy, METHODS),
-        "strategy_options": options_of(strategy),
-        "evaluator": name_of(evaluator, EVALUATORS),
-        "evaluator_options": options_of(evaluator),
-    }
 
 
 def lookahead(workers: int) -> int:
@@ -125,49 +115,60 @@ def resume(
     *,
     trials: int | None = None,
     workers: int | None = None,
+    retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
 
-    `trials` may be raised; `workers` changes how many evaluate at once, not what is proposed.
+    `trials` may be raised; `workers` changes how many evaluate at once, not what is proposed; with `retry_failed`, trials that failed are
+    evaluated again first, and what they come to now takes the place of the failure.
 
     Raises:
-        SearchError: space, strategy or evaluator are not those that the run began with.
+        SearchError: space, strategy, evaluator or data are not those that the run began with.
         StoreError: no run there, or another process is writing it.
     """
-    record = open_run(out).record
-    for what, now in identity(space, strategy, evaluator).items():
-        before = getattr(record, what)
-        if now == before:
-            continue
-        if what == "space_sha256":
-            raise SearchError(f"{out}: the file of space {record.space} has changed since the run began; put it back, or begin a new run")
-        raise SearchError(f"{out}: the run began with {what} {before}, now given {now}; resume with the same")
-    record = replace(record, trials=max(record.trials, trials or 0), workers=record.workers if workers is None else workers)
-    store = Store(Path(out))
-    store.write_record(record)
-    return go(store, record, space, strategy, evaluator, progress)
+    folder = Path(out)
+    record = open_run(folder).record
+    if retry_failed and isinstance(strategy, Supernet):
+        raise SearchError(f"{folder}: a supernet's points come from one training, none can be tried again; begin a new run")
+    now = same_parts(folder, record, Parts(space, strategy, evaluator))
+    record = replace(record, **now, trials=max(record.trials, trials or 0), workers=record.workers if workers is None else workers)
+    check_record(record)
+    store = Store(folder)
+    try:
+        store.write_record(record)
+    except BaseException:
+        store.close()
+        raise
+    return go(store, record, Parts(space, strategy, evaluator), progress, retry_failed)
 
 
-def go(
-    store: Store,
-    record: Record,
-    space: Space,
-    strategy: Strategy | Supernet,
-    evaluator: Evaluator,
-    progress: Callable[[Progress], None] | None,
-) -> Run:
-    """Run the loop to its end, whatever was recorded before, and let go of workers and folder."""
+def same_parts(folder: Path, record: Record, parts: Parts) -> dict[str, Any]:
+    """Space, strategy, evaluator and data, with the places where they are now, as fields of a record. Raises SearchError for others."""
+    try:
+        now = identity(*parts)
+    except ValueError as error:
+        raise SearchError(f"{folder}: {' '.join(str(error).split())[:180]}; data elsewhere: say by --data where they are now") from error
+    check_same(folder, record, now)
+    return now
+
+
+def go(store: Store, record: Record, parts: Parts, progress: Callable[[Progress], None] | None, retry_failed: bool = False) -> Run:
+    """Run the loop to its end, whatever was recorded before, and let go of workers and folder; a start that fails leaves nothing."""
+    space, strategy, evaluator = parts
     try:
         run = open_run(store.folder)
         executor = start_executor(record, evaluator)
         asked, supernet = (Random(), strategy) if isinstance(strategy, Supernet) else (strategy, None)
         try:
-            Loop(store, record, Proposer(record, space, asked, evaluator), executor, run, progress, supernet).run()
+            Loop(store, record, Proposer(record, space, asked, evaluator), executor, run, progress, supernet, retry_failed).run()
         finally:
             executor.close()
     except SearchError:
-        store.forget_empty()  # a search that never began stands in nobody's way
+        store.take_back(keep_checkpoint=False)  # the same search would end so again
+        raise
+    except BaseException:  # Ctrl-C as well: what never began stands in nobody's way
+        store.take_back()
         raise
     finally:
         store.close()

@@ -5,52 +5,41 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archsearch.database import (
+    SCHEMA,
+    LockedError,
+    RunExistsError,
+    StoreError,
+    check_schema,
+    checkpoint_file,
+    clear,
+    connect,
+    disk_errors,
+    lock,
+    missing,
+    read,
+    unused,
+    weights_file,
+)
 from archsearch.genotype import Genotype
-from archsearch.genotype_json import parse
 from archsearch.pareto import front
 from archsearch.record import Record
-from archsearch.trial import Failure, Trial, to_json
+from archsearch.rows import V, by_trial, counts_of, curves_of, damage, parsed_metrics, read_trial, seconds_of
+from archsearch.text_file import read_text
+from archsearch.trial import Trial, to_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS trials (
-    number INTEGER PRIMARY KEY, choices TEXT NOT NULL, fingerprint TEXT NOT NULL, genotype TEXT NOT NULL,
-    metrics TEXT NOT NULL, objectives TEXT, failure TEXT, message TEXT);
-CREATE TABLE IF NOT EXISTS curves (trial INTEGER, step INTEGER, metrics TEXT NOT NULL, PRIMARY KEY (trial, step));
-CREATE TABLE IF NOT EXISTS refusals (trial INTEGER, reason TEXT, count INTEGER NOT NULL, PRIMARY KEY (trial, reason));
-CREATE TABLE IF NOT EXISTS tests (trial INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS notes (trial INTEGER PRIMARY KEY, notes TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT NULL);
-"""
-
-
-class StoreError(Exception):
-    """A run folder that cannot be written or read; one line that says what, where and what to do."""
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn errors of the disk or the database into one clear StoreError."""
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        hint = f"what was recorded stays readable: free space or rights, then `archsearch resume {folder}`"
-        raise StoreError(f"{folder}: {reason}; {hint}") from error
-
-
-class RunExistsError(StoreError):
-    """A new run was to be written where something stands already."""
+__all__ = ["LockedError", "Run", "RunExistsError", "Store", "StoreError", "checkpoint_file", "connect", "disk_errors", "open_run"]
 
 
 class Store:
@@ -62,21 +51,41 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._made: list[Path] | None = None
         with disk_errors(folder):
             self._lock = lock(folder)
-            self._db = connect(folder / "run.db")
-            self._db.executescript(SCHEMA)
+            try:
+                self._db = connect(folder / "run.db")
+                self._db.executescript(SCHEMA)
+                check_schema(self._db)
+            except BaseException:
+                self._lock.close()  # an exception that is kept, as in a notebook, keeps this object alive
+                raise
 
     @classmethod
     def create(cls, folder: Path, record: Record) -> Store:
-        """A new run folder. Raises RunExistsError when something is there already, StoreError when it cannot be written."""
+        """A new run folder; when that fails nothing stays. Raises RunExistsError where something is already, else StoreError."""
         if folder.exists() and not unused(folder):
             hint = f"`archsearch resume {folder}` goes on with it" if (folder / "run.json").is_file() else "choose another --out"
             raise RunExistsError(f"{folder} exists already; {hint}")
-        with disk_errors(folder):
-            (folder / "weights").mkdir(parents=True, exist_ok=True)
-        store = cls(folder)
-        store.write_record(record)
+        made = missing(folder)
+        try:
+            with disk_errors(folder):
+                (folder / "weights").mkdir(parents=True, exist_ok=True)
+            store = cls(folder)
+        except LockedError:
+            raise
+        except BaseException:
+            clear(folder, made)
+            raise
+        store._made = made
+        try:
+            with disk_errors(folder):
+                checkpoint_file(folder).unlink(missing_ok=True)  # of a run that was ended while it began
+            store.write_record(record)
+        except BaseException:
+            store.take_back()
+            raise
         return store
 
     def write_record(self, record: Record) -> None:
@@ -139,13 +148,19 @@ class Store:
         with disk_errors(self.folder):
             self.weights(number).unlink(missing_ok=True)
 
-    def forget_empty(self) -> None:
-        """Take back a run that has no trial, so that its folder can be used again."""
-        with disk_errors(self.folder):
-            if not open_run(self.folder).trials:
-                with self._db:
-                    self._db.execute("DELETE FROM refusals")
-                (self.folder / "run.json").unlink()
+    def take_back(self, keep_checkpoint: bool = True) -> None:
+        """Close, and remove what `create` made; a run with a trial, or one that was there before, stays, and one with a checkpoint may."""
+        if self._made is None or self._holds_trials() or (keep_checkpoint and checkpoint_file(self.folder).exists()):
+            return
+        self._db.close()
+        clear(self.folder, self._made)  # before the lock is let go: nobody else's files can be among these
+        self._lock.close()
+
+    def _holds_trials(self) -> bool:
+        try:
+            return bool(self._db.execute("SELECT 1 FROM trials LIMIT 1").fetchall())
+        except sqlite3.Error:
+            return True  # nobody knows: keep it
 
     def close(self) -> None:
         """Let go of the folder; what stays is one file, which can be read where nothing can be written."""
@@ -153,44 +168,6 @@ class Store:
             self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
         self._lock.close()
-
-
-def unused(folder: Path) -> bool:
-    """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
-    begun = {"weights", "supernet.safetensors", "run.lock", "run.db", "run.db-wal", "run.db-shm", "run.json.part"}
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= begun
-
-
-def weights_file(folder: Path, number: int) -> Path:
-    """Where the trained weights of a trial are kept while it is on the front."""
-    return folder / "weights" / f"{number:06d}.safetensors"
-
-
-def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
-    """A connection to a run's database."""
-    if read_only:
-        # Not mode=ro: a writer that was killed while it opened or closed leaves a journal that a reader has to roll back.
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=30)
-        db.execute("PRAGMA query_only=ON")
-        return db
-    db = sqlite3.connect(path, timeout=30)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    return db
-
-
-def lock(folder: Path) -> sqlite3.Connection:
-    """Hold the folder against other writers until the connection, or this process, ends."""
-    # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
-    holder = sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)
-    try:
-        holder.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        holder.close()
-        if "locked" not in str(error):
-            raise
-        raise StoreError(f"{folder} is being written by another process; wait for it, or end it") from error
-    return holder
 
 
 @dataclass(frozen=True)
@@ -203,32 +180,34 @@ class Run:
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """All recorded trials, by number."""
-        curves: dict[int, list[dict[str, float]]] = {}
-        for number, metrics in self._query("SELECT trial, metrics FROM curves ORDER BY trial, step"):
-            curves.setdefault(number, []).append(read_metrics(metrics, number))
-        rows = self._query("SELECT number, choices, fingerprint, metrics, objectives, failure, message FROM trials ORDER BY number")
-        return tuple(read_trial(row, tuple(curves.get(row[0], ())), self.folder) for row in rows)
+        curves, rows = self._read(
+            ("SELECT trial, metrics FROM curves ORDER BY trial, step", ()),
+            ("SELECT number, choices, fingerprint, metrics, objectives, failure, message FROM trials ORDER BY number", ()),
+        )
+        with damage(self.folder):
+            by_number, goals = curves_of(curves), len(self.record.objectives)
+            return tuple(read_trial(row, by_number.get(row[0], ()), self.folder, goals) for row in rows)
 
     @cached_property
     def tests(self) -> dict[int, dict[str, float]]:
         """Metrics on the test part, by trial; only for trials of the final front, and none for one whose final training failed."""
-        return {number: read_metrics(metrics, number) for number, metrics in self._query("SELECT trial, metrics FROM tests ORDER BY trial")}
+        return self._by_trial("SELECT trial, metrics FROM tests ORDER BY trial", parsed_metrics)
 
     @cached_property
     def refusals(self) -> Counter[str]:
         """How many proposals were refused before evaluation, by reason."""
-        return Counter(dict(self._query("SELECT reason, SUM(count) FROM refusals GROUP BY reason ORDER BY reason")))
+        return self._counts("SELECT reason, SUM(count) FROM refusals GROUP BY reason ORDER BY reason")
 
     def refusals_before(self, number: int) -> Counter[str]:
         """How many proposals were refused on the way to one trial, by reason."""
-        return Counter(dict(self._query("SELECT reason, count FROM refusals WHERE trial = ?", (number,))))
+        return self._counts("SELECT reason, count FROM refusals WHERE trial = ?", (number,))
 
     @cached_property
     def notes(self) -> dict[int, dict[str, float]]:
         """What the strategy said of itself, such as how well its model ranked unseen trials, by the trial that it was told of then."""
         if not self._query("SELECT name FROM sqlite_master WHERE name = 'notes'"):
             return {}  # a run of an earlier version
-        return {number: read_metrics(notes, number) for number, notes in self._query("SELECT trial, notes FROM notes ORDER BY trial")}
+        return self._by_trial("SELECT trial, notes FROM notes ORDER BY trial", parsed_metrics)
 
     @cached_property
     def failures(self) -> Counter[str]:
@@ -238,7 +217,7 @@ class Run:
     @cached_property
     def seconds(self) -> dict[int, float]:
         """Wall-clock seconds of every trial."""
-        return dict(self._query("SELECT trial, seconds FROM timings"))
+        return self._by_trial("SELECT trial, seconds FROM timings", seconds_of)
 
     def front(self) -> list[Trial]:
         """Trials that none dominates in the objectives, best first objective first."""
@@ -260,6 +239,8 @@ class Run:
         """The network of a trial, in canonical form. Raises KeyError when it is not recorded."""
         self.trial(number)
         [(text,)] = self._query("SELECT genotype FROM trials WHERE number = ?", (number,))
+        if not isinstance(text, str):
+            raise StoreError(f"{self.folder / 'run.db'} is damaged: trial {number}: its genotype is no text")
         return Genotype.from_json(text)
 
     def weights(self, number: int) -> Path | None:
@@ -274,41 +255,21 @@ class Run:
         table: pd.DataFrame = report.frame(self.trials, [trial.number for trial in self.front()], self.tests)
         return table
 
+    def _by_trial(self, sql: str, read: Callable[[Any], V]) -> dict[int, V]:
+        rows = self._query(sql)
+        with damage(self.folder):
+            return by_trial(rows, read)
+
+    def _counts(self, sql: str, values: tuple[Any, ...] = ()) -> Counter[str]:
+        rows = self._query(sql, values)
+        with damage(self.folder):
+            return Counter(counts_of(rows))
+
     def _query(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            db = connect(self.folder / "run.db", read_only=True)
-            try:
-                return db.execute(sql, values).fetchall()
-            finally:
-                db.close()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.folder / 'run.db'} cannot be read: {error}") from error
+        return self._read((sql, values))[0]
 
-
-def read_trial(row: tuple[Any, ...], curve: tuple[dict[str, float], ...], folder: Path) -> Trial:
-    """A trial from a row of the database."""
-    number, choices, fingerprint, metrics, objectives, failure, message = row
-    try:
-        made = parse(choices)
-        values = None if objectives is None else tuple(map(float, parse(objectives)))
-        if not isinstance(made, dict) or (values is None) == (failure is None):
-            raise ValueError("neither result nor failure")
-        kind = None if failure is None else Failure(failure, str(message))
-        return Trial(number, made, fingerprint, read_metrics(metrics, number), values, kind, curve, folder)
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"{folder / 'run.db'}: trial {number} is damaged: {error}") from error
-
-
-def read_metrics(text: str, number: int) -> dict[str, float]:
-    """Metrics of a trial from their JSON. Raises StoreError."""
-    try:
-        metrics = parse(text)
-        if not isinstance(metrics, dict) or not all(type(value) in (int, float) for value in metrics.values()):
-            raise ValueError("metrics must be numbers by name")
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"metrics of trial {number} are damaged: {error}") from error
-    else:
-        return metrics
+    def _read(self, *queries: tuple[str, tuple[Any, ...]]) -> list[list[Any]]:
+        return read(self.folder / "run.db", *queries)
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -319,10 +280,11 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     """
     folder = Path(path)
     try:
-        text = (folder / "run.json").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise StoreError(f"{folder} is no run: it has no readable run.json; give the folder that a search wrote") from None
+        text = read_text(folder / "run.json")
+    except ValueError as error:
+        why = f"it has no readable run.json ({error})" if (folder / "run.json").exists() else "it has no readable run.json"
+        raise StoreError(f"{folder} is no run: {why}; give the folder that a search wrote") from None
     try:
         return Run(folder, Record.from_json(text))
     except ValueError as error:
-        raise StoreError(f"{folder / 'run.json'}: {error}") from error
+        raise StoreError(f"{folder / 'run.json'}: {str(error)[:200]}") from error

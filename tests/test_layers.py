@@ -18,21 +18,36 @@ LAYERS = [
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint"},
     {"zoo", "layers", "compiler"},
-    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "parts", "shared_weights"},
+    {
+        "trial",
+        "morphisms",
+        "catalogue",
+        "around",
+        "tables",
+        "encoding",
+        "threads",
+        "parts",
+        "shared_weights",
+        "description",
+        "option_json",
+        "text_file",
+    },
     {"strategies", "evaluators", "tasks", "data", "supernets"},
-    {"record", "store", "executor"},
-    {"proposal", "loop", "search", "compare"},
+    {"record", "database", "rows", "store", "executor"},
+    {"proposal", "identity", "restoring", "loop", "search", "compare"},
     {"report", "export", "importer", "space_report", "drawing"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
-    ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("search", "proposal"),
+    ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("store", "database"), ("store", "rows"),
+    ("rows", "database"), ("identity", "proposal"), ("restoring", "proposal"), ("restoring", "identity"), ("search", "identity"),
+    ("search", "restoring"), ("search", "proposal"),
     ("search", "loop"), ("loop", "proposal"),
     ("evaluators", "tasks"), ("tasks", "data"), ("supernets", "evaluators"), ("supernets", "tasks"),
     ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"), ("lint", "analysis"), ("space_report", "report"),
-    ("tables", "catalogue"), ("compare", "proposal"),
+    ("tables", "catalogue"), ("shared_weights", "parts"), ("compare", "proposal"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "auto", "base", "network", "of_run", "shared")
@@ -61,7 +76,7 @@ HOMES = {
     "plotly": {"report/figures"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "sqlite3": {"store"},
+    "sqlite3": {"store", "database"},
     "networkx": set(),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -311,7 +312,38 @@ def test_a_space_that_has_changed_is_refused(tmp_path):
     with file.open("a") as end:
         end.write("# more\n")
     with pytest.raises(SharingError, match=r"own\.py is not what the supernet was trained on; put it back"):
+        Shared(supernet=str(tmp_path / "s"), space=str(file)).evaluate(candidate(), go_on)
+
+
+def test_a_file_that_a_foreign_supernet_names_is_not_run(tmp_path):
+    file, proof = tmp_path / "own.py", tmp_path / "run.txt"
+    shutil.copy(TREE / "search_spaces" / "small_cell.py", file)
+    train_supernet(load_space(str(file)), QUICK, tmp_path / "s", epochs=1)
+    assert Shared(supernet=str(tmp_path / "s"), space=str(file)).evaluate(candidate(), go_on)["untrained"] < 1
+    hostile = tmp_path / "hostile.py"
+    hostile.write_text(f"open({str(proof)!r}, 'w').write('ran')\n{file.read_text()}")
+    record = json.loads((tmp_path / "s" / RECORD).read_text())
+    record |= {"space": str(hostile), "space_sha256": hashlib.sha256(hostile.read_bytes()).hexdigest()}
+    (tmp_path / "s" / RECORD).write_text(json.dumps(record))
+    with pytest.raises(SharingError, match=r"is of the space in .*hostile\.py; give that file as option space, if you trust it"):
         Shared(supernet=str(tmp_path / "s")).evaluate(candidate(), go_on)
+    with pytest.raises(SharingError, match=r"own\.py is not what the supernet was trained on"):
+        Shared(supernet=str(tmp_path / "s"), space=str(file)).evaluate(candidate(), go_on)
+    assert not proof.exists()
+
+
+def test_a_supernet_is_not_used_with_other_images_of_the_same_name(tmp_path):
+    images, labels = np.random.default_rng(0).random((60, 8, 8)).astype(np.float32), np.arange(60) % 3
+    np.savez(tmp_path / "d.npz", images=images, labels=labels)
+    train, space = Train(data=str(tmp_path / "d.npz"), epochs=1), load_space("small_cell", classes=3)
+    train_supernet(space, train, tmp_path / "s", epochs=1)
+    shared = Shared(supernet=str(tmp_path / "s"), data=str(tmp_path / "d.npz"))
+    assert shared.describe().fingerprint["training images"] == 36
+    np.savez(tmp_path / "d.npz", images=images[::-1], labels=labels)
+    with pytest.raises(SharingError, match=r"was trained on other data: other pixels; put them back, or train another"):
+        shared.describe()
+    with pytest.raises(SharingError, match=r"was begun with fingerprint\.pixels="):
+        train_supernet(space, train, tmp_path / "s", epochs=1)
 
 
 def test_networks_of_other_spaces_are_rejected(trained):

@@ -34,14 +34,14 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "not valid JSON at line"),
-        (lambda text: text.replace("archsearch.run/1", "archsearch.run/9"), 'no run of format "archsearch.run/1"'),
+        (lambda text: text.replace("archsearch.run/2", "archsearch.run/9"), 'no run of format "archsearch.run/2"'),
         (lambda text: text.replace('"seed": 0', '"seed": "0"'), '"seed" must be a whole number of at least 0'),
         (lambda text: text.replace('"seed"', '"sed"'), "fields missing or unknown: sed, seed"),
         (lambda text: text.replace('"params"', '"parms"'), "a field has the wrong type"),
         (lambda text: text.replace('"lookahead": 1', '"lookahead": 0'), '"lookahead" must be a whole number of at least 1'),
         (lambda text: text.replace('"evolution"', '["evolution"]'), '"strategy" must be a text'),
         (lambda text: text.replace('"timeout_s": null', '"timeout_s": -3'), '"timeout_s" must be null or a number over 0'),
-        (lambda text: "[]", 'no run of format "archsearch.run/1"'),
+        (lambda text: "[]", 'no run of format "archsearch.run/2"'),
         (lambda text: text.replace('"error"', "3"), "a field has the wrong type"),
     ],
 )
@@ -71,13 +71,13 @@ def test_a_damaged_database_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("UPDATE trials SET choices = '{'", "run.db: trial 0 is damaged: not valid JSON"),
-        ("UPDATE trials SET metrics = '[1]'", "metrics of trial 0 are damaged: metrics must be numbers by name"),
-        ('UPDATE trials SET metrics = \'{"error": "<b>"}\'', "metrics of trial 0 are damaged"),
-        ("UPDATE trials SET objectives = '{\"a\": 1}'", "trial 0 is damaged"),
-        ("UPDATE trials SET objectives = NULL", "trial 0 is damaged: neither result nor failure"),
-        ("UPDATE trials SET objectives = NULL, failure = 'odd', message = 'x'", "trial 0 is damaged: failure kind 'odd' is unknown"),
-        ("UPDATE curves SET metrics = 'NaN'", "metrics of trial 0 are damaged: NaN is not allowed"),
+        ("UPDATE trials SET choices = '{'", "run.db is damaged: trial 0: not valid JSON"),
+        ("UPDATE trials SET metrics = '[1]'", "trial 0: metrics must be numbers by name"),
+        ('UPDATE trials SET metrics = \'{"error": "<b>"}\'', "trial 0: metrics must be numbers by name"),
+        ("UPDATE trials SET objectives = '{\"a\": 1}'", "trial 0: objectives must be a list of 2 finite numbers"),
+        ("UPDATE trials SET objectives = NULL", "trial 0: neither result nor failure"),
+        ("UPDATE trials SET objectives = NULL, failure = 'odd', message = 'x'", "trial 0: failure kind 'odd' is unknown"),
+        ("UPDATE curves SET metrics = 'NaN'", "trial 0: NaN is not allowed"),
     ],
 )
 def test_damaged_rows_get_one_clear_line(change: str, message: str, tmp_path: Path) -> None:

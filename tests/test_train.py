@@ -189,7 +189,7 @@ def test_wrong_data_are_named_when_they_are_needed():
 def test_what_the_data_ask_of_a_network_and_of_pixels():
     data = load_data("digits", 0)
     assert Train().setting() == {"input": (1, 8, 8), "classes": 10}
-    assert Train().preprocessing() == {"mean": list(data.mean), "std": list(data.std), "classes": list("0123456789")}
+    assert Train().describe().preprocessing() == {"mean": list(data.mean), "std": list(data.std), "classes": list("0123456789")}
 
 
 def test_small_colour_images_with_mirrors_and_a_batch_larger_than_the_data(tmp_path):

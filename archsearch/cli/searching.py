@@ -13,18 +13,18 @@ import typer
 from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, progress_bar, remark
-from archsearch.cli.options import make, parse_pairs
+from archsearch.cli.options import defaults_of, make, parse_pairs
 from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.units import parse_bytes, parse_count
-from archsearch.evaluators import EVALUATORS, load_evaluator
+from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
 from archsearch.loop import Progress
-from archsearch.parts import has_name
 from archsearch.proposal import SearchError
-from archsearch.search import METHODS, load_method, resume, search
+from archsearch.restoring import Places, restored
+from archsearch.search import load_method, resume, search
 from archsearch.space import Space, load_space
-from archsearch.store import Run, StoreError, open_run
+from archsearch.store import Run, open_run
 from archsearch.strategies import Strategy
 from archsearch.supernets import SUPERNETS, Supernet
 from archsearch.trial import EvaluationError, Objective
@@ -61,8 +61,18 @@ class Plan:
         except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
         where = [f"data_dir={self.data_dir}"] if self.data_dir else []
-        evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, [*where, *self.evaluator_options], data=self.data)
+        own = {"space": self.space} if "space" in defaults_of(evaluators[self.evaluator]) else {}  # of a supernet: the space of the search
+        evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, [*where, *self.evaluator_options], data=self.data, **own)
         return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
+
+
+@dataclass(frozen=True)
+class More:
+    """What a run is to do when it goes on."""
+
+    trials: int | None = None
+    workers: int | None = None
+    retry_failed: bool = False
 
 
 def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator: Evaluator) -> Space:
@@ -113,25 +123,23 @@ def search_command(
     finish(run, json)
 
 
-def resume_command(folder: Path, trials: int | None, workers: int | None, quiet: bool, json: bool) -> None:
+def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: bool) -> None:
     """Go on with a run from what its folder says, then write the report and the model file."""
     record = open_run(folder).record
-    for part, table in ((record.strategy, METHODS), (record.evaluator, EVALUATORS)):
-        if not has_name(part, table):
-            raise WrongUseError(f"{folder}: {part} is of your own and in no file of its own; use archsearch.resume in Python")
-    try:
-        strategy = load_method(record.strategy)(**record.strategy_options)
-        evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
-    except (ImportError, TypeError, ValueError) as error:
-        raise StoreError(f"{folder / 'run.json'}: {error}") from error
-    space = load_space(record.space, **record.settings)
+    parts = restored(folder, record, places)
     run = watched(
-        folder,
-        quiet,
-        record.objectives,
-        lambda tick: resume(folder, space, strategy, evaluator, trials=trials, workers=workers, progress=tick),
-    )
+        folder, quiet, record.objectives,
+        lambda tick: resume(folder, *parts, trials=more.trials, workers=more.workers, retry_failed=more.retry_failed, progress=tick),
+    )  # fmt: skip
     finish(run, json)
+
+
+def read_places(space: str, strategy: str, evaluator: str, pairs: Sequence[str]) -> Places:
+    """Where things are now. Raises WrongUseError for a pair that is none."""
+    wrong = next((pair for pair in pairs if "=" not in pair), None)
+    if wrong is not None:
+        raise WrongUseError(f"{wrong[:60]!r} must be NAME=PATH")
+    return Places(space, strategy, evaluator, dict(pair.split("=", 1) for pair in pairs))
 
 
 def read_budget(limits: Mapping[str, str | None], max_latency: float | None) -> Budget:
@@ -158,7 +166,7 @@ def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Call
             return go(tick)
     except KeyboardInterrupt:
         recorded = (folder / "run.json").is_file()
-        remark(f"stopped; `archsearch resume {folder}` goes on" if recorded else "stopped before the run began")
+        remark(f"stopped; `archsearch resume {folder}` goes on" if recorded else "stopped before the first trial was done; nothing is left")
         raise typer.Exit(INTERRUPTED) from None
 
 

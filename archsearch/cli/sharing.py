@@ -42,7 +42,7 @@ def supernet_command(
     folder = out or Path("results") / f"supernet-{Path(lesson.space).stem}-{Path(lesson.data).stem}-{lesson.seed}"
     with environment(ONE_THREAD):  # before torch is imported: on one thread equal seeds give equal weights
         supernet = taught(lesson, limits, folder, quiet)
-        supernet = checked(supernet, folder, check, quiet)
+        supernet = checked(supernet, folder, check, quiet, lesson.space)
     if json:
         print_json({"supernet": str(folder), "epochs": supernet.done, "agreement": supernet.agreement, "verdict": judgement(supernet)})
         return
@@ -77,14 +77,14 @@ def taught(lesson: Lesson, limits: Mapping[str, str | None], folder: Path, quiet
         )  # fmt: skip
 
 
-def checked(supernet: SharedWeights, folder: Path, count: int, quiet: bool) -> SharedWeights:
+def checked(supernet: SharedWeights, folder: Path, count: int, quiet: bool, space: str) -> SharedWeights:
     """Compare with networks that are trained alone, unless none are wanted."""
     from archsearch.supernets.trust import check_supernet
 
     if not count:
         return supernet
     with watched(quiet, "networks trained alone", STOPPED) as tick:
-        return check_supernet(folder, count, tick)
+        return check_supernet(folder, count, tick, space)
 
 
 def judgement(supernet: SharedWeights) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from archsearch.cli import WrongUseError
 from archsearch.genotype import Genotype, GenotypeError
 from archsearch.genotype_json import MAX_TEXT
 from archsearch.ops.base import nearest
-from archsearch.space import load_file
+from archsearch.parts import sha256_of, split_source
+from archsearch.space import OWN, load_file
 from archsearch.store import Run, open_run
 from archsearch.text_form import from_text
 from archsearch.zoo import build, names
@@ -62,11 +64,31 @@ def find_trial(target: str) -> tuple[Run, int] | None:
 def trial_network(run: Run, number: int) -> Genotype:
     """The genotype of a trial. Raises WrongUseError when the run has no such trial."""
     try:
-        return run.genotype(number)
+        genotype = run.genotype(number)
     except KeyError as error:
         raise WrongUseError(str(error.args[0])) from error
     except GenotypeError as error:
+        if "unknown op" in str(error) and own_file(run):
+            raise WrongUseError(
+                f"{run.folder}, trial {number} has an op of the run's own space; give its file: --ops {own_file(run)}"
+            ) from error
         raise GenotypeError(f"{run.folder}, trial {number}: {error}") from error
+    check_ops(run, genotype)
+    return genotype
+
+
+def own_file(run: Run) -> str:
+    """The file of the run's space when it is one of the user's own, which a run's folder never makes archsearch run; else empty."""
+    return split_source(run.record.space)[0]
+
+
+def check_ops(run: Run, genotype: Genotype) -> None:
+    """Raise WrongUseError when an op comes from a file that is called as the run's own space but is not as it was."""
+    own = own_file(run)
+    for module in {type(node.op).__module__ for node in genotype.nodes if type(node.op).__module__.startswith(OWN)}:
+        file = Path(str(sys.modules[module].__file__))
+        if own and file.name == Path(own).name and sha256_of(file) != run.record.space_sha256:
+            raise WrongUseError(f"{file} is not as it was when the run in {run.folder} began; give --ops the file that it had then")
 
 
 def read_genotype(path: Path) -> Genotype:

@@ -1,6 +1,7 @@
 """Datasets by name or by path; loading needs no torch."""
 
 from archsearch.data.base import VOID, Data, Images, Part
-from archsearch.data.datasets import DATASETS, PUBLISHED, load_data
+from archsearch.data.datasets import DATASETS, PUBLISHED, load_data, place_of
+from archsearch.data.fingerprint import fingerprint
 
-__all__ = ["DATASETS", "PUBLISHED", "VOID", "Data", "Images", "Part", "load_data"]
+__all__ = ["DATASETS", "PUBLISHED", "VOID", "Data", "Images", "Part", "fingerprint", "load_data", "place_of"]

@@ -66,6 +66,13 @@ def load_data(name_or_path: str, seed: int = 0, data_dir: str = "") -> Data:
     return _load(name_or_path, path.resolve(), seed, version(path))
 
 
+def place_of(name_or_path: str, data_dir: str = "") -> dict[str, str]:
+    """Options `data` and `data_dir` with absolute paths, as far as they say where the data are; a name alone says nothing."""
+    if name_or_path in PUBLISHED:
+        return {"data_dir": str(folder_of(name_or_path, data_dir).resolve())}
+    return {} if name_or_path in DATASETS else {"data": str(Path(name_or_path).resolve())}
+
+
 def folder_of(name: str, data_dir: str) -> Path:
     """Where the IDX files of a published dataset lie. Raises ValueError."""
     for folder in (Path(data_dir or "."), Path(data_dir, name)):

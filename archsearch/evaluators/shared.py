@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from archsearch.analysis.exits import exits
+from archsearch.data import PUBLISHED, place_of
+from archsearch.description import Description, difference, file_digest
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.train import Train, check_loss, pick_device, save_weights, within_latency
 from archsearch.genotype import Genotype
@@ -34,6 +37,9 @@ MOST_UNTRAINED = 0.5
 @dataclass(frozen=True)
 class Shared:
     """Take weights from the supernet in the folder `supernet` (see `archsearch supernet`): `error` and `loss` on the validation part.
+
+    The supernet's space must come with archsearch, or be given again as `space`, the file of your own that it was trained on: what a
+    foreign folder names is not run.
 
     Batch norm's statistics are set by `recalibrate` batches of the training part first. `untrained` is the share of a network's weights
     that the supernet never trained. Networks of the final front are trained from scratch before they are tested, with the options of
@@ -60,8 +66,11 @@ class Shared:
     data_dir: str = ""
     crop: int = 0
     final: bool = False
+    space: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("supernet", "space"):
+            object.__setattr__(self, name, os.fspath(getattr(self, name)))
         if type(self.recalibrate) is not int or self.recalibrate < 1:
             raise ValueError(f"recalibrate={self.recalibrate!r} must be a whole number of at least 1")
         self.alone()
@@ -124,9 +133,14 @@ class Shared:
         """What is learnt from the data: classification or segmentation."""
         return self.alone().task
 
-    def preprocessing(self) -> dict[str, list[float] | list[str]]:
-        """What goes before the network and after it, as the evaluator `train` says."""
-        return self.alone().preprocessing()
+    def describe(self) -> Description:
+        """As the evaluator `train`, and which supernet. Raises ValueError or SharingError for data or a supernet of no use."""
+        found, supernet, folder = self.alone().describe(), self._read(), Path(self.supernet)
+        changed = difference(supernet.fingerprint, found.fingerprint) if supernet.fingerprint else ""
+        if changed:
+            raise SharingError(f"{folder} was trained on other data: {changed}; put them back, or train another")
+        marks = {**found.fingerprint, "supernet": file_digest(weights_file(folder, supernet.done))}
+        return replace(found, fingerprint=marks, places={**found.places, "supernet": str(folder.resolve())})
 
     def _read(self) -> SharedWeights:
         if not self.supernet:
@@ -135,7 +149,7 @@ class Shared:
         if found.done < found.epochs:
             raise SharingError(f"{self.supernet} is trained for {found.done} of {found.epochs} epochs; the command that began it goes on")
         for name in SAME:
-            before, now = found.training.get(name), getattr(self, name)
+            before, now = placed(found.training, name), placed(asdict(self.alone()), name)
             if before != now:
                 raise SharingError(f"{self.supernet} was trained with {name}={before}, now given {now}; give the same, or train another")
         return found
@@ -144,7 +158,13 @@ class Shared:
         supernet, folder = self._read(), Path(self.supernet).resolve()
         path = weights_file(folder, supernet.done)
         changed = path.stat().st_mtime_ns if path.is_file() else 0
-        return open_supernet(folder, supernet.trained().to_json(), changed, pick_device(self.device))
+        return open_supernet(folder, supernet.trained().to_json(), changed, pick_device(self.device), self.space)
+
+
+def placed(options: Mapping[str, Any], name: str) -> Any:
+    """An option of a training; the path of data is absolute, so that it means the same in every folder."""
+    value = options.get(name)
+    return place_of(value).get(name, value) if name == "data" and isinstance(value, str) and value not in PUBLISHED else value
 
 
 class Opened(NamedTuple):
@@ -157,11 +177,12 @@ class Opened(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def open_supernet(folder: Path, text: str, changed: int, device: torch.device) -> Opened:
+def open_supernet(folder: Path, text: str, changed: int, device: torch.device, space: str) -> Opened:
     """The supernet of a folder, read once; `changed` is part of the key alone. Raises SharingError."""
     supernet = SharedWeights.from_json(text)
+    opened = supernet.open_space(space)  # first: the bank may hold ops that its file registers
     bank = read_bank(folder, supernet, device)
-    return Opened(supernet, supernet.open_space(), bank, frozenset(bank.modules))
+    return Opened(supernet, opened, bank, frozenset(bank.modules))
 
 
 def words(supernet: SharedWeights) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.catalogue import key_of
+from archsearch.description import Description, file_digest
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.space import Choices
-from archsearch.tables import Results, averaged, load_table
+from archsearch.tables import Results, averaged, find_table, load_table, table_names
 from archsearch.trial import FAILURE_KINDS, EvaluationError
 
 
@@ -75,6 +76,12 @@ class Table:
     def metrics(self) -> tuple[str, ...]:
         """What `evaluate` finds."""
         return tuple(self.results().metrics)
+
+    def describe(self) -> Description:
+        """Which tables; of a file of your own, where it lies. Raises TableError."""
+        paths = {option: find_table(name) for option, name in (("data", self.data), ("beside", self.beside)) if name}
+        own = {option: str(path.resolve()) for option, path in paths.items() if getattr(self, option) not in table_names()}
+        return Description(fingerprint={f"table ({option})": file_digest(path) for option, path in paths.items()}, places=own)
 
     def results(self) -> Results:
         """All that the table holds. Raises TableError."""

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
 from archsearch.compiler import compile_network
-from archsearch.data import Data, load_data
+from archsearch.data import Data, fingerprint, load_data, place_of
+from archsearch.description import Description
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
@@ -69,6 +70,8 @@ class Train:
     final: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("data", "data_dir"):
+            object.__setattr__(self, name, os.fspath(getattr(self, name)))
         for name, least in (("data_seed", 0), ("epochs", 1), ("batch", 2), ("crop", 0)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
@@ -163,10 +166,10 @@ class Train:
         data = self._data()
         return feed_of(task_of(data), data, pick_device(self.device), self.shift, self.crop, self.final)
 
-    def preprocessing(self) -> dict[str, list[float] | list[str]]:
-        """What goes before the network and after it: `mean` and `std` of every channel of pixels in [0, 1], and names of `classes`."""
-        data = self._data()
-        return {"mean": list(data.mean), "std": list(data.std), "classes": list(data.class_names)}
+    def describe(self) -> Description:
+        """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""
+        data, places = self._data(), place_of(self.data, self.data_dir)
+        return Description(data.task, self._input(data), data.class_names, data.mean, data.std, fingerprint(data), places)
 
 
 def pick_device(name: str) -> torch.device:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.export.base import ExportError
 from archsearch.export.network import export_network
 from archsearch.genotype import Genotype
-from archsearch.parts import has_name
 from archsearch.store import Run, open_run
 from archsearch.trial import Trial
 
@@ -39,15 +37,20 @@ def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Pat
         why = "its final training failed" if run.tests.get(number) == {} else "it is not on the front"
         raise ExportError(f"weights of trial {number} were not kept: {why}; `archsearch show {run.folder}` lists the front")
     target = run.folder / "export" / f"trial-{number:04d}" if folder is None else Path(folder)
-    title = f"Trial {number} of a search in the space {run.record.space}, seed {run.record.seed}."
+    title = f"Trial {number} of a search in the space {run.record.space_name}, seed {run.record.seed}."
     export_network(genotype, target, weights, preprocessing(run), title=title, overwrite=folder is None)
     return target
 
 
-def preprocessing(run: Run) -> dict[str, Any] | None:
-    """What the evaluator did to images before the network saw them, where it can be loaded by its name and says so."""
-    if not has_name(run.record.evaluator, EVALUATORS):
-        return None
-    evaluator = load_evaluator(run.record.evaluator)(**run.record.evaluator_options)
-    describe = getattr(evaluator, "preprocessing", None)
-    return None if describe is None else dict(describe())
+def preprocessing(run: Run) -> dict[str, Any]:
+    """What images went through before the network saw them, as the run recorded it when it began; its data are not read again.
+
+    Raises:
+        ExportError: a run of an earlier version, which does not say.
+    """
+    if run.record.description is None:
+        raise ExportError(
+            f"{run.folder} is a run of an earlier version, which does not say how images are normalised; "
+            f"`archsearch resume {run.folder}` reads its data once and adds that"
+        )
+    return dict(run.record.description.preprocessing())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archsearch.record import short
 from archsearch.report.page import write_report
 from archsearch.report.summary import Summary
 from archsearch.store import Run
@@ -24,9 +25,9 @@ def summarise(run: Run) -> Summary:
     front = tuple(trial.number for trial in run.front())
     return Summary(
         title=run.folder.resolve().name,
-        space=record.space,
-        data=str(record.evaluator_options.get("data", "")),
-        strategy=record.strategy,
+        space=record.space_name,
+        data=record.data_name,
+        strategy=short(record.strategy),
         seed=record.seed,
         objectives=record.objectives,
         trials=run.trials,
@@ -38,6 +39,7 @@ def summarise(run: Run) -> Summary:
             **record.settings,
             **record.strategy_options,
             **record.evaluator_options,
+            **({name: short(place) for name, place in record.description.places.items()} if record.description else {}),
             "trials": record.trials,
             "workers": record.workers,
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,10 +12,12 @@ import torch
 from torch import Tensor
 
 from archsearch.analysis import Budget
+from archsearch.description import Mark
 from archsearch.genotype_json import parse
+from archsearch.parts import space_digest
 from archsearch.shared_weights.bank import Bank, SharingError
 from archsearch.shared_weights.file import load_bank, save_tensors, weights_of
-from archsearch.space import Choices, Space, SpaceError, find_space, load_space
+from archsearch.space import Choices, Space, load_space, space_names
 
 FORMAT = "archsearch.shared_weights/1"
 RECORD = "supernet.json"
@@ -36,7 +37,8 @@ class SharedWeights:
     """What is trained, with what, and how far it has come.
 
     `training` are the options of the evaluator `train`, `epochs` those of the supernet, of which `done` are done; `paths` networks share
-    a step, with `sandwich` the dearest and the cheapest of some among them. `agreement` is what supernets.trust found.
+    a step, with `sandwich` the dearest and the cheapest of some among them. `agreement` is what supernets.trust found; `fingerprint` tells
+    the data from others (description.Description).
     """
 
     space: str
@@ -52,6 +54,7 @@ class SharedWeights:
     curve: tuple[dict[str, float], ...] = ()
     checked: tuple[Checked, ...] = ()
     agreement: dict[str, float] = field(default_factory=dict)
+    fingerprint: dict[str, Mark] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """JSON text, indented for people."""
@@ -64,6 +67,7 @@ class SharedWeights:
         data = parse(text)
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             raise ValueError(f'these are no shared weights of format "{FORMAT}"')
+        data.setdefault("fingerprint", {})  # a folder of an earlier version has none
         if data.keys() != {f.name for f in fields(cls)}:
             raise ValueError(f"fields missing or unknown: {', '.join(sorted(data.keys() ^ {f.name for f in fields(cls)}))}")
         check_types(data)
@@ -82,16 +86,23 @@ class SharedWeights:
         """The same before anything was checked."""
         return replace(self, checked=(), agreement={})
 
-    def open_space(self) -> Space:
-        """The space. Raises SharingError when its file has changed since the supernet was begun."""
-        if digest_of(self.space) != self.space_sha256:
-            raise SharingError(f"the file of space {self.space} is not what the supernet was trained on; put it back, or train another")
-        return load_space(self.space, **self.settings)
+    def open_space(self, source: str = "") -> Space:
+        """The space, from `source` where it is in a file of the user's own: no file is run because this record names it.
+
+        Raises:
+            SharingError: no `source` for such a space, or a file that is not what the supernet was trained on.
+        """
+        if self.space not in space_names() and not source:
+            raise SharingError(f"the supernet is of the space in {self.space[:100]}; give that file as option space, if you trust it")
+        name = self.space if self.space in space_names() else source
+        if space_digest(name) != self.space_sha256:
+            raise SharingError(f"the file of space {name} is not what the supernet was trained on; put it back, or train another")
+        return load_space(name, **self.settings)
 
 
 TYPES: dict[type, tuple[str, ...]] = {
     str: ("space", "space_sha256"),
-    dict: ("settings", "training", "budget", "agreement"),
+    dict: ("settings", "training", "budget", "agreement", "fingerprint"),
     list: ("curve", "checked"),
     bool: ("sandwich",),
 }
@@ -108,6 +119,8 @@ def check_types(data: dict[str, Any]) -> None:
             raise ValueError(f'"{name}" must be a whole number of at least {least}')
     if not all(map(is_numbers, (*data["curve"], data["agreement"]))):
         raise ValueError('"curve" and "agreement" must hold numbers by name')
+    if not all(type(mark) in (int, str) for mark in data["fingerprint"].values()):
+        raise ValueError('"fingerprint" must hold texts and whole numbers by name')
     if not all(map(is_checked, data["checked"])) or len(data["curve"]) != data["done"]:
         raise ValueError('"checked" must list choices, macs, shared and retrained, "curve" one entry for each epoch that is done')
 
@@ -179,11 +192,3 @@ def write_checkpoint(folder: Path, supernet: SharedWeights, bank: Bank, optimize
 def read_bank(folder: Path, supernet: SharedWeights, device: torch.device | str = "cpu") -> Bank:
     """The weights as far as the supernet is trained. Raises SharingError."""
     return load_bank(weights_file(folder, supernet.done), supernet.seed, device) if supernet.done else Bank(supernet.seed, device)
-
-
-def digest_of(space: str) -> str:
-    """Digest of the file of a space; empty without one."""
-    try:
-        return hashlib.sha256(find_space(space)[0].read_bytes()).hexdigest()
-    except SpaceError:
-        return ""

@@ -17,10 +17,11 @@ from archsearch.analysis.budget import known_costs
 from archsearch.evaluators.base import foreseen
 from archsearch.evaluators.train import Train, Training, pick_device
 from archsearch.genotype import Genotype
+from archsearch.parts import absolute, space_digest, split_source
 from archsearch.passes import canonicalise
 from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
 from archsearch.shared_weights.file import load_tensors, parameters_of
-from archsearch.shared_weights.folder import RECORD, digest_of, optimizer_file, write_checkpoint, write_supernet
+from archsearch.shared_weights.folder import RECORD, optimizer_file, write_checkpoint, write_supernet
 from archsearch.space import Choices, Space
 from archsearch.tasks import answers
 
@@ -224,8 +225,12 @@ def planned(space: Space, train: Train, epochs: int, budget: Budget, paths: int,
     if epochs < 1 or seed < 0 or paths < (2 if sandwich else 1):
         least = "2 with the sandwich rule" if sandwich else "1"
         raise SharingError(f"epochs={epochs} must be at least 1, seed={seed} at least 0, paths={paths} at least {least}")
-    options: dict[str, Any] = asdict(train)
-    return SharedWeights(space.source, space.settings, digest_of(space.source), options, epochs, paths, sandwich, budget, seed)
+    found = train.describe()
+    options: dict[str, Any] = {**asdict(train), **found.places}
+    return SharedWeights(
+        absolute(space.source), space.settings, space_digest(space.source), options, epochs, paths, sandwich, budget, seed,
+        fingerprint=dict(found.fingerprint),
+    )  # fmt: skip
 
 
 def begun(folder: Path, plan: SharedWeights) -> SharedWeights:
@@ -234,7 +239,7 @@ def begun(folder: Path, plan: SharedWeights) -> SharedWeights:
         write_supernet(folder, plan)
         return plan
     found = read_supernet(folder)
-    before, now = flat(found), flat(plan)
+    before, now = flat(found), flat(plan if found.fingerprint else replace(plan, fingerprint={}))
     for name in before | now:
         if before.get(name) != now.get(name):
             words = f"{folder} was begun with {name}={before.get(name)}, now given {now.get(name)}"
@@ -245,7 +250,9 @@ def begun(folder: Path, plan: SharedWeights) -> SharedWeights:
 def flat(supernet: SharedWeights) -> dict[str, Any]:
     """All that must stay the same, by name: settings, options and limits under names of their own."""
     found: dict[str, Any] = {}
-    for name, value in asdict(supernet.planned()).items():
+    own, name_in_it = split_source(supernet.space)
+    same = replace(supernet.planned(), space=name_in_it if own else supernet.space)  # a file may move, its content is compared
+    for name, value in asdict(same).items():
         found |= {f"{name}.{part}": inner for part, inner in value.items()} if isinstance(value, dict) else {name: value}
     return found
 

@@ -32,17 +32,18 @@ class Progress:
     trials: int
 
 
-def check_supernet(folder: Path, count: int, progress: Callable[[Progress], None] | None = None) -> SharedWeights:
+def check_supernet(folder: Path, count: int, progress: Callable[[Progress], None] | None = None, space: str = "") -> SharedWeights:
     """Judge so many random networks by the supernet's weights and by training each from scratch, and write down how well both agree.
 
-    Each result is written as it comes: the same call after a stop goes on, and one with a larger count adds to what is there.
+    Each result is written as it comes: the same call after a stop goes on, and one with a larger count adds to what is there. `space`
+    is the file of a space of your own.
 
     Raises:
         SharingError: no supernet that is trained to its end, or a folder that cannot be written.
     """
     supernet = read_supernet(folder)
-    alone, shared = options_of(supernet), Shared(supernet=str(folder), **supernet.training)
-    sampler = Sampler(supernet.open_space(), supernet.budget, alone.batch, alone.optimizer)
+    alone, shared = options_of(supernet), Shared(supernet=str(folder), space=space, **supernet.training)
+    sampler = Sampler(supernet.open_space(space), supernet.budget, alone.batch, alone.optimizer)
     for place, drawn in enumerate(different(sampler, supernet.seed, count)):
         if place >= len(supernet.checked):
             seed = int(np.random.SeedSequence([supernet.seed, CHECK, place]).generate_state(1)[0])

@@ -67,13 +67,24 @@ def resume(
     run: Folder,
     trials: Annotated[int | None, typer.Option(min=1, help="Go on to so many trials.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that train side by side.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try trials that failed again, before any new one.")] = False,
+    data: Annotated[str, typer.Option(metavar="PATH", help="Where the data are now; others are refused.")] = "",
+    data_dir: DataDir = "",
+    space: Annotated[str, typer.Option(metavar="FILE", help="Where the file of a space of your own is now; it must be the same.")] = "",
+    strategy: Annotated[str, typer.Option(metavar="FILE", help="Likewise of a strategy of your own.")] = "",
+    evaluator: Annotated[str, typer.Option(metavar="FILE", help="Likewise of an evaluator of your own.")] = "",
+    evaluator_set: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=PATH", help="Where else an evaluator looks now, such as supernet=FOLDER.")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Go on with a run as if it had never stopped. A space of your own is run as Python: resume only what you trust."""
-    from archsearch.cli.searching import resume_command
+    """Go on with a run as if it had never stopped. Files of your own are run as Python: resume only what you trust."""
+    from archsearch.cli.searching import More, read_places, resume_command
 
-    resume_command(run, trials, workers, quiet, json)
+    where = [*([f"data={data}"] if data else []), *([f"data_dir={data_dir}"] if data_dir else []), *(evaluator_set or [])]
+    places = read_places(space, strategy, evaluator, where)
+    resume_command(run, More(trials, workers, retry_failed), places, quiet, json)
 
 
 def report(

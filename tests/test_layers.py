@@ -16,7 +16,7 @@ LAYERS = [
     {"tensor", "pareto", "units"},
     {"ops"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
-    {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint"},
+    {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint", "description", "option_json", "text_file"},
     {"zoo", "layers", "compiler"},
     {
         "trial",

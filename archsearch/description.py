@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from archsearch.reading import NUMBER, TEXT, Kind, at_least, each, fields, named
+
 Mark = int | str
 """A number, such as one of images; or a digest."""
-MOST_CLASSES = 2**20
 SHOWN = 3
 """Differences that one line names."""
+
+
+MARK = Kind("a text or a whole number", lambda value: TEXT.fits(value) or type(value) is int)
+FIELDS = {
+    "task": TEXT,
+    "input": each(at_least(1, 2**31)),
+    "classes": each(TEXT),
+    **dict.fromkeys(("mean", "std"), each(NUMBER)),
+    "fingerprint": named(MARK),
+    "places": named(TEXT),
+}
+"""What a description holds, read from JSON."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +62,12 @@ class Description:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
     @classmethod
     def from_dict(cls, data: object) -> Description:
         """Read what `to_dict` gave. Raises ValueError, one line."""
-        if not isinstance(data, dict) or data.keys() != {f.name for f in fields(cls)}:
-            raise ValueError('"description" must be an object with task, input, classes, mean, std, fingerprint and places')
-        for name, (kind, words) in READ.items():
-            if not isinstance(data[name], kind) or not all(map(FITS[name], entries(data[name]))) or len(data[name]) > MOST_CLASSES:
-                raise ValueError(f'"description": "{name}" must be {words}')
+        data = fields(data, FIELDS, "the description")
         read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
         return cls(**read)
 
@@ -67,31 +77,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-def entries(value: Any) -> Iterator[Any]:
-    """What a field holds: items of a list, values of an object, a text itself."""
-    yield from value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
-
-
-READ: dict[str, tuple[type, str]] = {
-    "task": (str, "a text"),
-    "input": (list, "a list of whole numbers over 0"),
-    "classes": (list, "a list of texts"),
-    "mean": (list, "a list of numbers"),
-    "std": (list, "a list of numbers"),
-    "fingerprint": (dict, "an object of texts and whole numbers"),
-    "places": (dict, "an object of texts"),
-}
-FITS: dict[str, Any] = {
-    "task": lambda value: isinstance(value, str),
-    "input": lambda value: type(value) is int and 0 < value < 2**31,
-    "classes": lambda value: isinstance(value, str),
-    "mean": lambda value: type(value) in (int, float),
-    "std": lambda value: type(value) in (int, float),
-    "fingerprint": lambda value: type(value) in (int, str),
-    "places": lambda value: isinstance(value, str),
-}
 
 
 @runtime_checkable

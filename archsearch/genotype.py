@@ -11,6 +11,7 @@ from archsearch import genotype_json
 from archsearch.genotype_json import MAX_NODES, input_names
 from archsearch.isomorphism import colours, digest
 from archsearch.ops.base import Facts, Op, facts
+from archsearch.reading import one_line
 from archsearch.tensor import TensorSpec
 
 MAX_PARTS = 20
@@ -117,10 +118,8 @@ class Genotype:
         try:
             inputs, nodes, outputs = genotype_json.load(text)
             return cls(inputs, tuple(Node(op, reads, name) for name, op, reads in nodes), outputs)
-        except GenotypeError:
-            raise
         except ValueError as error:
-            raise GenotypeError(str(error)) from error
+            raise GenotypeError(one_line(str(error))) from error
 
 
 def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...]) -> tuple[Facts, ...]:

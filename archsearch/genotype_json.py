@@ -7,16 +7,14 @@ import types
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from functools import lru_cache
-from math import isinf
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from archsearch.ops.base import OPS, Op, nearest
+from archsearch.reading import expect, keys, parse, shown
 from archsearch.tensor import TensorSpec
 
 FORMAT = "archsearch.genotype/1"
-MAX_TEXT = 16 * 2**20
 MAX_NODES = 20_000
-MAX_DIGITS = 300
 
 NamedNode = tuple[str, Op, tuple[int, ...]]
 
@@ -63,71 +61,11 @@ def load(text: str) -> tuple[tuple[TensorSpec, ...], list[NamedNode], tuple[int,
     return specs, nodes, outputs
 
 
-def parse(text: str) -> Any:
-    """JSON text within limits, without repeated keys, NaN or infinity. Raises ValueError."""
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"the text has {len(text):,} characters, over the limit of {MAX_TEXT:,}")
-    try:
-        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_int=whole, parse_float=finite)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}; the file may be cut off") from None
-    except RecursionError:
-        raise ValueError("not a genotype: nested too deeply") from None
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A dict, or ValueError when a key stands twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"key {twice[:60]!r} stands twice in one object")
-    return found
-
-
-def refuse_constant(name: str) -> Any:
-    """Raise ValueError: NaN and infinities are no JSON."""
-    raise ValueError(f"{name} is not allowed; write a finite number")
-
-
-def whole(digits: str) -> int:
-    """A whole number, or ValueError when it has too many digits to be one of ours."""
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits is not allowed; write at most {MAX_DIGITS}")
-    return int(digits)
-
-
-def finite(digits: str) -> float:
-    """A number with a fraction or an exponent, or ValueError when it is beyond floating point."""
-    value = float(digits)
-    if isinf(value):
-        raise ValueError(f"{digits[:60]} is not allowed; write a finite number")
-    return value
-
-
-def expect(value: Any, kind: type, what: str) -> Any:
-    """The value, or ValueError when it is of another type."""
-    if not isinstance(value, kind):
-        names: dict[type, str] = {dict: "an object {...}", list: "a list [...]", str: "a text"}
-        raise ValueError(f"{what} must be {names[kind]}, got {json.dumps(value)[:60]}")  # noqa: TRY004 one kind of error for all damage
-    return value
-
-
-def keys(data: dict[str, Any], wanted: set[str], what: str) -> None:
-    """Raise ValueError for a key that is missing or unknown."""
-    missing, unknown = wanted - data.keys(), data.keys() - wanted
-    if missing:
-        raise ValueError(f'{what} has no "{min(missing)}"')
-    if unknown:
-        name = min(unknown)
-        raise ValueError(f"{what} has an unknown field {name[:60]!r}; {nearest(name, sorted(wanted))}")
-
-
 def look_up(name: Any, index: dict[str, int], what: str) -> int:
     """Index of the value of that name. Raises ValueError."""
     if not isinstance(name, str) or name not in index:
         raise ValueError(
-            f"{what} reads {json.dumps(name)[:60]}, which is neither an input nor made before it; "
+            f"{what} reads {shown(name)}, which is neither an input nor made before it; "
             "order the nodes so that each reads only earlier ones (a cycle cannot be ordered)"
         )
     return index[name]
@@ -154,7 +92,7 @@ def op_from_dict(data: dict[str, Any], what: str) -> Op:
         if key not in hints:
             raise ValueError(f"{what}: {kind} has no field {key[:60]!r}; {nearest(key, sorted(hints)) if hints else 'it takes none'}")
         if not fits(value, hints[key]):
-            raise ValueError(f"{what}: {kind}: {key}={json.dumps(value)[:60]} has the wrong type, expected {type_name(hints[key])}")
+            raise ValueError(f"{what}: {kind}: {key}={shown(value)} has the wrong type, expected {type_name(hints[key])}")
     missing = [f.name for f in fields(OPS[kind]) if f.default is MISSING and f.name not in given]  # type: ignore[arg-type]
     if missing:
         raise ValueError(f"{what}: {kind} needs the field '{missing[0]}'")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from archsearch.database import StoreError
-from archsearch.genotype_json import parse
+from archsearch.reading import parse
 from archsearch.space import Choices
 from archsearch.trial import Failure, Trial
 

@@ -31,9 +31,9 @@ from archsearch.database import (
 )
 from archsearch.genotype import Genotype
 from archsearch.pareto import front
+from archsearch.reading import at, place, read_text, reason
 from archsearch.record import Record
 from archsearch.rows import V, by_trial, counts_of, curves_of, damage, parsed_metrics, read_trial, seconds_of
-from archsearch.text_file import read_text
 from archsearch.trial import Trial, to_json
 
 if TYPE_CHECKING:
@@ -281,10 +281,10 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     try:
         text = read_text(folder / "run.json")
-    except ValueError as error:
-        why = f"it has no readable run.json ({error})" if (folder / "run.json").exists() else "it has no readable run.json"
-        raise StoreError(f"{folder} is no run: {why}; give the folder that a search wrote") from None
+    except (OSError, ValueError) as error:
+        why = f"it has no readable run.json ({reason(error)})" if (folder / "run.json").exists() else "it has no readable run.json"
+        raise StoreError(f"{place(folder)} is no run: {why}; give the folder that a search wrote") from None
     try:
         return Run(folder, Record.from_json(text))
     except ValueError as error:
-        raise StoreError(f"{folder / 'run.json'}: {str(error)[:200]}") from error
+        raise StoreError(at(folder / "run.json", str(error))) from error

@@ -15,8 +15,9 @@ PACKAGE = TREE / "archsearch"
 LAYERS = [
     {"tensor", "pareto", "units"},
     {"ops"},
+    {"reading", "archive"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
-    {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint", "description", "option_json", "text_file"},
+    {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint", "description", "option_json"},
     {"zoo", "layers", "compiler"},
     {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "parts", "shared_weights"},
     {"strategies", "evaluators", "tasks", "data", "supernets"},

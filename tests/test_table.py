@@ -162,7 +162,7 @@ def write(path: Path, data: bytes) -> str:
     [
         (lambda path: write(path, b"nothing"), "not a zip file"),
         (lambda path: write(path, b""), "not a zip file"),
-        (lambda path: saved(path, **{"choices/a": np.array([Evil], dtype=object)}), "is of type object; a table holds numbers"),
+        (lambda path: saved(path, **{"choices/a": np.array([Evil], dtype=object)}), "is of type object; give numbers"),
         (lambda path: saved(path, **{"choices/a": np.zeros(2, dtype=complex)}), "is of type complex128"),
         (lambda path: saved(path, error=[0.5]), r"has no choices: it needs an array choices/NAME for each"),
         (lambda path: saved(path, **{"choices/a": [1, 2]}), "has no metrics; name some"),
@@ -181,7 +181,7 @@ def test_sizes_are_looked_at_before_anything_is_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("choices/a.npy", "w") as stream:
         np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)})
-    with pytest.raises(TableError, match=r"its arrays take 8,796,093,022,208 bytes, the limit is"):
+    with pytest.raises(TableError, match=r"array .choices/a. of shape .* has over 2..30 elements"):
         load_table(str(path))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from archsearch.analysis.cost import analyse
 from archsearch.genotype import Genotype
+from archsearch.reading import fields, over
 
 COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes")
 """Costs that need no measuring."""
@@ -36,13 +39,19 @@ class Budget:
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
                 raise ValueError(f"budget {name}={limit!r} must be a number over 0")
 
+    @classmethod
+    def of(cls, limits: Any) -> Budget:
+        """The budget of what `limits` gave, read from JSON. Raises ValueError."""
+        names = [limit.name for limit in dataclasses.fields(cls)]
+        return cls(**fields(limits, dict.fromkeys(names, over(0)), "the budget", may_lack=names))
+
     def limits(self) -> dict[str, float]:
         """The limits that are given."""
         return dict(self._given)
 
     @cached_property
     def _given(self) -> dict[str, float]:
-        found = {limit.name: getattr(self, limit.name) for limit in fields(self)}
+        found = {limit.name: getattr(self, limit.name) for limit in dataclasses.fields(self)}
         return {name: limit for name, limit in found.items() if limit is not None}
 
     def overruns(self, costs: Mapping[str, float]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from math import inf, isfinite, prod
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +26,8 @@ from typing import NamedTuple
 from archsearch.analysis.memory import ITEM_BYTES, Units
 from archsearch.analysis.traffic import moved_bytes
 from archsearch.genotype import Genotype
-from archsearch.genotype_json import expect, keys, parse
 from archsearch.ops.base import Facts, nearest
+from archsearch.reading import NUMBER, TEXT, at, fields, formatted, holding, named, one_line, parse, read_text, reason
 
 FORMAT = "archsearch.device/1"
 KINDS = ("product", "window", "thin", "pooling", "norm", "plain")
@@ -45,6 +45,14 @@ class Factors(NamedTuple):
     kernel: float = 1.0
     arithmetic: float = 1.0
     memory: float = 1.0
+
+
+FIELDS = {
+    **dict.fromkeys(("peak_flops", "bandwidth", "kernel_seconds"), NUMBER),
+    "factors": named(holding(dict.fromkeys(Factors._fields, NUMBER))),
+    **dict.fromkeys(("name", "dtype"), TEXT),
+}
+"""What the description of a device holds."""
 
 
 @dataclass(frozen=True)
@@ -90,19 +98,12 @@ class Device:
     def from_json(cls, text: str) -> Device:
         """Read strictly what `to_json` wrote. Raises DeviceError."""
         try:
-            data = expect(parse(text), dict, "the description")
-            if data.pop("format", None) != FORMAT:
-                raise DeviceError(f'"format" must be "{FORMAT}"; write the file anew with archsearch calibrate')
-            keys(data, {f.name for f in fields(cls)}, "the description")
-            for kind, found in expect(data["factors"], dict, '"factors"').items():
-                keys(expect(found, dict, f"factors of {kind[:60]!r}"), set(Factors._fields), f"factors of {kind[:60]!r}")
-            for name in ("name", "dtype"):
-                expect(data[name], str, f'"{name}"')
-        except DeviceError:
-            raise
+            data = parse(text)
+            formatted(data, FORMAT)
+            read = fields(data, FIELDS, "the device")
+            return cls(**{**read, "factors": {kind: Factors(**found) for kind, found in read["factors"].items()}})
         except ValueError as error:
-            raise DeviceError(str(error)) from error
-        return cls(**{**data, "factors": {kind: Factors(**found) for kind, found in data["factors"].items()}})
+            raise DeviceError(one_line(str(error))) from error
 
 
 def check_number(name: str, value: object, over: float = -inf) -> None:
@@ -114,14 +115,11 @@ def check_number(name: str, value: object, over: float = -inf) -> None:
 def read_device(path: Path) -> Device:
     """The device that a file describes. Raises DeviceError with the path."""
     try:
-        with path.open("rb") as file:
-            return Device.from_json(file.read(MAX_FILE).decode("utf-8"))
+        return Device.from_json(read_text(path, MAX_FILE))
     except OSError as error:
-        raise DeviceError(f"{path}: {error.strerror}; write a file with archsearch calibrate --out FILE") from error
-    except UnicodeDecodeError:
-        raise DeviceError(f"{path}: not a text in UTF-8; write it anew with archsearch calibrate") from None
-    except DeviceError as error:
-        raise DeviceError(f"{path}: {error}") from error
+        raise DeviceError(at(path, f"{reason(error)}; write a file with archsearch calibrate --out FILE")) from error
+    except ValueError as error:
+        raise DeviceError(at(path, f"{error}; write it anew with archsearch calibrate")) from error
 
 
 def kind_of(fact: Facts) -> str:

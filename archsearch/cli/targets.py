@@ -7,9 +7,9 @@ from pathlib import Path
 
 from archsearch.cli import WrongUseError
 from archsearch.genotype import Genotype, GenotypeError
-from archsearch.genotype_json import MAX_TEXT
 from archsearch.ops.base import nearest
 from archsearch.parts import sha256_of, split_source
+from archsearch.reading import MAX_TEXT, at, read_text, reason
 from archsearch.space import OWN, load_file
 from archsearch.store import Run, open_run
 from archsearch.text_form import from_text
@@ -94,18 +94,13 @@ def check_ops(run: Run, genotype: Genotype) -> None:
 def read_genotype(path: Path) -> Genotype:
     """The genotype in a file, as JSON or in the text form. Raises WrongUseError when it cannot be read, GenotypeError when it is none."""
     try:
-        with path.open("rb") as file:
-            data = file.read(4 * MAX_TEXT + 1)
+        text = read_text(path, 4 * MAX_TEXT)
+        return Genotype.from_json(text) if is_json(text) else from_text(text)
     except OSError as error:
         hint = "give a network of the zoo, RUN:TRIAL, a run's folder, or a file with a genotype"
-        raise WrongUseError(f"{path}: {error.strerror}; {hint}") from error
-    try:
-        text = data.decode("utf-8")
-        return Genotype.from_json(text) if is_json(text) else from_text(text)
-    except UnicodeDecodeError:
-        raise GenotypeError(f"{path}: not a text in UTF-8, so no genotype") from None
-    except GenotypeError as error:
-        raise GenotypeError(f"{path}: {error}") from error
+        raise WrongUseError(at(path, f"{reason(error)}; {hint}")) from error
+    except ValueError as error:
+        raise GenotypeError(at(path, str(error))) from error
 
 
 def is_json(text: str) -> bool:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from archsearch.data.base import MAX_ELEMENTS, Bools, Images, Ints, Labels, Pixels
+from archsearch.archive import names_in, opened, read_array
+from archsearch.data.base import Bools, Images, Ints, Labels, Pixels
 from archsearch.data.masks import checked_masks
+from archsearch.reading import at, reason
 
 MAX_CHANNELS = 4
-BROKEN = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def read_npz(path: Path) -> Images:
@@ -29,19 +27,19 @@ def read_npz(path: Path) -> Images:
         ValueError: the file is not so, or has over 2**30 pixel values; one line with the file's name.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            given = {name.removesuffix(".npy") for name in archive.namelist()}
+        with opened(path) as archive:
+            given = set(names_in(archive))
             pixels = checked_pixels(read_member(archive, "images"))
             labels, classes = read_labels(archive, given, pixels)
             flip = "flip" in given and checked_flip(read_member(archive, "flip"))
             test = checked_test(read_member(archive, "test"), len(pixels)) if "test" in given else None
         return Images(path.name, pixels, labels, tuple(map(str, range(classes))), flip, test)
-    except BROKEN as error:
-        raise ValueError(f"data {path}: {' '.join(str(error).split()) or type(error).__name__}") from error
+    except ValueError as error:
+        raise ValueError(at(path, reason(error), "data")) from error
 
 
 def read_labels(archive: zipfile.ZipFile, given: set[str], pixels: Pixels) -> tuple[Labels, int]:
-    """Labels or masks, whichever there are, and the number of classes. Raises one of BROKEN."""
+    """Labels or masks, whichever there are, and the number of classes. Raises one of archive.BROKEN."""
     if "masks" in given:
         if "labels" in given:
             raise ValueError("there are labels and masks; give one of the two")
@@ -53,21 +51,10 @@ def read_labels(archive: zipfile.ZipFile, given: set[str], pixels: Pixels) -> tu
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """One array, after a look at its header. Raises one of BROKEN."""
-    if f"{name}.npy" not in archive.namelist():
+    """One array. Raises one of archive.BROKEN."""
+    if name not in names_in(archive):
         raise ValueError(f"there is no array {name!r}; save it with np.savez(file, images=..., labels=...), or masks=... for segmentation")
-    with archive.open(f"{name}.npy") as stream:
-        version = npy.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"array {name!r} has format {version}; save it with np.savez")
-        shape, _, dtype = npy.read_array_header_1_0(stream) if version == (1, 0) else npy.read_array_header_2_0(stream)
-    if dtype.hasobject or dtype.itemsize > 8 or dtype.kind not in "biuf":
-        raise ValueError(f"array {name!r} is of type {dtype}; give plain numbers")
-    if min(shape, default=0) < 0 or prod(shape) > MAX_ELEMENTS:
-        raise ValueError(f"array {name!r} of shape {shape} has over 2**30 elements; give fewer or smaller images")
-    with archive.open(f"{name}.npy") as stream:
-        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-        return array
+    return read_array(archive, name)
 
 
 def checked_pixels(images: NDArray[Any]) -> Pixels:

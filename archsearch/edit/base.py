@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from archsearch.edit.draft import Draft, EditError
 from archsearch.edit.repair import repaired
 from archsearch.genotype import Genotype
-from archsearch.text_form.cursor import one_line
+from archsearch.reading import one_line
 
 
 class Edit(ABC):

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from archsearch import layers
 from archsearch.genotype import is_name
-from archsearch.genotype_json import expect, op_from_dict, parse
+from archsearch.genotype_json import op_from_dict
+from archsearch.reading import expect, one_line, parse, place, reason
 from archsearch.shared_weights.bank import Bank, Key, SharingError
 from archsearch.tensor import TensorSpec
 
@@ -56,10 +57,10 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             texts = list(file.keys())
             if len(texts) > MAX_TENSORS or max(map(len, texts), default=0) > MAX_KEY:
-                raise SharingError(f"{path} holds more than {MAX_TENSORS:,} tensors, or a key of over {MAX_KEY:,} characters")
+                raise ValueError(f"it holds more than {MAX_TENSORS:,} tensors, or a key of over {MAX_KEY:,} characters")
             return {text: file.get_tensor(text) for text in texts}
-    except (OSError, SafetensorError) as error:
-        raise SharingError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}; train the supernet anew") from error
+    except (OSError, ValueError, SafetensorError) as error:
+        raise SharingError(one_line(f"{place(path)} cannot be read: {reason(error)}; train the supernet anew")) from error
 
 
 def load_bank(path: Path, seed: int, device: torch.device | str = "cpu") -> Bank:
@@ -103,6 +104,6 @@ def check_tensors(key: Key, tensors: Mapping[str, Tensor]) -> None:
         raise ValueError(f"its tensors are not those of {key.op}")
 
 
-def damaged(path: Path, where: str, reason: str) -> SharingError:
+def damaged(path: Path, where: str, words: str) -> SharingError:
     """The error for a file whose content is not as it was written."""
-    return SharingError(f"{path} is damaged at {where[:60]!r}: {reason[:200]}; train the supernet anew")
+    return SharingError(one_line(f"{place(path)} is damaged at {where[:60]!r}: {one_line(words, 120)}; train the supernet anew"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,9 +12,25 @@ import torch
 from torch import Tensor
 
 from archsearch.analysis import Budget
-from archsearch.description import Mark
-from archsearch.genotype_json import parse
+from archsearch.description import MARK, Mark
 from archsearch.parts import space_digest
+from archsearch.reading import (
+    FLAG,
+    NUMBER,
+    OBJECT,
+    SCALAR,
+    TEXT,
+    at,
+    at_least,
+    each,
+    fields,
+    formatted,
+    holding,
+    maybe,
+    named,
+    parse,
+    read_text,
+)
 from archsearch.shared_weights.bank import Bank, SharingError
 from archsearch.shared_weights.file import load_bank, save_tensors, weights_of
 from archsearch.space import Choices, Space, load_space, space_names
@@ -30,6 +46,22 @@ class Checked(TypedDict):
     macs: float
     shared: float | None
     retrained: float | None
+
+
+CHECKED = holding({"choices": named(SCALAR), "macs": NUMBER, "shared": maybe(NUMBER), "retrained": maybe(NUMBER)})
+FIELDS = {
+    **dict.fromkeys(("space", "space_sha256"), TEXT),
+    **dict.fromkeys(("settings", "training"), OBJECT),
+    **dict.fromkeys(("epochs", "paths"), at_least(1)),
+    **dict.fromkeys(("seed", "done"), at_least(0)),
+    "sandwich": FLAG,
+    "budget": OBJECT,
+    "curve": each(named(NUMBER)),
+    "checked": each(CHECKED),
+    "agreement": named(NUMBER),
+    "fingerprint": named(MARK),
+}
+"""What the record of a supernet holds."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +97,13 @@ class SharedWeights:
     def from_json(cls, text: str) -> SharedWeights:
         """Read what `to_json` wrote. Raises ValueError, one line."""
         data = parse(text)
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-            raise ValueError(f'these are no shared weights of format "{FORMAT}"')
-        data.setdefault("fingerprint", {})  # a folder of an earlier version has none
-        if data.keys() != {f.name for f in fields(cls)}:
-            raise ValueError(f"fields missing or unknown: {', '.join(sorted(data.keys() ^ {f.name for f in fields(cls)}))}")
-        check_types(data)
+        formatted(data, FORMAT)
+        read = {"fingerprint": {}, **fields(data, FIELDS, "the supernet", may_lack=("fingerprint",))}  # an earlier version has none
+        if len(read["curve"]) != read["done"]:
+            raise ValueError('"curve" must have one entry for each epoch that is "done"')
         for name in ("settings", "training"):
-            data[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in data[name].items()}
-        try:
-            return cls(**{**data, "budget": Budget(**data["budget"]), "curve": tuple(data["curve"]), "checked": tuple(data["checked"])})
-        except TypeError as error:
-            raise ValueError(f"a field has the wrong type: {error}") from error
+            read[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in read[name].items()}
+        return cls(**{**read, "budget": Budget.of(read["budget"]), "curve": tuple(read["curve"]), "checked": tuple(read["checked"])})
 
     def planned(self) -> SharedWeights:
         """The same before anything was done."""
@@ -100,53 +127,16 @@ class SharedWeights:
         return load_space(name, **self.settings)
 
 
-TYPES: dict[type, tuple[str, ...]] = {
-    str: ("space", "space_sha256"),
-    dict: ("settings", "training", "budget", "agreement", "fingerprint"),
-    list: ("curve", "checked"),
-    bool: ("sandwich",),
-}
-
-
-def check_types(data: dict[str, Any]) -> None:
-    """Raise ValueError for a field that has not the type it was written with."""
-    for kind, names in TYPES.items():
-        for name in names:
-            if not isinstance(data[name], kind):
-                raise ValueError(f'"{name}" has the wrong type')  # noqa: TRY004 one kind of error for all damage
-    for name, least in (("epochs", 1), ("paths", 1), ("seed", 0), ("done", 0)):
-        if type(data[name]) is not int or data[name] < least:
-            raise ValueError(f'"{name}" must be a whole number of at least {least}')
-    if not all(map(is_numbers, (*data["curve"], data["agreement"]))):
-        raise ValueError('"curve" and "agreement" must hold numbers by name')
-    if not all(type(mark) in (int, str) for mark in data["fingerprint"].values()):
-        raise ValueError('"fingerprint" must hold texts and whole numbers by name')
-    if not all(map(is_checked, data["checked"])) or len(data["curve"]) != data["done"]:
-        raise ValueError('"checked" must list choices, macs, shared and retrained, "curve" one entry for each epoch that is done')
-
-
-def is_numbers(entry: Any) -> bool:
-    """Whether this is an object that holds numbers by name."""
-    return isinstance(entry, dict) and all(type(value) in (int, float) for value in entry.values())
-
-
-def is_checked(entry: Any) -> bool:
-    """Whether this is an object as `Checked` describes."""
-    if not isinstance(entry, dict) or entry.keys() != Checked.__annotations__.keys() or not isinstance(entry["choices"], dict):
-        return False
-    errors = {name: entry[name] for name in ("shared", "retrained") if entry[name] is not None}
-    return is_numbers({"macs": entry["macs"], **errors})
-
-
 def read_supernet(folder: Path) -> SharedWeights:
     """What the folder says of its supernet. Raises SharingError."""
     path = folder / RECORD
     try:
-        return SharedWeights.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SharingError(f"{folder} holds no supernet: there is no readable {RECORD}; train one by `archsearch supernet`") from error
+        return SharedWeights.from_json(read_text(path))
+    except OSError as error:
+        words = f"it holds no supernet: there is no readable {RECORD}; train one by `archsearch supernet`"
+        raise SharingError(at(folder, words)) from error
     except ValueError as error:
-        raise SharingError(f"{path}: {error}") from error
+        raise SharingError(at(path, str(error))) from error
 
 
 def write_supernet(folder: Path, supernet: SharedWeights) -> None:

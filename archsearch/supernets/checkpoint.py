@@ -12,11 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from archsearch.genotype_json import parse
+from archsearch.reading import MAX_TEXT, Kind, at, expect, fields, formatted, is_word, parse, reason
 from archsearch.supernets.base import SupernetError
 from archsearch.trial import to_json
 
 FORMAT = "archsearch.supernet/1"
+STATE = Kind("a text of JSON", lambda value: isinstance(value, str) and len(value) <= MAX_TEXT)
+MAX_TENSORS = 2**20
 
 
 class Standing(NamedTuple):
@@ -49,12 +51,15 @@ def load_standing(path: Path) -> Standing | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            known = file.metadata() or {}
-            if known.get("format") != FORMAT:
-                raise ValueError(f'its format is not "{FORMAT}"')
-            return Standing(dict(parse(known["state"])), {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 no mapping
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
-        raise SupernetError(f"checkpoint {path}: {' '.join(str(error).split())[:200]}; delete it") from error
+            known = dict(file.metadata() or {})
+            formatted(known, FORMAT)
+            state = fields(known, {"state": STATE}, "its head")["state"]
+            names = list(file.keys())
+            if len(names) > MAX_TENSORS or not all(map(is_word, names)):
+                raise ValueError(f"it holds over {MAX_TENSORS:,} tensors, or names that cannot be shown")
+            return Standing(expect(parse(state), dict, "its state"), {name: file.get_tensor(name) for name in names})
+    except (OSError, ValueError, SafetensorError) as error:
+        raise SupernetError(at(path, f"{reason(error)}; delete it", "checkpoint")) from error
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

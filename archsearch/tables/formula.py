@@ -48,7 +48,9 @@ def metric_of(text: str, columns: Mapping[str, NDArray[Any]], where: str) -> tup
     value = factor(found["first"], columns, where)
     for sign, word in re.findall(r"([*/])([^*/]+)", found["rest"]):
         other = factor(word, columns, where)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        if value.ndim and other.ndim and (len(value) != len(other) or 1 < value.shape[1] != other.shape[1] > 1):
+            raise TableError(f"table {where}: columns of {text[:60]!r} have shapes {value.shape} and {other.shape}, which do not fit")
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             value = value * other if sign == "*" else value / other
     if value.ndim == 0:
         raise TableError(f"metric {text!r} names no column; {nearest(found['first'], sorted(columns))}")

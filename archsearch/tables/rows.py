@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.catalogue import Key, key_of
+from archsearch.reading import parse
 from archsearch.space import Choices, Scalar
 from archsearch.tables.file import Arrays, TableError
 
 PLAIN, JSON = "choices/", "choices_json/"
 """Columns of choices of one type, and of several types or not asked in every network, as JSON texts: empty where not asked."""
+MOST_ROWS = 2**31
 CELL = ("arch", "ops", "op_names", "edges")
 """Arrays of a table in the form of NAS-Bench-201: the choice of edge (0, 1) is called `0->1`."""
 
@@ -38,10 +40,10 @@ def rows_by_choices(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[Key,
     Raises:
         TableError: no columns of choices, columns that do not fit together, or choices that come twice.
     """
-    rows = cell_rows(arrays) if arrays.keys() >= set(CELL[1:]) else column_rows(arrays, where)
+    rows = cell_rows(arrays, where) if arrays.keys() >= set(CELL[1:]) else column_rows(arrays, where)
     if not rows:
         raise TableError(f"table {where} has no choices: it needs an array {PLAIN}NAME for each, or {', '.join(CELL)} as NAS-Bench-201")
-    places = arrays["network"].tolist() if "network" in arrays else range(len(rows))
+    places = places_of(arrays["network"], where) if "network" in arrays else range(len(rows))
     if len(places) != len(rows):
         raise TableError(f"table {where}: array 'network' has {len(places)} rows, the choices have {len(rows)}")
     found = dict(zip(map(key_of, rows), places, strict=True))
@@ -50,11 +52,25 @@ def rows_by_choices(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[Key,
     return found
 
 
-def cell_rows(arrays: Mapping[str, NDArray[Any]]) -> list[Choices]:
-    """Choices of a table of cells: operations by number on edges."""
-    names = [f"{source}->{target}" for source, target in arrays["edges"].tolist()]
-    words = arrays["op_names"].tolist()
-    return [dict(zip(names, (words[op] for op in row), strict=True)) for row in arrays["ops"].tolist()]
+def places_of(network: NDArray[Any], where: str) -> list[int]:
+    """Rows of all metrics, as `network` names them. Raises TableError."""
+    if network.ndim != 1 or network.dtype.kind not in "iu" or not len(network) or network.min() < 0 or network.max() > MOST_ROWS:
+        raise TableError(f"table {where}: array 'network' must hold numbers of rows, from 0 on")
+    places: list[int] = network.tolist()
+    return places
+
+
+def cell_rows(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Choices]:
+    """Choices of a table of cells: operations by number on edges. Raises TableError for arrays that do not fit together."""
+    edges, words, ops = arrays["edges"], arrays["op_names"], arrays["ops"]
+    plain = edges.dtype.kind in "iu" and words.dtype.kind == "U" and ops.dtype.kind in "iu"
+    if not plain or edges.shape[1:] != (2,) or words.ndim != 1 or ops.shape[1:] != edges.shape[:1]:
+        raise TableError(f"table {where}: edges (E, 2) and ops (N, E) must hold whole numbers, op_names (K,) texts")
+    if ops.size and not 0 <= ops.min() <= ops.max() < len(words):
+        raise TableError(f"table {where}: ops go from {ops.min()} to {ops.max()}, but op_names has {len(words)} words")
+    names = [f"{source}->{target}" for source, target in edges.tolist()]
+    known = words.tolist()
+    return [dict(zip(names, (known[op] for op in row), strict=True)) for row in ops.tolist()]
 
 
 def column_rows(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Choices]:
@@ -63,6 +79,8 @@ def column_rows(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Choices]
     lengths = {len(array) if array.ndim == 1 else -1 for array in columns.values()}
     if len(lengths) > 1 or -1 in lengths:
         raise TableError(f"table {where}: columns of choices must be plain and of one length, these have {sorted(lengths)}")
+    if any(array.dtype.kind != "U" for name, array in columns.items() if name.startswith(JSON)):
+        raise TableError(f"table {where}: columns {JSON}NAME must hold texts of JSON")
     rows: list[Choices] = [{} for _ in range(lengths.pop())] if lengths else []
     for name, array in columns.items():
         for row, cell in zip(rows, array.tolist(), strict=True):
@@ -76,7 +94,7 @@ def column_rows(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Choices]
 def scalar(text: str, where: str) -> Scalar:
     """A value from its JSON text. Raises TableError."""
     try:
-        value = json.loads(text)
+        value = parse(text)
     except ValueError:
         value = []
     if value is None or isinstance(value, str | int | float):

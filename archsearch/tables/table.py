@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from archsearch.catalogue import Key
 from archsearch.ops.base import nearest
+from archsearch.reading import OBJECT, TEXT, expect, fields, parse
 from archsearch.tables.file import Arrays, TableError, read_arrays
 from archsearch.tables.formula import Floats, columns_of, metric_of
 from archsearch.tables.rows import JSON, PLAIN, rows_by_choices
@@ -21,6 +21,8 @@ from archsearch.tables.rows import JSON, PLAIN, rows_by_choices
 AUTO = "auto"
 CELL_AUTO = {"metrics": ("error=1-val200_cifar10/100", "seconds=train_s_per_epoch_cifar10*100"), "tests": ("error=1-test200_cifar10/100",)}
 """What `auto` means for NAS-Bench-201; its training seconds are of twice the images."""
+ABOUT = {"space": TEXT, "settings": OBJECT}
+"""What a table says of itself that is read again."""
 CELL_SETTING = {"input": (3, 32, 32), "classes": 10}
 
 
@@ -43,12 +45,19 @@ class Results:
 
     def __post_init__(self) -> None:
         length = max(self.rows.values()) + 1
-        arrays = {**self.metrics, **{f"test {name}": array for name, array in self.tests.items()}, **self.curves}
-        for name, array in arrays.items():
-            if len(array) < length or (name in self.curves and array.ndim != 3):
-                raise TableError(f"table {self.name}: {name!r} has shape {array.shape}, the choices have {length} rows")
+        tests, costs = (prefixed(kind, arrays) for kind, arrays in (("test", self.tests), ("cost", self.costs)))
+        failures = {} if self.failures is None else {"failures": self.failures}
+        for axes, kinds, arrays in ((2, "biuf", self.metrics | tests | costs), (3, "biuf", self.curves), (2, "U", failures)):
+            for name, array in arrays.items():
+                if array.ndim != axes or len(array) < length or array.dtype.kind not in kinds or array.shape[1] == 0:
+                    raise TableError(f"table {self.name}: {name!r} has shape {array.shape}, the choices have {length} rows")
         if not self.metrics:
             raise TableError(f"table {self.name} has no metrics; name some, such as error=1-accuracy/100")
+
+
+def prefixed(kind: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays under names that say of what kind they are."""
+    return {f"{kind} {name}": array for name, array in arrays.items()}
 
 
 def averaged(values: NDArray[Any]) -> NDArray[Any]:
@@ -128,8 +137,8 @@ def space_of(arrays: Arrays, where: str) -> tuple[str, dict[str, Any]]:
     if "about" not in arrays:
         return "", {}
     try:
-        about = json.loads(str(arrays["about"]))
-        settings = {str(name): tuple(value) if isinstance(value, list) else value for name, value in about["settings"].items()}
-        return str(about["space"]), settings
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        about = expect(parse(str(arrays["about"])), dict, "it")
+        known = fields({name: about[name] for name in ABOUT if name in about}, ABOUT, "it")
+    except ValueError as error:
         raise TableError(f"table {where}: array 'about' cannot be read: {error}") from error
+    return known["space"], {name: tuple(value) if isinstance(value, list) else value for name, value in known["settings"].items()}

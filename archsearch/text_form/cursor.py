@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from archsearch.genotype import GenotypeError
+from archsearch.reading import one_line
 
-MAX_MESSAGE = 390
 BLANK = r"[ \t\r]*+"
 END = re.compile(BLANK + r"(#.*)?$")
 REST = re.compile(BLANK + r"([^\s,()\[\]#]*)")
@@ -53,12 +53,6 @@ class Cursor:
 def error_at(line: int, column: int, message: str) -> TextError:
     """A TextError with its place; line 0 is the only line there is."""
     return TextError(one_line(f"line {line}, column {column}: {message}" if line else f"column {column}: {message}"))
-
-
-def one_line(message: str) -> str:
-    """The message on one line of reasonable length."""
-    text = " ".join(message.splitlines())
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 3] + "..."
 
 
 def shown(text: str) -> str:

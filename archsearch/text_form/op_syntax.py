@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from archsearch.genotype import GenotypeError
-from archsearch.genotype_json import field_types, finite, fits, type_name, whole
+from archsearch.genotype_json import field_types, fits, type_name
 from archsearch.ops.base import OPS, Op, given_fields, nearest
+from archsearch.reading import finite, whole
 from archsearch.text_form.cursor import BLANK, Cursor, TextError, shown
 
 KIND = re.compile(BLANK + r"(\w[\w.-]*+)", re.ASCII)

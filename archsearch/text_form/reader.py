@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from archsearch.genotype import is_name
-from archsearch.genotype_json import MAX_NODES, MAX_TEXT, input_names, whole
+from archsearch.genotype_json import MAX_NODES, input_names
 from archsearch.ops.base import Op
+from archsearch.reading import MARK, MAX_TEXT, whole
 from archsearch.tensor import ShapeError, TensorSpec
 from archsearch.text_form.cursor import BLANK, END, Cursor, error_at, shown
 from archsearch.text_form.op_syntax import COMMA, Ops, read_op
@@ -176,7 +177,7 @@ def cursors(text: str) -> Iterator[Cursor]:
         raise error_at(1, 1, f"the text has {len(text):,} characters, over the limit of {MAX_TEXT:,}")
     if text.count("\n") > MAX_LINES:
         raise error_at(1, 1, f"the text has over {MAX_LINES:,} lines")
-    yield from (Cursor(line, number) for number, line in enumerate(text.split("\n"), 1) if END.match(line) is None)
+    yield from (Cursor(line, number) for number, line in enumerate(text.removeprefix(MARK).split("\n"), 1) if END.match(line) is None)
 
 
 def number(cursor: Cursor, digits: str, at: int) -> int:

@@ -27,7 +27,7 @@ from archsearch.analysis.memory import ITEM_BYTES, Units
 from archsearch.analysis.traffic import moved_bytes
 from archsearch.genotype import Genotype
 from archsearch.ops.base import Facts, nearest
-from archsearch.reading import NUMBER, TEXT, at, fields, formatted, holding, named, one_line, parse, read_text, reason
+from archsearch.reading import MAX_WORD, NUMBER, TEXT, Kind, at, fields, formatted, holding, named, one_line, parse, read_text, reason
 
 FORMAT = "archsearch.device/1"
 KINDS = ("product", "window", "thin", "pooling", "norm", "plain")
@@ -50,7 +50,8 @@ class Factors(NamedTuple):
 FIELDS = {
     **dict.fromkeys(("peak_flops", "bandwidth", "kernel_seconds"), NUMBER),
     "factors": named(holding(dict.fromkeys(Factors._fields, NUMBER))),
-    **dict.fromkeys(("name", "dtype"), TEXT),
+    "name": Kind("a text", lambda value: isinstance(value, str) and len(value) <= MAX_WORD),
+    "dtype": TEXT,
 }
 """What the description of a device holds."""
 

@@ -22,7 +22,17 @@ TABLES = {part.split()[5]: " ".join(part.split()).replace("IF NOT EXISTS ", "") 
 """How the database itself words each table, by name."""
 LATER = ("notes",)
 """Tables that a run of an earlier version has not."""
-FILES = ("run.json", "run.json.part", "run.db", "run.db-wal", "run.db-shm", "run.db-journal", "supernet.safetensors", "run.lock")
+FILES = (
+    "run.json",
+    "run.json.part",
+    "run.db",
+    "run.db-wal",
+    "run.db-shm",
+    "run.db-journal",
+    "supernet.safetensors",
+    "run.lock-journal",
+    "run.lock",
+)
 """What a run writes, besides the weights; the lock last."""
 MOST_BYTES = 64 * 2**20
 """Of one value."""

@@ -188,7 +188,8 @@ def finish(run: Run, json: bool) -> None:
         report_run(run)
         kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
         message = next((trial.failure.message for trial in run.trials if trial.failure), "")
-        raise SearchError(f"none of {len(run.trials)} trials has a result ({kinds}); the first failed with: {message}")
+        again = f"`archsearch resume {run.folder} --retry-failed` tries them again"
+        raise SearchError(f"none of {len(run.trials)} trials has a result ({kinds}); the first failed with: {message[:120]}; {again}")
     best = run.best()
     model = None if best is None else export_trial(run, best)
     page = report_run(run)

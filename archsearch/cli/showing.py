@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from inspect import getmodule
+from json import loads
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from archsearch.analysis import Analysis, analyse
 from archsearch.analysis.latency import node_seconds, read_device
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
+from archsearch.cli.failing import plain_failure, print_failure, print_failures
 from archsearch.cli.folding import SORTS, fold
-from archsearch.cli.targets import find_network, load_ops
+from archsearch.cli.targets import find_network, find_trial, load_ops
 from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
+from archsearch.record import short
 from archsearch.space import Space, load_space, space_names
 from archsearch.store import Run, open_run
 from archsearch.units import prefixed, unit
@@ -40,7 +43,11 @@ def show_command(target: str, look: Look, ops: list[str], json: bool) -> None:
     if Path(target).is_dir() and target not in names():
         show_run(open_run(target), json)
         return
-    show_network(find_network(target, look.input), look, json)
+    found = find_trial(target)
+    genotype, trial = find_network(target, look.input), found[0].trial(found[1]) if found else None
+    if trial and not json:
+        print_failure(trial)
+    show_network(genotype, look, json, plain_failure(trial))
 
 
 def show_run(run: Run, json: bool) -> None:
@@ -50,18 +57,22 @@ def show_run(run: Run, json: bool) -> None:
         print_json({"run": str(run.folder), **standing, "record": _plain(run), "front": front_rows(run)})
         return
     record = run.record
-    print_text(f"{run.folder}: {record.strategy} in {record.space}, seed {record.seed}; {len(run.trials)} of {record.trials} trials")
+    done = f"{len(run.trials)} of {record.trials} trials"
+    print_text(f"{run.folder}: {short(record.strategy)} in {record.space_name}, seed {record.seed}; {done}")
     limits = ", ".join(f"{unit(name).label} {unit(name).text(limit)}" for name, limit in record.budget.limits().items())
     print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}")
     for number, notes in list(run.notes.items())[-1:]:
         print_text(f"{record.strategy}, told of trial {number}: {', '.join(f'{name} {value:.2f}' for name, value in notes.items())}")
+    print_failures(run)
     print_text("")
-    print_front(run)
+    if run.front() or not run.failures:
+        print_front(run)
 
 
 def _plain(run: Run) -> dict[str, Any]:
     record = run.record
-    return {**asdict(record), "objectives": [str(objective) for objective in record.objectives], "budget": record.budget.limits()}
+    plain_record: dict[str, Any] = loads(record.to_json())
+    return plain_record
 
 
 def _counts(counter: dict[str, int]) -> str:
@@ -86,13 +97,13 @@ def print_front(run: Run) -> None:
     print_table(["Trial", *(unit(name).label for name in columns)], cells)
 
 
-def show_network(genotype: Genotype, look: Look, json: bool) -> None:
+def show_network(genotype: Genotype, look: Look, json: bool, more: dict[str, Any]) -> None:
     """Show what a network costs, node by node or scope by scope; with its latency where a device is given."""
     device = None if look.device is None else read_device(look.device)
     analysis = analyse(genotype, look.batch)
     seconds = [] if device is None else node_seconds(genotype, device, look.batch)
     if json:
-        print_json(plain(analysis, seconds))
+        print_json({**plain(analysis, seconds), **more})
         return
     print_rows(analysis, seconds, look)
     if len(analysis.exits) > 1:

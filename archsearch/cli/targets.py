@@ -69,9 +69,8 @@ def trial_network(run: Run, number: int) -> Genotype:
         raise WrongUseError(str(error.args[0])) from error
     except GenotypeError as error:
         if "unknown op" in str(error) and own_file(run):
-            raise WrongUseError(
-                f"{run.folder}, trial {number} has an op of the run's own space; give its file: --ops {own_file(run)}"
-            ) from error
+            hint = f"give that file, if you trust it: --ops {own_file(run)}"
+            raise WrongUseError(f"{run.folder}, trial {number}: an op of it is of the run's own space; {hint}") from error
         raise GenotypeError(f"{run.folder}, trial {number}: {error}") from error
     check_ops(run, genotype)
     return genotype

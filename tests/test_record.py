@@ -174,9 +174,9 @@ def test_every_supernet_resumes_by_the_command_line(
     told(["search", "fabric", "--strategy", name, *words, "--trials", "1", "--workers", "0", "-q", "--out", "run"], capsys)
     before = table(tmp_path / "run", "trials")
     told(["resume", "run", "--trials", "2", "-q"], capsys)
-    after = table(tmp_path / "run", "trials")
+    run = open_run("run")
     assert len(before) == 1
-    assert len(after) == 2 or name == "darts"  # its points may be one network
+    assert len(run.trials) == 2 or run.refusals.total()  # points may be one network
 
 
 # Options

@@ -8,7 +8,7 @@ import json
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
+from math import inf, nan, prod
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,9 @@ from archsearch.cli.importing import import_command
 from archsearch.export.weights import read_weights
 from archsearch.importer import Imported, ImporterError, difference, import_file, import_network, imported, load_module
 from archsearch.importer.leaves import LEAVES
+from archsearch.importer.network import apart, differences
 from archsearch.ops.base import Op
-from archsearch.text_form import from_text
+from archsearch.text_form import from_text, to_text
 from tests.importer_modules import CASES, Case, ViT
 
 QUICK = ("deit_ti_16", "lenet5_1998", "mobilenet_v1_x0_25", "resnet20_cifar", "segnet_basic", "shufflenet_v1_g8", "squeezenet1_0")
@@ -226,6 +227,76 @@ def test_norms_without_weights_get_ones_and_zeros() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("momentum", [None, 0.0, 0.25, 1.0])
+def test_statistics_go_on_as_the_modules_would(momentum: float | None) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, momentum=momentum), nn.Flatten(), nn.BatchNorm1d(64, 1e-3, momentum))
+    enlivened(module)
+    found = imported(module, torch.zeros(1, 3, 6, 6))
+    assert Genotype.from_json(found.genotype.to_json()) == found.genotype == from_text(to_text(found.genotype))
+    network, batches = found.network().train(), torch.randn(2, 8, 3, 6, 6) + 3
+    module.train()
+    for batch in batches:
+        assert torch.equal(network(batch), module(batch))
+    own = list(network.state_dict().values())
+    assert all(torch.equal(a, b) for a, b in zip(own, module.state_dict().values(), strict=True))
+
+
+def test_dropout_that_is_a_function_is_said_to_be_on_in_training() -> None:
+    found = imported(Calls(lambda m, x: functional.dropout(m.conv(x), 0.3, training=m.training)), torch.zeros(1, 3, 6, 6))
+    assert [node.op for node in found.genotype.nodes][1:] == [ops.Dropout(0.3)]
+    assert found.remarks[0].startswith("dropout(0.3) is a function here; it is taken to be on in training at the outermost module")
+    assert imported(nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout(0.3)), torch.zeros(1, 3, 6, 6)).remarks == ()
+
+
+def test_every_output_is_compared_by_its_own_measure() -> None:
+    module = Calls(lambda m, x: (1e5 * m.conv(x), 1e-3 * x.relu(), x.tanh()))
+    found = imported(module, torch.zeros(1, 3, 6, 6))
+    assert max(differences(module, found, torch.zeros(2, 3, 6, 6))) < 1e-5
+    [name] = [node.name for node in found.genotype.nodes if node.op == ops.Scale(1e-3)]
+    nodes = tuple(node._replace(op=ops.Scale(1.1e-3)) if node.name == name else node for node in found.genotype.nodes)
+    wrong = replace(found, genotype=replace(found.genotype, nodes=nodes))
+    assert [share > 1e-2 for share in differences(module, wrong, torch.zeros(2, 3, 6, 6))] == [False, True, False]
+
+
+def test_one_infinite_number_hides_no_difference() -> None:
+    wanted, made = torch.tensor([1.0, inf, nan]), torch.tensor([1.5, inf, nan])
+    assert apart(wanted, made) == 0.5
+    assert apart(wanted, wanted) == 0
+    assert apart(wanted, torch.tensor([1.0, -inf, nan])) == inf
+    assert apart(wanted, torch.tensor([1.0, inf, 0.0])) == inf
+    assert apart(wanted, torch.zeros(3, 3)) == inf
+    assert apart(torch.zeros(2), torch.tensor([0.0, 0.25])) == 0.25
+
+
+@pytest.mark.parametrize("scale", [None, 0.1, 0.5, 2.0])
+@pytest.mark.parametrize("form", ["fused", "product", "queries", "divided"])
+def test_attention_keeps_its_scale(form: str, scale: float | None) -> None:
+    """Half is what heads of four features have by themselves."""
+
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.maps = nn.ModuleList([nn.Linear(8, 8) for _ in range(3)])
+
+        def forward(self, x: Tensor) -> Tensor:
+            q, k, v = (linear(x).unflatten(-1, (2, 4)).transpose(1, 2) for linear in self.maps)
+            factor = 0.5 if scale is None else scale
+            if form == "fused":
+                made = functional.scaled_dot_product_attention(q, k, v, scale=scale)
+            elif form == "queries":
+                made = (factor * q @ k.mT).softmax(-1) @ v
+            else:
+                scores = q @ k.mT
+                made = (factor * scores if form == "product" else scores / (1 / factor)).softmax(-1) @ v
+            return made.transpose(1, 2).flatten(2)
+
+    module = Attending()
+    found = imported(module, torch.zeros(1, 5, 8))
+    assert_same_outputs(module, found, [(5, 8)])
+    factors = [node.op.factor for node in found.genotype.nodes if isinstance(node.op, ops.Scale)]
+    assert factors == pytest.approx([] if scale in (None, 0.5) else [2 * scale])
+
+
 @pytest.mark.parametrize(
     "pad",
     [
@@ -282,6 +353,7 @@ class Calls(nn.Module):
         super().__init__()
         self.linear = nn.Linear(4, 4)
         self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3, affine=False)
         self.weight = nn.Parameter(torch.randn(3, 3, 3, 3))
         self.scale = nn.Parameter(torch.randn(5))
         self.run = forward
@@ -301,6 +373,7 @@ def in_place(m: Calls, x: Tensor) -> Tensor:
 REFUSED = {
     "unknown": (lambda m, x: m.conv(x).cumsum(1), r"aten.cumsum has no op at the outermost module \(test_importer.py:\d+\)"),
     "twice": (lambda m, x: m.conv(m.conv(x)), r"weights of conv.weight are used here and at module 'conv' .* share no weights"),
+    "shared_statistics": (lambda m, x: m.norm(m.norm(x)), r"statistics of batch_norm2d are used at two nodes, at module 'norm'"),
     "tied": (lambda m, x: functional.conv2d(functional.conv2d(x, m.weight), m.weight.flip(0)), r"weights of weight are used here and at"),
     "unbatched": (lambda m, x: functional.max_pool2d(x[:, 0], 2), r"aten.max_pool2d at .* it needs 4 axes, the batch first"),
     "computed": (lambda m, x: functional.conv2d(x, m.weight / m.weight.std()), r"its weights are computed from weight by aten\.(std|div)"),
@@ -329,7 +402,7 @@ REFUSED = {
     "bounds": (lambda m, x: m.conv(x).clamp(m.count, m.count), r"only two numbers as bounds have an op"),
     "power": (lambda m, x: m.conv(x) ** m.count, r"only the second power has an op"),
     "softplus": (lambda m, x: functional.softplus(m.conv(x), beta=2), r"only softplus with beta=1 and threshold=20"),
-    "rounded": (lambda m, x: m.conv(x).bfloat16(), r"outputs differ by .* of the greatest; where the module is not in float32"),
+    "rounded": (lambda m, x: m.conv(x).bfloat16(), r"output .output. differs by .* of its greatest number; where the module is not in float32"),
     "more_samples": (lambda m, x: functional.pad(m.conv(x), (0,) * 6 + (1, 1)), r"it adds samples to the batch"),
     "unknown_sizes": (lambda m, x: m.conv(x).nonzero(), r"aten.nonzero has no op"),
     "places": (lambda m, x: functional.adaptive_max_pool2d(m.conv(x), 2, return_indices=True), r"where maxima of adaptive pooling lie"),

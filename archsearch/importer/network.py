@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor, fx, nn
@@ -26,7 +27,8 @@ from archsearch.importer.writer import Draft, Writer
 from archsearch.tensor import ShapeError
 
 MOST_APART = 1e-3
-"""Share of the greatest output: more than rounding does in other kernels, far less than a wrong op."""
+"""Share of an output's greatest number: more than rounding does in other kernels, far less than a wrong op."""
+STATE = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,8 @@ def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True)
     if any(tensor.is_meta for tensor in module.state_dict().values()):
         raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
     found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
-    if check and (share := difference(module, found, example_inputs)) > MOST_APART:
-        text = f"the network computes something else than the module: outputs differ by {share:.1e} of the greatest"
-        raise ImporterError(f"{text}; where the module is not in float32, give module.float()")
+    if check:
+        check_same(module, found, example_inputs)
     return found
 
 
@@ -173,7 +174,7 @@ def finished(writer: Writer, outputs: list[int], names: list[str]) -> Drawing:
             writer.drafts[writer.drafts.index(draft)] = draft.instead
     alive = living(writer, outputs)
     if twice := doubled(writer, alive):
-        raise refusal("weights are read with and without what is added to them,", twice[0].place, "name the sum and read it alone")
+        raise shared(twice)
     offset = len(writer.inputs)
     place = {i: i for i in range(offset)} | {number: offset + position for position, number in enumerate(alive)}
     drafts = [writer.drafts[number - offset] for number in alive]
@@ -192,6 +193,14 @@ def doubled(writer: Writer, alive: list[int]) -> list[Draft]:
     drafts = [writer.drafts[number - len(writer.inputs)] for number in alive]
     holders = Counter(id(tensor) for draft in drafts for tensor in draft.weights.values())
     return [draft for draft in drafts if any(holders[id(tensor)] > 1 for tensor in draft.weights.values())]
+
+
+def shared(drafts: list[Draft]) -> ImporterError:
+    """What to say of nodes that have weights or statistics in common with one another."""
+    first = drafts[0]
+    if any(first.weights[key] is draft.weights.get(key) for key in STATE if key in first.weights for draft in drafts[1:]):
+        return refusal(f"statistics of {first.op.kind} are used at two nodes,", first.place, "give each its own norm")
+    return refusal("weights are read with and without what is added to them,", first.place, "name the sum and read it alone")
 
 
 def living(writer: Writer, outputs: list[int]) -> list[int]:
@@ -213,10 +222,23 @@ def state_of(drawn: Drawing) -> dict[str, Tensor]:
     return state
 
 
-def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> float:
-    """Greatest difference between what a module and its genotype's network compute of random inputs with the examples' shapes.
+def check_same(module: nn.Module, found: Imported, example_inputs: Examples) -> None:
+    """Raise ImporterError unless a module and its genotype's network compute the same."""
+    for name, share in zip(found.outputs, differences(module, found, example_inputs), strict=True):
+        if share > MOST_APART:
+            text = f"the network computes something else than the module: output {name!r} differs by {share:.1e} of its greatest number"
+            raise ImporterError(f"{text}; where the module is not in float32, give module.float()")
 
-    It is a share of the greatest output; what is no number in both is equal.
+
+def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> float:
+    """The greatest of the `differences` of all outputs."""
+    return max(differences(module, found, example_inputs))
+
+
+def differences(module: nn.Module, found: Imported, example_inputs: Examples) -> list[float]:
+    """How far a module and its genotype's network are apart, output by output, on random inputs with the examples' shapes.
+
+    The greatest difference of two numbers, as a share of that output's greatest finite number; what is no number in both is equal.
     """
     generator = torch.Generator().manual_seed(0)
     given, names = listed(module, example_inputs)
@@ -228,11 +250,14 @@ def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> 
             raise ImporterError(f"the module was traced, but fails when it is run: {described(error)}") from error
         own = found.network()(*(tensor.float().cpu() for tensor in drawn))
     wanted = [value.float().cpu() for value in tree_leaves(results) if isinstance(value, Tensor)]
-    most = max(float(tensor.nan_to_num().abs().max()) for tensor in wanted) or 1.0
-    return max(apart(a, b) for a, b in zip(wanted, own if isinstance(own, tuple) else (own,), strict=True)) / most
+    return [apart(a, b) for a, b in zip(wanted, own if isinstance(own, tuple) else (own,), strict=True)]
 
 
-def apart(first: Tensor, second: Tensor) -> float:
-    """Greatest difference of two elements at one place."""
-    equal = (first == second) | (first.isnan() & second.isnan())
-    return float(torch.where(equal, 0.0, (first - second).abs()).nan_to_num(torch.inf).max())
+def apart(wanted: Tensor, made: Tensor) -> float:
+    """Greatest difference of two numbers at one place, as a share of the greatest that is wanted; infinite for other shapes."""
+    wanted, made = wanted.squeeze(), made.squeeze()  # `squeeze()` in a module takes a batch of one away
+    if wanted.shape != made.shape:
+        return inf
+    equal = (wanted == made) | (wanted.isnan() & made.isnan())
+    most = float(torch.where(wanted.isfinite(), wanted, 0.0).abs().max()) or 1.0
+    return float(torch.where(equal, 0.0, (wanted - made).abs()).nan_to_num(inf, inf).max()) / most

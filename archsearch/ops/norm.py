@@ -14,17 +14,21 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d
 class BatchNorm(Op):
     """Normalise every channel over the batch, then scale and shift it (Ioffe & Szegedy 2015, arXiv:1502.03167).
 
-    `eps` is added to the variance; `momentum` is the share of a new batch in the running mean and variance.
+    `eps` is added to the variance; `momentum` is the share of a new batch in the running mean and variance, None for the plain
+    average of all batches.
     """
 
     eps: float
-    momentum: float
+    momentum: float | None
     rank: ClassVar[int]
     layer: ClassVar[str]
 
     def __post_init__(self) -> None:
         check_number(self, "eps", 0, 1)
-        check_number(self, "momentum", 0, 1)
+        if self.momentum == 1:  # the last batch alone
+            object.__setattr__(self, "momentum", 1.0)
+        elif self.momentum is not None:
+            check_number(self, "momentum", 0, 1)
 
     def infer(self, x: TensorSpec) -> TensorSpec:
         x.expect(rank=self.rank, by=self.kind)
@@ -50,7 +54,7 @@ class BatchNorm2d(BatchNorm):
     """Batch norm over images (C, H, W)."""
 
     eps: float = 1e-5
-    momentum: float = 0.1
+    momentum: float | None = 0.1
     rank = 3
     layer = "BatchNorm2d"
 
@@ -61,7 +65,7 @@ class BatchNorm1d(BatchNorm):
     """Batch norm over vectors (F,)."""
 
     eps: float = 1e-5
-    momentum: float = 0.1
+    momentum: float | None = 0.1
     rank = 1
     layer = "BatchNorm1d"
 

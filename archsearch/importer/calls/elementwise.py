@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from torch import nn
+
 from archsearch.importer.calls.call import Call, Handler
 from archsearch.importer.calls.cutting import CHANNELS
 from archsearch.importer.content import Content, Scores, Seen, number_of
@@ -48,6 +50,8 @@ def dropout(writer: Writer, call: Call) -> Content:
     if call.name != "dropout":
         writer.remark(f"{call.name}({call['p']}) has no op; it is left out, which changes training alone", call.place)
         return call.first
+    if not isinstance(writer.module.get_submodule(call.place.path), nn.Dropout):  # training=False looks as training=self.training does
+        writer.remark(f"dropout({call['p']}) is a function here; it is taken to be on in training", call.place)
     return applied(writer, Dropout(call["p"]), call.seen(), call.place)
 
 

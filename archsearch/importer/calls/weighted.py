@@ -174,11 +174,18 @@ def batch_norm(writer: Writer, call: Call) -> Content:
     lead, rest = lead_of(seen), seen.axes[1:]
     target = (rest[0],) if len(rest) == 1 and not lead else (rest[0], lead, flat(rest[1:])) if lead else image_axes(seen)
     x = writer.rearranged(seen, target, call.place)
-    op = (BatchNorm1d if len(target) == 1 else BatchNorm2d)(call["eps"], call["momentum"])
+    op = (BatchNorm1d if len(target) == 1 else BatchNorm2d)(call["eps"], momentum(writer, call))
     statistics = {name: required(call, name) for name in ("running_mean", "running_var")}
     weights = {**affine(call, size_of(rest[0])), **statistics, "num_batches_tracked": counter(writer, statistics["running_mean"])}
     value = writer.emit(op, x.value, place=call.place, weights=weights)
     return x.holding(value)
+
+
+def momentum(writer: Writer, call: Call) -> float | None:
+    """Share of a new batch in the statistics: a module that averages all batches hands on 0 in inference."""
+    module = writer.module.get_submodule(call.place.path)
+    averages = isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None
+    return None if averages else call["momentum"]
 
 
 def counter(writer: Writer, mean: Constant) -> Constant | None:

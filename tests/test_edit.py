@@ -160,6 +160,20 @@ def test_groups_follow_a_new_width(op: str, width: int, wanted: str) -> None:
     assert ops(text, f"conv.channels={width}")["next"] == wanted
 
 
+def test_groups_and_widths_that_are_given_stay() -> None:
+    text = "input x: 3x8x8\nconv: conv2d(8)\nnext: conv2d({}, groups={})\noutput next"
+    assert ops(text.format(8, 8), "conv.channels=12", "next.channels=24")["next"] == "conv2d(channels=24, groups=12)"
+    assert ops(text.format(12, 4), "conv.channels=6")["next"] == "conv2d(channels=12, groups=3)"
+    with pytest.raises(EditError, match=r"node 'next': conv2d: groups=4 must divide 6 input and 12 output channels"):
+        edited(text.format(12, 4), "conv.channels=6", "next.groups=4")
+    with pytest.raises(EditError, match=r"node 'add': add needs equal shapes.* nothing obvious brings 'skip' from 4x4x4 to 4x8x8"):
+        edited(
+            "input x: 3x8x8\na: conv2d(4, stride=2)\nskip: conv2d(4, stride=2) from x\nadd with a\noutput add",
+            "a.stride=1",
+            "skip.stride=2",
+        )
+
+
 def test_a_depthwise_convolution_in_the_way_of_a_width_follows_too() -> None:
     text = "input x: 3x8x8\na: conv2d(8)\nb: conv2d(8, groups=8)\nc: conv2d(8) from x\nadd with b\noutput add"
     assert ops(text, "c.channels=12") == {
@@ -180,6 +194,83 @@ def test_fields_left_to_their_defaults_follow_the_field() -> None:
     assert ops(RESIDUAL, "block/conv2d.kernel=5")["block/conv2d"] == "conv2d(channels=8, kernel=5)"
     text = "input x: 3x9x9\nconv2d(8, padding=0)\noutput conv2d"
     assert ops(text, "conv2d.kernel=5")["conv2d"] == "conv2d(channels=8, kernel=5, padding=0)"
+
+
+@pytest.mark.parametrize("op", ["max_pool2d", "avg_pool2d", "max_pool2d(2, 2)", "lp_pool2d(2, 2)", "max_pool_indices2d"])
+def test_the_stride_of_a_pooling_stays(op: str) -> None:
+    text = f"input x: 3x16x16\npool: {op}\noutput pool"
+    for side in (3, 1):
+        pool = apply(from_text(text), [parse_edit(f"pool.kernel={side}")]).nodes[0].op
+        assert (pool.kernel, pool.stride) == (side, 2)  # type: ignore[attr-defined]
+        assert Population(from_text(text), {"pool:kernel": [side]}).genotype(0).nodes[0].op == pool
+
+
+def test_fields_that_edits_have_written_out_stay_in_later_ones() -> None:
+    text = "input x: 3x9x9\nc: conv2d(8)\noutput c"
+    assert ops(text, "c.padding=1", "c.kernel=5")["c"] == "conv2d(channels=8, kernel=5, padding=1)"
+    assert ops(text, "c=conv2d(8, 3, padding=1)", "c.kernel=5")["c"] == "conv2d(channels=8, kernel=5)"
+    assert ops(text, "c=conv2d(8, 3, padding=0)", "c.kernel=5")["c"] == "conv2d(channels=8, kernel=5, padding=0)"
+    assert ops(text, "c.dilation=2", "c.kernel=5")["c"] == "conv2d(channels=8, kernel=5, dilation=2)"
+    assert ops(text, "c.padding=1", "c=conv2d(8)", "c.kernel=5")["c"] == "conv2d(channels=8, kernel=5)"
+
+
+def test_of_two_fields_that_say_one_thing_the_new_one_counts() -> None:
+    text = "input x: 3x8x8\nu: upsample(3)\nf: fractional_max_pool2d(size=5)\noutput f"
+    assert ops(text, "u.size=16", "f.ratio=0.5") == {"u": "upsample(size=16)", "f": "fractional_max_pool2d(ratio=0.5)"}
+    with pytest.raises(EditError, match=r"edit 2, 'u.size=16': node 'u': upsample: scale=2 and size=16 are given; give one of them"):
+        edited(text, "u.scale=2", "u.size=16")
+
+
+CHUNK = """
+input x: 3x8x8
+y: conv2d(64)
+relu
+a: slice(0, 32)
+b: slice(32) from relu
+gate: conv2d(32, 1)
+sigmoid
+mul from a, sigmoid
+head: conv2d(5, 1)
+output head
+"""
+DUAL = """
+input x: 3x8x8
+p: conv2d(16)
+q: conv2d(48) from x
+concat from p, q
+relu
+a: slice(0, 16)
+b: slice(16, 64) from relu
+g: conv2d(16, 1)
+add from a, g
+concat_1: concat from add, b
+head: conv2d(5, 1)
+output head
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "edits", "wanted"),
+    [
+        (CHUNK, ["gate.channels=48"], {"y": "conv2d(channels=96)", "a": "slice(stop=48)", "b": "slice(start=48)"}),
+        (CHUNK, ["y.channels=128"], {"a": "slice(stop=64)", "b": "slice(start=64)", "gate": "conv2d(channels=64, kernel=1)"}),
+        (CHUNK, ["y.channels=65"], {"a": "slice(stop=32)", "b": "slice(start=32)"}),
+        (CHUNK, ["y.channels=128", "a.stop=32", "b.start=96"], {"gate": "conv2d(channels=32, kernel=1)"}),
+        (CHUNK, ["y.channels=64", "gate.channels=48"], {"a": "slice(stop=32)", "projection": "conv2d(channels=48, kernel=1, bias=False)"}),
+        (DUAL, ["g.channels=24"], {"p": "conv2d(channels=24)", "a": "slice(stop=24)", "b": "slice(start=24, stop=72)"}),
+        (DUAL, ["p.channels=24"], {"g": "conv2d(channels=24, kernel=1)", "a": "slice(stop=24)", "b": "slice(start=24, stop=72)"}),
+        (DUAL, ["q.channels=24"], {"a": "slice(stop=16)", "b": "slice(start=16, stop=40)", "g": "conv2d(channels=16, kernel=1)"}),
+        (DUAL, ["p.channels=24", "q.channels=40"], {"a": "slice(stop=24)", "b": "slice(start=24, stop=64)"}),
+        (DUAL, ["insert silu after concat", "g.channels=8"], {"p": "conv2d(channels=8)", "b": "slice(start=8, stop=56)"}),
+    ],
+    ids=lambda part: ",".join(part) if isinstance(part, list) else "",
+)
+def test_cuts_move_with_the_width_that_they_divide(text: str, edits: list[str], wanted: dict[str, str]) -> None:
+    after = ops(text, *edits)
+    assert {name: after[name] for name in wanted} == wanted
+    given = dict(edit.split("=") for edit in edits if "=" in edit)
+    assert ("projection" in after) == ("projection" in wanted)
+    assert all(f"={value}" in after[field.partition(".")[0]] for field, value in given.items())
 
 
 def test_ops_are_replaced() -> None:
@@ -445,6 +536,30 @@ def assert_edits_or_refuses(genotype: Genotype, edits: list[Edit]) -> None:
         return
     assert after.facts == Genotype(after.inputs, after.nodes, after.outputs).facts
     assert from_text(to_text(after)) == after
+
+
+def plain(value: Any) -> Any:
+    """A pair of equal numbers as one."""
+    return value[0] if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1] else value
+
+
+@QUICK
+@given(st.data())
+def test_what_edits_have_set_is_so_in_the_end(data: st.DataObject) -> None:
+    genotype = data.draw(genotypes())
+    named = {node.name: node.op for node in genotype.nodes if field_types(type(node.op))}
+    places = [(name, field) for name, op in named.items() for field in field_types(type(op)) if type(getattr(op, field)) is int]
+    if not places:
+        return
+    chosen = data.draw(st.lists(st.tuples(st.sampled_from(places), st.sampled_from([1, 2, 3, 4, 6, 8])), min_size=1, max_size=4))
+    wanted = {(name, field): value for (name, field), value in chosen}
+    try:
+        after = apply(genotype, [SetField(name, field, value) for (name, field), value in chosen])
+    except EditError as error:
+        assert_one_line(str(error))
+        return
+    made = {node.name: node.op for node in after.nodes}
+    assert {place: plain(getattr(made[place[0]], place[1])) for place in wanted} == wanted
 
 
 @QUICK

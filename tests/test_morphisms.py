@@ -7,13 +7,28 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from torch.fx import GraphModule
 
 from archsearch.builder import Builder
 from archsearch.compiler import compile_network
 from archsearch.genotype import Genotype
 from archsearch.morphisms import Morphed, MorphismError, add_skip, deepen, widen
-from archsearch.ops import Add, BatchNorm2d, Concat, Conv2d, DepthwiseConv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
+from archsearch.ops import (
+    Add,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    DepthwiseConv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    MaxPoolIndices2d,
+    Op,
+    ReLU,
+)
 from archsearch.space import load_space
+from tests.op_examples import EXAMPLES, INDICES
 
 
 def trained_weights(genotype: Genotype) -> dict[str, torch.Tensor]:
@@ -70,6 +85,54 @@ def test_copies_part_in_training() -> None:
     network(torch.randn(8, 3, 9, 9)).square().sum().backward()
     gradient = network.hidden.weight.grad
     assert len({tuple(row.tolist()) for row in gradient if row.any()}) == sum(bool(row.any()) for row in gradient)
+
+
+def amid(op: Op, shapes: tuple[tuple[int, ...], ...]) -> Genotype | None:
+    """The op between learned maps that read and make images or vectors; None where it takes or makes something else."""
+    b = Builder(*shapes)
+    makers = [b(Conv2d(x.shape[0], 1) if len(x.shape) == 3 else Linear(x.shape[0]), x, name=f"first{i}") for i, x in enumerate(b.inputs)]
+    reads = [b(MaxPoolIndices2d(1), x) if place in INDICES.get(op.kind, ()) else x for place, x in enumerate(makers)]
+    x = b(op, *reads, name="amid")
+    if op.integer or len(x.shape) not in (1, 3):
+        return None
+    return b.genotype(b(Conv2d(4, 1) if len(x.shape) == 3 else Linear(4), x))
+
+
+def lively(genotype: Genotype) -> GraphModule:
+    """The network in float64, with any weights and statistics."""
+    network, generator = compile_network(genotype).double().eval(), torch.Generator().manual_seed(1)
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point() and "index" not in name:
+            low = 0.5 if name.endswith("running_var") else -1.0
+            tensor.copy_(low + 1.5 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64))
+    return network
+
+
+WIDENED = {
+    "add", "avg_pool2d", "batch_norm1d", "batch_norm2d", "depthwise_conv2d", "dropout", "frozen_batch_norm2d", "instance_norm2d",
+    "max_pool2d", "max_unpool2d", "prelu", "relu", "scale", "upsample", "conv2d", "linear", "flatten",
+}  # fmt: skip
+
+
+def test_widen_keeps_the_function_past_every_kind_of_op() -> None:
+    widened = set()
+    for kind, cases in EXAMPLES.items():
+        for op, shapes in cases:
+            genotype = amid(op, shapes) if all(len(shape) in (1, 3) for shape in shapes) else None
+            for name in ["first0", "amid"] if genotype is not None else []:
+                network = lively(genotype)
+                width = genotype.specs[genotype.value_names.index(name)].channels
+                try:
+                    wide, weights = widen(genotype, network.state_dict(), name, width + 3, np.random.default_rng(0))
+                except MorphismError:  # the op mixes channels in a way of its own
+                    continue
+                wider = compile_network(wide).double().eval()
+                wider.load_state_dict(weights)
+                inputs = [torch.randn(2, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) for shape in shapes]
+                with torch.no_grad():
+                    torch.testing.assert_close(wider(*inputs), network(*inputs), rtol=1e-9, atol=1e-9, msg=f"{op} {shapes} {name}")
+                widened.add(kind)
+    assert widened >= WIDENED
 
 
 @pytest.mark.parametrize(("space", "settings"), [("cell", {"cells": 1, "channels": 4}), ("chain", {"input": (3, 16, 16)})])

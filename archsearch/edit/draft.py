@@ -18,10 +18,11 @@ class EditError(GenotypeError):
 class Part:
     """One node of a draft: its op as given, the values it reads, the shapes those had before, the fields that edits set.
 
-    `made` is the op that the finished network has: as given, or with groups that follow its input. `fact` holds at the shapes `seen`.
+    `made` is the op that the finished network has: as given, or with groups or a cut that follow its input. `fact` holds at the
+    shapes `seen`. No repair changes what is `given`; no other edit changes what is `said`: fields that edits have written out.
     """
 
-    __slots__ = ("fact", "given", "made", "name", "op", "reads", "seen", "was")
+    __slots__ = ("fact", "given", "made", "name", "op", "reads", "said", "seen", "was")
 
     def __init__(self, op: Op, reads: list[int], name: str, was: Specs = (), fact: Facts | None = None) -> None:
         self.op = self.made = op
@@ -29,11 +30,13 @@ class Part:
         self.was = self.seen = was
         self.fact = fact
         self.given: frozenset[str] = frozenset()
+        self.said: frozenset[str] = frozenset()
 
-    def change(self, op: Op, given: Iterable[str]) -> None:
+    def change(self, op: Op, given: Iterable[str], said: Iterable[str] | None = None) -> None:
         """Give the node another op, of which these fields are to stay."""
         self.op, self.fact = op, None
         self.given |= frozenset(given)
+        self.said = self.said if said is None else frozenset(said)
 
 
 class Draft:

@@ -9,13 +9,13 @@ from archsearch.edit.base import Edit, apply
 from archsearch.edit.draft import Draft, EditError
 from archsearch.genotype import Genotype
 from archsearch.genotype_json import field_types, type_name
-from archsearch.ops.base import nearest
-from archsearch.text_form.op_syntax import has_type, value_text, written_fields
+from archsearch.ops.base import edited, nearest
+from archsearch.text_form.op_syntax import has_type, value_text
 
 
 @dataclass(frozen=True)
 class SetField(Edit):
-    """`NODE.FIELD=VALUE`: fields that the op leaves to their defaults follow, as padding follows the kernel."""
+    """`NODE.FIELD=VALUE`: fields that the op has worked out follow, as padding follows the kernel; a pooling's stride stays."""
 
     node: str
     field: str
@@ -35,10 +35,10 @@ class SetField(Edit):
             got, wanted = value_text(self.value)[:60], type_name(types[self.field])
             raise EditError(f"node '{part.name}': {cls.kind}: {self.field}={got} has the wrong type, expected {wanted}")
         try:
-            op = cls(**{**written_fields(part.op), self.field: self.value})
+            op = edited(part.op, {self.field: self.value}, part.said)
         except (ValueError, TypeError) as error:
             raise EditError(f"node '{part.name}': {error}") from error
-        part.change(op, [self.field])
+        part.change(op, [self.field], part.said | {self.field})
 
 
 def set_field(genotype: Genotype, node: str, field: str, value: Any) -> Genotype:

@@ -9,7 +9,7 @@ from archsearch.edit.draft import Draft, EditError, Part
 from archsearch.genotype import Genotype
 from archsearch.genotype_json import field_types
 from archsearch.ops.base import Op
-from archsearch.text_form.op_syntax import op_text
+from archsearch.text_form.op_syntax import op_text, written_fields
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Insert(Edit):
         draft.check_free(name)
         place = draft.place(source) + 1 if reader is None else draft.place(reader)
         part = Part(self.op, [source], name)
-        part.change(self.op, field_types(type(self.op)))
+        part.change(self.op, field_types(type(self.op)), written_fields(self.op))
         value = draft.add(part, place)
         draft.reroute(source, value, None if reader is None else [reader])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archsearch.edit.cuts import recut, uncut
 from archsearch.edit.draft import Draft, EditError, Part
 from archsearch.edit.meeting import agreed, projection, restrided
 from archsearch.edit.widths import Specs, inferred, keeps_channels_apart, passing, regrouped, remade, size, width, width_field
@@ -20,10 +21,10 @@ Changes = dict[int, tuple[Op, str]]
 def repaired(draft: Draft) -> Genotype:
     """The genotype of a draft, its shapes brought in line with what was edited.
 
-    Widths that are no fields follow by themselves. Where values that had one shape meet (add, mul) and one of them has another now:
-    the ops that set the width of the others follow it, back through all that passes widths on; a stride on a branch of their own
-    follows a new size; else a 1x1 convolution (linear for tokens and vectors) of the right width and stride is put in between.
-    Depthwise convolutions stay depthwise. What an edit has set is never changed.
+    Widths that are no fields follow by themselves, and cuts move in the ratio of the width that they divide. Where values that had one
+    shape meet (add, mul) and one of them has another now: the ops that set the width of the others follow it, back through all that
+    passes widths on; a stride on a branch of their own follows a new size; else a 1x1 convolution (linear for tokens and vectors) of
+    the right width and stride is put in between. Depthwise convolutions stay depthwise. What an edit has set is never changed.
 
     Raises:
         EditError: shapes do not fit and no answer is obvious.
@@ -59,8 +60,9 @@ class Repair:
             now = tuple([self.specs[i] for i in part.reads])
         except KeyError:
             raise EditError(f"node '{part.name}' would read a value that is made after it; keep another value") from None
-        if part.fact is None or now != part.seen:
-            part.made, part.fact = regrouped(part.op, part.was, now, part.given), None
+        made = recut(self.parts, self.specs, part)
+        if part.fact is None or now != part.seen or (made is not part.op and made != part.made):
+            part.made, part.fact = regrouped(made, part.was, now, part.given), None
             try:
                 part.fact, part.seen = facts(part.made, now), now
             except (ValueError, TypeError) as error:
@@ -102,12 +104,15 @@ class Repair:
     def _widths(self, start: int, wide: int) -> Changes | None:
         """What to change for a value to have that width, back through all that passes widths on; None where that cannot be."""
         changes: Changes = {}
-        waiting, seen = [start], set[int]()
+        settled: set[int] = set()
+        waiting, wanted = [(start, wide)], dict[int, int]()
         while waiting:
-            value = waiting.pop()
-            if value in seen or width(self.specs[value]) == wide:
+            value, wide = waiting.pop()
+            if wanted.setdefault(value, wide) != wide:
+                return None
+            if value in settled or width(self.specs[value]) == wide:
                 continue
-            seen.add(value)
+            settled.add(value)
             if value not in self.parts:
                 return None
             part = self.parts[value]
@@ -118,10 +123,13 @@ class Repair:
                     return None
                 changes[value] = op, name
                 continue
+            if (source := uncut(self.parts, part, wide)) is not None:
+                waiting.append(source)
+                continue
             places = passing(part.made, now, self.specs[value], wide, part.given)
             if places is None:
                 return None
-            waiting += [part.reads[i] for i in places]
+            waiting += [(part.reads[i], wide) for i in places]
         return changes
 
     def _strides(self, start: int, want: TensorSpec) -> Changes | None:

@@ -9,7 +9,7 @@ from archsearch.edit.draft import Draft
 from archsearch.genotype import Genotype
 from archsearch.genotype_json import field_types
 from archsearch.ops.base import Op
-from archsearch.text_form.op_syntax import op_text
+from archsearch.text_form.op_syntax import op_text, written_fields
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Replace(Edit):
         return f"{self.node}={op_text(self.op)}"
 
     def change(self, draft: Draft) -> None:
-        draft.parts[draft.node(self.node)].change(self.op, field_types(type(self.op)))
+        draft.parts[draft.node(self.node)].change(self.op, field_types(type(self.op)), written_fields(self.op))
 
 
 def replace(genotype: Genotype, node: str, op: Op) -> Genotype:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
 from importlib import import_module
@@ -95,7 +95,8 @@ class Op(ABC):
     A subclass states `infer` and `build`; an op that states no `cost` or `saved` is measured once per distinct shape
     by running its module on torch's meta device, never counted as zero. `integer`: its result is of int64 whatever the
     network's dtype (the places of maxima), and no gradient passes it. `random`: it draws numbers in training, so that two of
-    them make two values of one.
+    them make two values of one. `stays`: fields that keep their value while others are edited, although None would be worked out
+    anew; `either`: fields of which one is given.
     """
 
     kind: ClassVar[str]
@@ -103,6 +104,8 @@ class Op(ABC):
     is_zero: ClassVar[bool] = False
     integer: ClassVar[bool] = False
     random: ClassVar[bool] = False
+    stays: ClassVar[tuple[str, ...]] = ()
+    either: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def infer(self, *inputs: Any, **named: Any) -> TensorSpec:
@@ -153,6 +156,25 @@ def is_default(op: Op, name: str, default: object) -> bool:
         return replace(op, **{name: default}) == op  # type: ignore[type-var]
     except ValueError:
         return False
+
+
+def edited(op: Op, changes: Mapping[str, Any], said: Set[str] = frozenset()) -> Op:
+    """The op with other values in some fields; what it has worked out from those (padding from the kernel) is worked out anew.
+
+    `said`: fields that stay because someone has written them down. A pooling's stride stays too: whether it was given no longer
+    shows, and sizes all the way behind hang on it.
+
+    Raises:
+        ValueError, TypeError: there is no such op.
+    """
+    values = {f.name: getattr(op, f.name) for f in fields(op)}  # type: ignore[arg-type]
+    chosen = any(changes.get(name) is not None for name in op.either)
+    for f in fields(op):  # type: ignore[arg-type]
+        if f.name in changes or f.name in said or f.name in op.stays:
+            continue
+        if (chosen and f.name in op.either) or (f.default is None and is_default(op, f.name, None)):
+            values[f.name] = None
+    return type(op)(**{**values, **changes})
 
 
 class Measured(NamedTuple):

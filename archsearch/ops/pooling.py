@@ -51,6 +51,7 @@ class Pooling(Op):
     ceil: bool
     padding: Size = 0
     dilation: Size = 1
+    stays = ("stride",)
 
     def __post_init__(self) -> None:
         if self.stride is None:
@@ -162,6 +163,7 @@ class FractionalMaxPool2d(Op):
     size: Size | None = None
     ratio: float | None = None
     random = True
+    either = ("size", "ratio")
 
     def __post_init__(self) -> None:
         if self.size is not None and self.ratio is not None:

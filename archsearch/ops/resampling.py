@@ -53,6 +53,7 @@ class Upsample(Op):
     size: Size | None = None
     mode: str = "bilinear"
     align_corners: bool = False
+    either = ("scale", "size")
 
     def __post_init__(self) -> None:
         if self.scale is not None and self.size is not None:

@@ -46,6 +46,7 @@ class MaxUnpool2d(Op):
     stride: Size | None = None
     padding: Size = 0
     size: Size | None = None
+    stays = ("stride",)
 
     def __post_init__(self) -> None:
         if self.stride is None:

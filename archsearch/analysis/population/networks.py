@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archsearch.analysis.population.partition import ONE, Part, Partitions, factorised
 from archsearch.genotype import Genotype, GenotypeError, Node, reason
-from archsearch.ops.base import Facts, Op, facts, given_fields, nearest
+from archsearch.ops.base import Facts, Op, edited, facts, nearest
 from archsearch.tensor import TensorSpec
 
 Values = Sequence[Any] | NDArray[Any]
@@ -105,7 +105,7 @@ def varied(node: Node, columns: Sequence[Column], classes: Sequence[int]) -> Op:
     if not isinstance(op, Op):
         raise GenotypeError(f"node '{node.name}': {op!r} is no op; give the op of every network")
     try:
-        return type(op)(**{**given_fields(op), **fields}) if fields else op
+        return edited(op, fields) if fields else op
     except (ValueError, TypeError) as error:
         raise GenotypeError(f"node '{node.name}': {error}") from error
 

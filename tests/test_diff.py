@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archsearch import Genotype, Node, analyse, zoo
 from archsearch.diff import Cost, Difference, Row, diff
-from archsearch.diff.subsequence import MAX_TABLE, common, rising
+from archsearch.diff.subsequence import MAX_STEP, MAX_TABLE, common, in_order, rising
 from archsearch.edit import EditError, apply, parse_edit
 from archsearch.text_form import from_text
 from tests.quickness import assert_quick
@@ -228,6 +228,12 @@ def test_common_subsequences_of_long_lists(keys: int) -> None:
     changed = first[:100] + second + first[2000:]
     assert_quick(1, lambda: assert_rising(first, second, common(first, second)))
     assert_quick(1, lambda: assert_rising(first, changed, common(first, changed)))
+
+
+def test_a_far_partner_keeps_none_between_from_finding_theirs() -> None:
+    for far in (MAX_STEP - 1, MAX_STEP):
+        second = ["a", "b", *["c"] * (far - 2), "x"]
+        assert in_order(["x", "a", "b"], second) == ([(0, far)] if far < MAX_STEP else [(1, 0), (2, 1)])
 
 
 def test_rising_parts_are_the_longest() -> None:

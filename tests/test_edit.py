@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from archsearch import Genotype, Node, compile_network, zoo
 from archsearch import ops as o
+from archsearch.analysis.population import Population
 from archsearch.edit import (
     Edit,
     EditError,

@@ -469,16 +469,16 @@ def test_a_hostile_database_gets_one_short_line(change: str, words: str, tmp_pat
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"space": "x\x1b[2J"}, '"space" must be a text'),
-        ({"space": "x" * 5000}, '"space" must be a text'),
-        ({"versions": {"a": 3}}, '"versions" must hold texts'),
-        ({"objectives": []}, '"objectives" must be a list of one or more'),
-        ({"budget": {"a" * 4000: 1}}, "a field has the wrong type"),
+        ({"space": "x\x1b[2J"}, '"space" of the run must be a text of at most 4,096 printable letters'),
+        ({"space": "x" * 5000}, '"space" of the run must be a text of at most 4,096 printable letters'),
+        ({"versions": {"a": 3}}, '"versions" of the run must be'),
+        ({"objectives": []}, '"objectives" of the run must be'),
+        ({"budget": {"a" * 4000: 1}}, "budget"),
         ({"settings": {"a": {"pickle": "x"}}}, "an option is an object of an unknown kind"),
         ({"settings": {"a": {"list": "x"}}}, "an option is an object of an unknown kind"),
         ({"settings": {"a": json.loads("[" * 30 + "]" * 30)}}, "an option is nested too deeply"),
-        ({"description": 3}, '"description" must be an object'),
-        ({"description": {"task": ""}}, '"description" must be an object'),
+        ({"description": 3}, "must be null or an object"),
+        ({"description": {"task": ""}}, 'the description has no "classes"'),
     ],
 )
 def test_a_hostile_record_gets_one_short_line(change: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -494,10 +494,10 @@ def test_a_hostile_record_gets_one_short_line(change: dict[str, Any], words: str
     [
         ({"mean": [1.0]}, "1 means and 0 stds"),
         ({"mean": [0.5], "std": [0]}, "must be finite numbers, every std over 0"),
-        ({"input": [1, -8]}, '"input" must be a list of whole numbers over 0'),
-        ({"classes": [3]}, '"classes" must be a list of texts'),
-        ({"fingerprint": {"a": 1.5}}, '"fingerprint" must be an object of texts and whole numbers'),
-        ({"places": []}, '"places" must be an object of texts'),
+        ({"input": [1, -8]}, '"input" of the description must be a list of entries that are each a whole number of at least 1'),
+        ({"classes": [3]}, '"classes" of the description must be a list of entries that are each a text'),
+        ({"fingerprint": {"a": 1.5}}, '"fingerprint" of the description must be an object'),
+        ({"places": []}, '"places" of the description must be an object'),
     ],
 )
 def test_a_damaged_description_gets_one_line(change: dict[str, Any], words: str) -> None:

@@ -31,7 +31,8 @@ class Images:
     """A dataset before its split: `pixels` and `labels`, counted from 0; their types stand beside Pixels and Labels.
 
     `flip`: a mirrored image still shows the same class, so training may mirror; digits and letters do not. `test`: which images are
-    the test part as it was published, (N,) booleans; None where none was, so that it is drawn.
+    the test part as it was published, (N,) booleans; None where none was, so that it is drawn; `validation` likewise, beside `test`.
+    `notes`: what a person has to know of how they were read.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Images:
     class_names: tuple[str, ...]
     flip: bool = False
     test: Bools | None = None
+    validation: Bools | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,7 @@ class Data:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     flip: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -103,7 +107,7 @@ def split(images: Images, seed: int) -> Data:
             part.append(indices)
     train, validate, test_part = (take(images, np.sort(np.concatenate(indices))) for indices in chosen)
     mean, std = statistics(train.images)
-    return Data(images.name, train, validate, test_part, images.class_names, mean, std, images.flip)
+    return Data(images.name, train, validate, test_part, images.class_names, mean, std, images.flip, images.notes)
 
 
 def groups(images: Images) -> Iterator[tuple[str, Ints]]:
@@ -117,6 +121,8 @@ def groups(images: Images) -> Iterator[tuple[str, Ints]]:
 
 def divided(images: Images, what: str, members: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
     """Numbers of images for training, validation and test. Raises ValueError when they are too few."""
+    if images.test is not None and images.validation is not None:
+        return given(images, what, members, images.validation[members], images.test[members])
     known = np.zeros(len(members), bool) if images.test is None else images.test[members]
     test, free = members[known], rng.permutation(members[~known])
     least = 3 if images.test is None else 2
@@ -128,6 +134,14 @@ def divided(images: Images, what: str, members: Ints, rng: np.random.Generator) 
         test, free = free[cut:], free[:cut]
     cut = len(free) - max(1, round(VALIDATION * len(members if images.test is None else free)))
     return free[:cut], free[cut:], test
+
+
+def given(images: Images, what: str, members: Ints, validation: Bools, test: Bools) -> tuple[Ints, Ints, Ints]:
+    """Numbers of images in the parts as the user made them. Raises ValueError when none is left to train on."""
+    train = members[~(validation | test)]
+    if not len(train):
+        raise ValueError(f"data {images.name!r}: {what} no image to train on; give at least one in the training part")
+    return train, members[validation], members[test]
 
 
 def take(images: Images, indices: Ints) -> Part:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +19,7 @@ from archsearch.data.npz import read_npz
 from archsearch.data.shapes import shapes
 from archsearch.ops.base import nearest
 
+CLOCK_GRAIN_NS = 20_000_000
 FIRST_FILE = f"{PARTS[0]}-images-idx3-ubyte"
 
 
@@ -53,7 +57,7 @@ def load_data(name_or_path: str, seed: int = 0, data_dir: str = "") -> Data:
         ValueError: an unknown name, a file that is missing or not as it should be, or too few images for a split; one line.
     """
     if name_or_path in DATASETS:
-        return _load(name_or_path, None, seed, ())
+        return _load(name_or_path, None, seed, "")
     if name_or_path in PUBLISHED:
         path = folder_of(name_or_path, data_dir)
         return _load(name_or_path, path.resolve(), seed, version(path))
@@ -82,15 +86,33 @@ def folder_of(name: str, data_dir: str) -> Path:
     raise ValueError(f"the files of data {name!r} are {where}; give --data-dir the folder that holds {FIRST_FILE}.gz and its three kin")
 
 
-def version(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written anew, or when files are added to a folder or taken out."""
-    inside = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
-    stats = [place.stat() for place in (path, *inside)]
-    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_size))
+def version(path: Path) -> str:
+    """What changes when a file is written, in place or anew, or when files are added to a folder or taken out.
+
+    A file that was written just now could be written again at what the system's clock takes for the same moment: that is waited for.
+    """
+    stats = [(name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) for name, stat in stats_below(path)]
+    newest = max(max(changed, touched) for _, changed, touched, _, _ in stats)
+    if 0 <= time.time_ns() - newest < CLOCK_GRAIN_NS:
+        time.sleep(CLOCK_GRAIN_NS / 1e9)
+        return version(path)
+    return hashlib.sha256(repr(sorted(stats)).encode()).hexdigest()
+
+
+def stats_below(path: Path, depth: int = 3) -> Iterator[tuple[str, os.stat_result]]:
+    """Name and state of a file, or of a folder and all that stands in it, so many folders deep."""
+    yield str(path), path.stat()
+    if path.is_dir() and depth:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    yield from stats_below(Path(entry.path), depth - 1)
+                elif entry.is_file():
+                    yield entry.path, entry.stat()
 
 
 @lru_cache(maxsize=2)
-def _load(name: str, path: Path | None, seed: int, version: tuple[int, ...]) -> Data:
+def _load(name: str, path: Path | None, seed: int, version: str) -> Data:
     # `version` is part of the key alone: a file that was written anew is read anew.
     return split(_read(name, path), seed)
 

@@ -1,0 +1,125 @@
+"""One PNG or JPEG file: turned as its camera noted, laid on a ground where it is transparent, and masks as the numbers they hold."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from archsearch.data.base import Bytes
+from archsearch.reading import at, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL.Image import Image
+
+GRAY, COLOUR, NUMBERS = ("1", "L", "LA"), ("RGB", "RGBA", "P", "CMYK", "YCbCr"), ("1", "L", "P")
+"""Modes of Pillow: of gray and of coloured images, and of masks, where a pixel is the number of its class."""
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error, zlib.error)
+ORIENTATION, ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
+"""EXIF's number for how the camera was held, and the values by which width and height change places."""
+MOST_PACKED = 8 * 1032
+"""Pixels that one byte of a file can stand for, at most."""
+WHITE, BLACK = 255, 0
+
+
+class Head(NamedTuple):
+    """What a file says of itself: Pillow's mode, bits of a gray pixel, and (width, height) as it is looked at."""
+
+    mode: str
+    bits: int
+    size: tuple[int, int]
+
+
+def read_head(path: Path, modes: tuple[str, ...]) -> Head:
+    """Read the head of a file. Raises ValueError with its name for one of another mode."""
+    with opened(path) as image:
+        if image.mode not in modes:
+            raise ValueError(f"is of mode {image.mode}; save it with 8 bits, {'gray' if modes == NUMBERS else 'gray or RGB'}")
+        width, height = image.size
+        size = (height, width) if orientation(image) in ON_ITS_SIDE else (width, height)
+        return Head(image.mode, bits_of(image), size)
+
+
+def read_pixels(path: Path, mode: str, ground: int) -> tuple[Bytes, bool]:
+    """Pixels (H, W) or (H, W, 3) in that mode of Pillow, and whether any was transparent, which shows the ground. Raises ValueError."""
+    with opened(path) as image:
+        check_length(image, path)
+        see_through = image.mode in ("LA", "RGBA") or "transparency" in image.info
+        alpha = np.asarray(image.convert("RGBA"), np.uint8)[..., 3:] if see_through else None
+        pixels = np.asarray(turned(image, image.convert(mode)), np.uint8)
+        if alpha is None or alpha.min() == WHITE:
+            return pixels, False
+        from PIL.Image import fromarray
+
+        share = np.asarray(turned(image, fromarray(alpha[..., 0])), np.float64) / 255
+        share = share[..., None] if pixels.ndim == 3 else share
+        return np.rint(pixels * share + ground * (1 - share)).astype(np.uint8), True
+
+
+def read_numbers(path: Path) -> Bytes:
+    """The numbers (H, W) of a mask as they are stored, whatever its bits. Raises ValueError."""
+    with opened(path) as image:
+        check_length(image, path)
+        bits = bits_of(image)
+        values = np.asarray(turned(image, image), np.uint8)
+        return values // (255 // (2**bits - 1)) if image.mode == "L" and bits < 8 else values
+
+
+def bits_of(image: Image) -> int:
+    """Bits of a gray pixel as stored; Pillow stretches 2 and 4 of them to 8 when it decodes. Of other images 8."""
+    if image.mode == "1":
+        return 1
+    raw = [tile[3] for tile in getattr(image, "tile", ())] if image.format == "PNG" and image.mode == "L" else []
+    word = raw[0] if raw and isinstance(raw[0], str) else raw[0][0] if raw and raw[0] else "L"
+    return {"L;2": 2, "L;4": 4}.get(str(word), 8)
+
+
+def orientation(image: Image) -> int:
+    """How the camera was held, as EXIF numbers it; 1 is upright, as is a file whose note cannot be read, which no viewer turns."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # to look further Pillow would decode the image
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except BROKEN:
+        return 1
+
+
+def turned(image: Image, made: Image) -> Image:
+    """What was made of an image, upright by the image's own note."""
+    from PIL.Image import Transpose
+
+    ways = {
+        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
+    }  # fmt: skip
+    way = ways.get(orientation(image))
+    return made if way is None else made.transpose(way)
+
+
+def check_length(image: Image, path: Path) -> None:
+    """Raise ValueError when the file is too short for the size that its head tells: before anything of that size is made."""
+    width, height = image.size
+    if width * height > MOST_PACKED * path.stat().st_size:
+        raise ValueError(f"says {width}x{height} pixels, for which it is too short; it may be cut off")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image]:
+    """An image file; whatever is wrong with it or is raised inside becomes one ValueError that names it."""
+    from PIL import Image, UnidentifiedImageError  # not needed by who has no image files
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large images and odd notes: sizes are checked here
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
+                yield image
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        words = "is no readable PNG or JPEG" if isinstance(error, UnidentifiedImageError) else reason(error)
+        raise ValueError(at(path, words, "data")) from error

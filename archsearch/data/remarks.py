@@ -1,0 +1,34 @@
+"""What a person should know of a dataset before a search: how it was read, uneven classes, few images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archsearch.data.base import VOID, Data
+from archsearch.reading import one_line
+
+UNEVEN = 3.0
+"""The commonest class has so many times the images, or pixels, of the rarest: then it is said."""
+FEW = 10
+
+
+def remarks(data: Data) -> tuple[str, ...]:
+    """Lines for people, none where there is nothing to say."""
+    count = len(data.train)
+    few = f"there {'are' if count > 1 else 'is'} {count} image{'s' * (count > 1)} to train on" if count < FEW else ""
+    lines = (*data.notes, balance(data), few)
+    return tuple(one_line(line) for line in lines if line)
+
+
+def balance(data: Data) -> str:
+    """How uneven the classes of the training part are, in words; empty where they are about even."""
+    labels = data.train.labels
+    counts = np.bincount(labels[labels != VOID] if data.task == "segmentation" else labels, minlength=data.classes)[: data.classes]
+    common, rare = int(counts.argmax()), int(counts.argmin())
+    if counts[common] < UNEVEN * max(1, counts[rare]):
+        return ""
+    what = "images" if data.task == "classification" else "pixels"
+    most, least = (f"{data.class_names[which][:40]!r} has {counts[which]:,}" for which in (common, rare))
+    wrong = 1 - counts[common] / counts.sum()
+    hint = f"to answer {data.class_names[common][:40]!r} always is wrong for {wrong:.1%} of them"
+    return f"classes are uneven: of {counts.sum():,} {what} to train on {most}, {least}; {hint}"

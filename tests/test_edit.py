@@ -248,11 +248,26 @@ concat_1: concat from add, b
 head: conv2d(5, 1)
 output head
 """
+UNEVEN = CHUNK.replace("64", "7").replace("slice(0, 32)", "slice(0, 3)").replace("slice(32)", "slice(4)").replace("32", "3")
+NESTED = """
+input x: 3x8x8
+p: conv2d(8)
+q: conv2d(8) from x
+r: conv2d(16) from x
+concat from q, r
+outer: concat from p, concat
+a: slice(16, 32)
+g: conv2d(16, 1)
+add from a, g
+output add
+"""
 
 
 @pytest.mark.parametrize(
     ("text", "edits", "wanted"),
     [
+        (UNEVEN, ["gate.channels=4"], {"y": "conv2d(channels=7)", "projection": "conv2d(channels=4, kernel=1, bias=False)"}),
+        (NESTED, ["p.channels=12", "q.channels=6"], {"a": "slice(start=18, stop=34)", "g": "conv2d(channels=16, kernel=1)"}),
         (CHUNK, ["gate.channels=48"], {"y": "conv2d(channels=96)", "a": "slice(stop=48)", "b": "slice(start=48)"}),
         (CHUNK, ["y.channels=128"], {"a": "slice(stop=64)", "b": "slice(start=64)", "gate": "conv2d(channels=64, kernel=1)"}),
         (CHUNK, ["y.channels=65"], {"a": "slice(stop=32)", "b": "slice(start=32)"}),

@@ -94,7 +94,7 @@ class Loop:
     def ask(self) -> None:
         """Evaluate what the strategy asks for."""
         for number in range(self.record.trials):
-            self.catch_up(number - self.record.lookahead + 1)
+            self.catch_up(number - self.record.ahead(number) + 1)
             if number in self.trials:
                 self.proposer.seen.add(self.trials[number].fingerprint)
             elif not self.launch(number):

@@ -9,8 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from archsearch.neighbours import OWN
 from archsearch.ops.base import nearest
-from archsearch.space import OWN, SpaceError, find_space, load_file
+from archsearch.space import SpaceError, find_space, load_file
 
 
 def load_part(kind: str, name: str, table: Mapping[str, str]) -> Any:

@@ -30,6 +30,7 @@ FIELDS = {
     **dict.fromkeys(("seed", "workers"), at_least(0)),
     "timeout_s": maybe(over(0)),
     "description": maybe(OBJECT),
+    "widened": each(each(at_least(1), least=2)),
     "versions": named(TEXT),
 }
 """What run.json holds."""
@@ -40,7 +41,8 @@ class Record:
     """What a run searches, as `run.json` keeps it; enough to go on with it in another process, or to export what it found.
 
     Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
-    in a run of an earlier version, until it is resumed.
+    in a run of an earlier version, until it is resumed. `widened` are pairs of a trial and the lookahead from there on, where a run was
+    resumed with more workers than the lookahead before kept busy.
     """
 
     space: str
@@ -60,6 +62,7 @@ class Record:
     strategy_sha256: str = ""
     evaluator_sha256: str = ""
     description: Description | None = None
+    widened: tuple[tuple[int, int], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -71,6 +74,10 @@ class Record:
     def data_name(self) -> str:
         """The data likewise; empty where there are none."""
         return short(str(self.evaluator_options.get("data", "")))
+
+    def ahead(self, number: int) -> int:
+        """How many trials may be under way when trial `number` is proposed, itself included."""
+        return next((count for first, count in reversed(self.widened) if first <= number), self.lookahead)
 
     def to_json(self) -> str:
         """JSON text, indented for people. Raises ValueError for options that could not be read back."""
@@ -86,8 +93,9 @@ class Record:
         data = parse(text)
         if formatted(data, FORMAT, EARLIER) == EARLIER:
             data = {**LATER, **data}
-        read = fields(data, FIELDS, "the run")
+        read = fields({"widened": [], **data}, FIELDS, "the run")  # none where nobody has widened it
         read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
+        read["widened"] = pairs(read["widened"])
         read["objectives"] = tuple(map(Objective.parse, read["objectives"]))
         read["budget"] = Budget.of(read["budget"])
         read["description"] = None if read["description"] is None else Description.from_dict(read["description"])
@@ -98,6 +106,14 @@ def short(source: str) -> str:
     """The last part of a path, and the name inside a file; any other text as it is."""
     file, inside = split_source(source)
     return f"{PurePath(file).name}{inside}" if file else PurePath(source).name or source
+
+
+def pairs(widened: list[list[int]]) -> tuple[tuple[int, int], ...]:
+    """Pairs of a trial and a lookahead, by rising trial. Raises ValueError."""
+    found = tuple((pair[0], pair[1]) for pair in widened)
+    if any(len(pair) != 2 for pair in widened) or [first for first, _ in found] != sorted({first for first, _ in found}):
+        raise ValueError('"widened" must be pairs of a trial and a number of trials, rising from trial to trial')
+    return found
 
 
 def options_of(part: object) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from archsearch.proposal import Proposer, SearchError
 from archsearch.record import Record, versions
 from archsearch.restoring import Parts
 from archsearch.space import Space
+from archsearch.spawning import refuse_unguarded
 from archsearch.store import Run, Store, open_run
 from archsearch.strategies import Random, Strategy
 from archsearch.supernets import Supernet
@@ -60,9 +61,9 @@ def search(
         SearchError: no network of the space fits the budget, or an objective is never measured.
         StoreError: `out` exists or cannot be written.
     """
+    refuse_unguarded()
     folder = Path(out)
-    if trials < 1 or workers < 0 or seed < 0:
-        raise SearchError(f"trials={trials} must be at least 1, workers={workers} and seed={seed} at least 0")
+    check_numbers(trials, workers, seed, timeout_s)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, evaluator)
     record = Record(
@@ -84,6 +85,14 @@ def check_record(record: Record) -> None:
             raise SearchError(
                 f"this search cannot be recorded: {name} {str(value)[:100]} would come back as {str(getattr(back, name))[:100]}"
             )
+
+
+def check_numbers(trials: int, workers: int, seed: int, timeout_s: float | None) -> None:
+    """Raise SearchError for numbers that no search can have."""
+    if trials < 1 or workers < 0 or seed < 0:
+        raise SearchError(f"trials={trials} must be at least 1, workers={workers} and seed={seed} at least 0")
+    if timeout_s is not None and workers == 0:
+        raise SearchError("a time limit needs a worker to end: give workers=1 or more, or no timeout")
 
 
 def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
@@ -120,19 +129,21 @@ def resume(
 ) -> Run:
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
 
-    `trials` may be raised; `workers` changes how many evaluate at once, not what is proposed; with `retry_failed`, trials that failed are
+    `trials` may be raised; `workers` changes how many evaluate at once, and not what is proposed unless more are asked for than
+    the run has trials under way: then so many are from the next new trial on, and that is recorded, so that the run still repeats; with `retry_failed`, trials that failed are
     evaluated again first, and what they come to now takes the place of the failure.
 
     Raises:
         SearchError: space, strategy, evaluator or data are not those that the run began with.
         StoreError: no run there, or another process is writing it.
     """
+    refuse_unguarded()
     folder = Path(out)
     record = open_run(folder).record
     if retry_failed and isinstance(strategy, Supernet):
         raise SearchError(f"{folder}: a supernet's points come from one training, none can be tried again; begin a new run")
     now = same_parts(folder, record, Parts(space, strategy, evaluator))
-    record = replace(record, **now, trials=max(record.trials, trials or 0), workers=record.workers if workers is None else workers)
+    record = widened(replace(record, **now, trials=max(record.trials, trials or 0)), record.workers if workers is None else workers, folder)
     check_record(record)
     store = Store(folder)
     try:
@@ -141,6 +152,18 @@ def resume(
         store.close()
         raise
     return go(store, record, Parts(space, strategy, evaluator), progress, retry_failed)
+
+
+def widened(record: Record, workers: int, folder: Path) -> Record:
+    """The record with so many workers, and enough trials under way for them from the first one that nobody has proposed yet."""
+    first = max((trial.number for trial in open_run(folder).trials), default=-1) + 1
+    record = replace(record, workers=workers)
+    if workers <= record.ahead(first):
+        return record
+    if first == 0:
+        return replace(record, lookahead=lookahead(workers), widened=())
+    before = tuple(pair for pair in record.widened if pair[0] < first)
+    return replace(record, widened=(*before, (first, lookahead(workers))))
 
 
 def same_parts(folder: Path, record: Record, parts: Parts) -> dict[str, Any]:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.util import module_from_spec, spec_from_file_location
 from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, get_origin, get_type_hints
-from zlib import crc32
 
 import numpy as np
 
 from archsearch.genotype import Genotype
+from archsearch.neighbours import run_file
 from archsearch.ops.base import nearest
 
 Scalar = str | int | float | bool | None
 Choices = dict[str, Scalar]
 SIZE_PROBES = 200
-OWN = "archsearch_own_"
-"""How the modules of users' own files are called, before the name of the file."""
 
 
 class SpaceError(ValueError):
@@ -238,15 +234,3 @@ def load_file(path: str) -> ModuleType:
         return run_file(path)
     except (Exception, SystemExit) as error:  # the user's code may do anything
         raise SpaceError(f"{path} fails when it is run: {type(error).__name__}: {error}") from error
-
-
-def run_file(path: str) -> ModuleType:
-    """Run a Python file and return its module, which has a name of its own; whatever the file raises comes through."""
-    name = f"{OWN}{Path(path).stem}_{crc32(path.encode()):08x}"
-    spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError("it cannot be read as Python")
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

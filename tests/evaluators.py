@@ -7,6 +7,7 @@ import signal
 import time
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -100,3 +101,22 @@ class Talking(Formula):
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         print("hello", flush=True)
         return {"error": np.float32(0.5)}  # type: ignore[dict-item]
+
+
+@dataclass(frozen=True)
+class Meeting(Formula):
+    """From trial `first` on, an even trial and the odd one after it end only when both are at work together."""
+
+    folder: str = ""
+    first: int = 0
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        if candidate.trial >= self.first:
+            (Path(self.folder) / str(candidate.trial)).touch()
+            other = Path(self.folder) / str(candidate.trial ^ 1)
+            until = time.monotonic() + 60
+            while not other.exists():
+                if time.monotonic() > until:
+                    raise EvaluationError("timeout", f"trial {candidate.trial} met nobody")
+                time.sleep(0.01)
+        return super().evaluate(candidate, report)

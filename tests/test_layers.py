@@ -13,15 +13,15 @@ TREE = Path(__file__).parents[1]
 PACKAGE = TREE / "archsearch"
 
 LAYERS = [
-    {"tensor", "pareto", "units"},
+    {"tensor", "pareto", "units", "neighbours"},
     {"ops"},
     {"reading", "archive"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint", "description", "option_json"},
     {"zoo", "layers", "compiler"},
-    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "parts", "shared_weights"},
+    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "spawning", "parts", "shared_weights"},
     {"strategies", "evaluators", "tasks", "data", "supernets"},
-    {"record", "database", "rows", "store", "executor"},
+    {"record", "database", "rows", "store", "executor", "worker"},
     {"proposal", "identity", "restoring", "loop", "search", "compare"},
     {"report", "export", "importer", "space_report", "drawing"},
     {"cli"},
@@ -32,7 +32,7 @@ WITHIN_A_LAYER = {
     ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("store", "database"), ("store", "rows"),
     ("rows", "database"), ("identity", "proposal"), ("restoring", "proposal"), ("restoring", "identity"), ("search", "identity"),
     ("search", "restoring"), ("search", "proposal"),
-    ("search", "loop"), ("loop", "proposal"),
+    ("search", "loop"), ("loop", "proposal"), ("executor", "worker"),
     ("evaluators", "tasks"), ("tasks", "data"), ("supernets", "evaluators"), ("supernets", "tasks"),
     ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"), ("lint", "analysis"), ("space_report", "report"),
     ("tables", "catalogue"), ("shared_weights", "parts"), ("compare", "proposal"),

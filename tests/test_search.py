@@ -21,7 +21,7 @@ from archsearch.search import resume, search
 from archsearch.space import load_space
 from archsearch.store import RunExistsError
 from archsearch.strategies import STRATEGIES, Evolution, Random
-from tests.evaluators import Failing, Formula, Unfinished
+from tests.evaluators import Failing, Formula, Meeting, Unfinished
 from tests.runs import assert_same_run, made, small_search, small_space, table
 
 TREE = Path(__file__).parents[1]
@@ -182,3 +182,28 @@ def test_a_search_does_not_go_by_the_test_part(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="measures on the test part, which a search must not see; leave its option final out"):
         search(small_space(), Random(), Train(final=True), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_two_workers_are_at_work_together(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", Random(), Meeting(folder=str(tmp_path)), workers=2, trials=4)
+    assert all(trial.ok for trial in run.trials)
+
+
+def test_a_run_begun_with_one_worker_goes_on_with_two_and_still_repeats(tmp_path: Path) -> None:
+    def strategy() -> Evolution:
+        return Evolution(population=4, tournament=2)
+
+    for name in ("whole", "halves"):
+        evaluator = Meeting(folder=str(tmp_path / name / "met"), first=4)
+        small_search(tmp_path / name / "run", strategy(), evaluator, workers=1, trials=4)
+        (tmp_path / name / "met").mkdir()
+    both = [tmp_path / name / "run" for name in ("whole", "halves")]
+    for folder, stops in zip(both, ((12,), (8, 12)), strict=True):
+        for trials in stops:
+            evaluator = Meeting(folder=str(folder.parent / "met"), first=4)
+            run = resume(folder, small_space(), strategy(), evaluator, workers=2, trials=trials)
+            assert all(trial.ok for trial in run.trials)
+        assert (run.record.lookahead, run.record.widened) == (1, ((4, 4),))
+    assert table(both[0], "trials") == table(both[1], "trials")
+    few = resume(both[0], small_space(), strategy(), Meeting(folder=str(both[0].parent / "met"), first=4), workers=1)
+    assert few.record.widened == ((4, 4),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from archsearch.executor import ONE_THREAD, environment
 from archsearch.proposal import SearchError
 from archsearch.space import load_space
 from archsearch.tables import TableError
+from archsearch.threads import cores
 
 
 def compare_command(
@@ -35,7 +35,7 @@ def compare_command(
     match = match_of(table, space, settings, table_options, objectives, trials)
     players = players_of([name for part in strategies for name in part.split(",") if name], strategy_options)
     bound = None if reference is None else parse_value(reference, (0.0,), f"--reference {reference}")
-    count = len(os.sched_getaffinity(0)) if workers is None else workers
+    count = cores() if workers is None else workers
     with watched(quiet, "runs", "stopped; nothing was written") as tick:
         comparison = compare(match, players, runs=runs, seed=seed, workers=count, reference=bound, progress=tick)
     page = report_comparison(comparison, out or Path(f"comparison-{Path(table).stem}.html"))

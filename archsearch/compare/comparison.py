@@ -23,6 +23,7 @@ from archsearch.ops.base import nearest
 from archsearch.pareto import Points, attainment
 from archsearch.proposal import SearchError
 from archsearch.space import place
+from archsearch.spawning import GUARD, refuse_unguarded
 from archsearch.strategies import StrategyError
 
 BASELINE = "random"
@@ -188,6 +189,7 @@ def processes(count: int) -> Iterator[Executor]:
 
     On an error, Ctrl-C among them, they end at once.
     """
+    refuse_unguarded()
     others = set(active_children())
     with environment(ONE_THREAD):
         pool = ProcessPoolExecutor(count, get_context("spawn"))
@@ -228,7 +230,8 @@ def played_all(
         for done in as_completed(waiting):
             yield waiting[done], done.result()
     except BrokenProcessPool as error:
-        raise SearchError("a process of the comparison died; with less memory in use, or --workers 0, try again") from error
+        hint = f"with less memory in use, or workers=0, try again; in a script, {GUARD}"
+        raise SearchError(f"a process of the comparison died; {hint}") from error
 
 
 def play_one(match: Match, player: Player, seed: int) -> Played:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 
 from archsearch.importer.network import Imported, imported
 from archsearch.importer.place import ImporterError, described
-from archsearch.space import run_file
+from archsearch.neighbours import run_file
 from archsearch.tensor import ShapeError, TensorSpec
 
 
@@ -30,14 +30,14 @@ def import_file(target: str, shapes: Sequence[tuple[int, ...]]) -> Imported:
         except ShapeError as error:
             raise ImporterError(f"input {shape}: {error}") from error
     module = load_module(target)
-    with outputs_aside(Path(target.rpartition(":")[0])):
+    with redirect_stdout(sys.stderr):
         return imported(module, [torch.zeros(1, *shape) for shape in shapes])
 
 
 def load_module(target: str) -> nn.Module:
     """The module of `file.py:name`: a module, or what a function or class of that name makes without arguments.
 
-    The file is run, with its folder on the import path: load only files that you trust.
+    The file is run, and may import what lies beside it: load only files that you trust.
 
     Raises:
         ImporterError: no such file or name, a file or function that fails, or something that is no module; one line.
@@ -48,7 +48,7 @@ def load_module(target: str) -> nn.Module:
         raise ImporterError(f"{target[:200]!r} must be FILE.py:NAME, with the name of a function that returns an nn.Module")
     if not path.is_file():
         raise ImporterError(f"no file {path}; give the path of a Python file")
-    with outputs_aside(path):
+    with redirect_stdout(sys.stderr):  # stdout is for results
         try:
             source = run_file(str(path.resolve()))
         except (Exception, SystemExit) as error:  # the user's code may do anything
@@ -57,18 +57,6 @@ def load_module(target: str) -> nn.Module:
             raise ImporterError(f"{path} has no {name!r}; give the name of a function that returns an nn.Module")
         made = getattr(source, name)
         return made if isinstance(made, nn.Module) else called(made, target)
-
-
-@contextmanager
-def outputs_aside(path: Path) -> Iterator[None]:
-    """Let a file find its neighbours, and what it prints go to stderr."""
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        sys.path.remove(folder)
 
 
 def called(make: object, target: str) -> nn.Module:

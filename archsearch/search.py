@@ -129,9 +129,9 @@ def resume(
 ) -> Run:
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
 
-    `trials` may be raised; `workers` changes how many evaluate at once, and not what is proposed unless more are asked for than
-    the run has trials under way: then so many are from the next new trial on, and that is recorded, so that the run still repeats; with `retry_failed`, trials that failed are
-    evaluated again first, and what they come to now takes the place of the failure.
+    `trials` may be raised; `workers` changes how many evaluate at once, and not what is proposed unless it is more than the run has trials
+    under way: then so many are from the next new trial on, which is recorded, so that the run still repeats. With `retry_failed`, trials
+    that failed are evaluated again first, and what they come to now takes the place of the failure.
 
     Raises:
         SearchError: space, strategy, evaluator or data are not those that the run began with.

@@ -9,8 +9,9 @@ from archsearch.cli import WrongUseError
 from archsearch.genotype import Genotype, GenotypeError
 from archsearch.ops.base import nearest
 from archsearch.parts import sha256_of, split_source
+from archsearch.neighbours import OWN
 from archsearch.reading import MAX_TEXT, at, read_text, reason
-from archsearch.space import OWN, load_file
+from archsearch.space import load_file
 from archsearch.store import Run, open_run
 from archsearch.text_form import from_text
 from archsearch.zoo import build, names

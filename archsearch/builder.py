@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archsearch.genotype import MAX_PARTS, Genotype, GenotypeError, Node, is_word, reason
+from archsearch.genotype import MAX_PARTS, Genotype, GenotypeError, Node, is_word, refusal
 from archsearch.genotype_json import input_names
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.tensor import TensorSpec
@@ -13,11 +13,24 @@ Shape = tuple[int, ...]
 new = tuple.__new__  # a node and a value are made for every op: this is twice as fast as calling their classes
 
 
+class Owner:
+    """Stands for the builder that made a value, without keeping it alive."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Owner()"
+
+
+NOBODY = Owner()
+
+
 class Value(NamedTuple):
-    """What an edge carries: its number in the genotype, and its shape."""
+    """What an edge carries: its number in the genotype, its shape, and whose it is: a builder takes its own values alone."""
 
     number: int
     spec: TensorSpec
+    owner: Owner = NOBODY
 
     @property
     def shape(self) -> Shape:
@@ -40,7 +53,8 @@ class Builder:
     """
 
     def __init__(self, *inputs: Shape) -> None:
-        self.inputs = tuple(Value(i, TensorSpec(tuple(shape))) for i, shape in enumerate(inputs))
+        self._owner = Owner()
+        self.inputs = tuple(Value(i, TensorSpec(shape), self._owner) for i, shape in enumerate(inputs))
         self._nodes: list[Node] = []
         self._facts: list[Facts] = []
         self._scope = ""
@@ -61,36 +75,53 @@ class Builder:
 
     def __call__(self, op: Op, *inputs: Value, name: str | None = None) -> Value:
         """Add a node and return the value that it makes."""
-        full = self._named_anew(name or op.kind)
-        number = self._next
+        try:
+            full = self._named_anew(name or op.kind)
+        except AttributeError as error:
+            raise refusal(str(name or getattr(op, "__name__", type(op).__name__)), op, error) from error
+        number, owner = self._next, self._owner
         reads: tuple[int, ...]
         specs: tuple[TensorSpec, ...]
-        if len(inputs) == 1:
-            read, spec = inputs[0]
-            reads, specs, latest = (read,), (spec,), read
-            seen = self._seen.get(id(op))
-            fact = seen[2] if seen is not None and seen[1] is spec else None
-        else:
-            reads, specs = zip(*inputs, strict=True) if inputs else ((), ())
-            latest, fact = max(reads, default=-1), None
-        if latest >= number:
-            raise GenotypeError(f"node '{full}' reads a value of another builder; use values of this one")
+        try:
+            if len(inputs) == 1:
+                read, spec, whose = inputs[0]
+                reads, specs, own = (read,), (spec,), whose is owner
+                seen = self._seen.get(id(op))
+                fact = seen[2] if seen is not None and seen[1] is spec else None
+            else:
+                reads, specs, owners = zip(*inputs, strict=True) if inputs else ((), (), ())
+                own, fact = owners.count(owner) == len(owners), None
+        except (ValueError, TypeError):
+            own = False
+        if not own:
+            raise self._foreign(f"node '{full}'", inputs)
         if fact is None:
             try:
                 fact = facts(op, specs)
             except (ValueError, TypeError) as error:
-                raise GenotypeError(f"node '{full}': {reason(error, op, len(specs))}") from error
+                raise refusal(full, op, error) from error
             if len(specs) == 1:  # the same op again, as in a cell that repeats, is found without hashing its fields
                 self._seen[id(op)] = (op, spec, fact)
         self._nodes.append(new(Node, (op, reads, full)))
         self._facts.append(fact)
         self._next = number + 1
-        return new(Value, (number, fact[0]))
+        return new(Value, (number, fact[0], owner))
 
     def genotype(self, *outputs: Value) -> Genotype:
         """The finished genotype with these outputs."""
+        if not all(isinstance(value, Value) and value.owner is self._owner for value in outputs):
+            raise self._foreign("the output", outputs)
         specs, reads = tuple(value.spec for value in self.inputs), tuple(value.number for value in outputs)
         return Genotype(specs, tuple(self._nodes), reads, tuple(self._facts), self._named)
+
+    def _foreign(self, what: str, inputs: tuple[object, ...]) -> GenotypeError:
+        """The error about inputs that are not all values of this builder."""
+        odd = next(value for value in inputs if not (isinstance(value, Value) and value.owner is self._owner))
+        if isinstance(odd, Value):
+            return GenotypeError(f"{what} reads a value of another builder, of shape {odd.spec}; use values of this one")
+        if isinstance(odd, list | tuple):
+            return GenotypeError(f"{what} is given a {type(odd).__name__} of values; give them one by one, as in b(Concat(), x, y)")
+        return GenotypeError(f"{what} reads {str(odd)[:60]!r}, which is no value; give what a call of the builder returned, or b.input")
 
     def _named_anew(self, part: str) -> str:
         """The part within the scope that is open, numbered when it is taken."""

@@ -11,6 +11,7 @@ from archsearch import genotype_json
 from archsearch.genotype_json import MAX_NODES, input_names
 from archsearch.isomorphism import colours, digest
 from archsearch.ops.base import Facts, Op, facts
+from archsearch.ops.declaration import OpError, check_op
 from archsearch.reading import one_line
 from archsearch.tensor import TensorSpec
 
@@ -22,6 +23,10 @@ WORD = re.compile(r"\w{1,90}", re.ASCII)
 
 class GenotypeError(ValueError):
     """A genotype that cannot be; the message names the node and says what to do."""
+
+
+class BrokenOpError(GenotypeError):
+    """A node whose op does not do what every op promises: a fault of its class, whatever the network."""
 
 
 class Node(NamedTuple):
@@ -62,6 +67,8 @@ class Genotype:
     """The colours, from who has worked them out already: a pass that only changes the order."""
 
     def __post_init__(self, known: tuple[Facts, ...] | None, named: bool, coloured: tuple[bytes, ...] | None) -> None:
+        if known is None:
+            as_tuples(self)
         if not self.inputs or not self.outputs:
             raise GenotypeError("a genotype needs at least one input and one output")
         if len(self.nodes) > MAX_NODES:
@@ -73,8 +80,8 @@ class Genotype:
             object.__setattr__(self, "colours", coloured)
         values = len(self.inputs) + len(self.nodes)
         for output in self.outputs:
-            if not 0 <= output < values:
-                raise GenotypeError(f"output {output} is no value; there are {values}, numbered from 0")
+            if type(output) is not int or not 0 <= output < values:
+                raise GenotypeError(f"output {str(output)[:60]} is no value; there are {values}, numbered from 0")
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -128,19 +135,57 @@ def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...]) -> tupl
     for node in nodes:
         if node.inputs and not 0 <= min(node.inputs) <= max(node.inputs) < len(specs):
             raise GenotypeError(f"node '{node.name}' reads a value that is not made before it; a node reads only earlier ones")
+        reads = tuple([specs[i] for i in node.inputs])
         try:
-            fact = facts(node.op, tuple([specs[i] for i in node.inputs]))
+            fact = facts(node.op, reads)
         except (ValueError, TypeError) as error:
-            raise GenotypeError(f"node '{node.name}': {reason(error, node.op, len(node.inputs))}") from error
+            raise refusal(node.name, node.op, error) from error
         found.append(fact)
         specs.append(fact.spec)
     return tuple(found)
 
 
-def reason(error: Exception, op: Op, inputs: int) -> str:
+def as_tuples(genotype: Genotype) -> None:
+    """Make tuples of the lists that a genotype was given. Raises GenotypeError for parts that are something else."""
+    parts: dict[str, tuple[object, ...]] = {}
+    for name in ("inputs", "nodes", "outputs"):
+        given = getattr(genotype, name)
+        if not isinstance(given, list | tuple):
+            raise GenotypeError(f"a genotype's {name} must be a tuple, got {str(given)[:60]!r}")
+        parts[name] = tuple(given)
+    parts["nodes"] = tuple([checked_node(node) for node in genotype.nodes])
+    if odd := [spec for spec in genotype.inputs if not isinstance(spec, TensorSpec)]:
+        raise GenotypeError(f"a genotype's inputs must be of TensorSpec, got {str(odd[0])[:60]!r}; write TensorSpec({str(odd[0])[:60]})")
+    for name, given in parts.items():
+        object.__setattr__(genotype, name, given)
+
+
+def checked_node(node: object) -> Node:
+    """A node with a tuple of whole numbers for its inputs. Raises GenotypeError."""
+    if not isinstance(node, tuple) or len(node) != 3:
+        raise GenotypeError(f"a genotype's nodes must be of Node(op, inputs, name), got {str(node)[:60]!r}")
+    op, reads, name = node
+    if not isinstance(name, str):
+        raise GenotypeError(f"a node's name must be a text, got {str(name)[:60]!r}")
+    if not isinstance(reads, list | tuple) or not all(type(read) is int for read in reads):
+        raise GenotypeError(f"node {name[:60]!r}: inputs must be numbers of values, got {str(reads)[:60]!r}")
+    return node if isinstance(node, Node) and type(reads) is tuple else Node(op, tuple(reads), name)
+
+
+def refusal(name: str, op: Op, error: Exception) -> GenotypeError:
+    """The error about a node whose op does not take its inputs, or is broken itself; one line that names both."""
+    kind = GenotypeError if isinstance(error, ValueError) and not isinstance(error, OpError) else BrokenOpError
+    return kind(f"node '{name}': {reason(error, op)}")
+
+
+def reason(error: Exception, op: Op) -> str:
     """Why an op does not take its inputs, in words."""
-    wrong_number = isinstance(error, TypeError) and "positional argument" in str(error)
-    return f"{op.kind} does not take {inputs} inputs" if wrong_number else str(error)
+    if not isinstance(error, ValueError):  # an op that cannot be hashed
+        try:
+            check_op(op, Op)
+        except OpError as fault:
+            return str(fault)
+    return str(error)
 
 
 @lru_cache(maxsize=1 << 16)

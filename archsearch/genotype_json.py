@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import types
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
-from functools import lru_cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from dataclasses import fields
+from typing import Any
 
 from archsearch.ops.base import OPS, Op, nearest
+from archsearch.ops.fields import field_types, fits, from_data, is_required, to_data, type_name
 from archsearch.reading import expect, keys, parse, shown
 from archsearch.tensor import TensorSpec
 
@@ -37,7 +36,7 @@ def dump(inputs: Sequence[TensorSpec], nodes: Sequence[NamedNode], outputs: Sequ
 
 def op_to_dict(op: Op) -> dict[str, Any]:
     """The op's kind and all its fields."""
-    return {"kind": op.kind, **{f.name: getattr(op, f.name) for f in fields(op)}}  # type: ignore[arg-type]
+    return {"kind": op.kind, **{f.name: to_data(getattr(op, f.name)) for f in fields(op)}}  # type: ignore[arg-type]
 
 
 def load(text: str) -> tuple[tuple[TensorSpec, ...], list[NamedNode], tuple[int, ...]]:
@@ -93,43 +92,12 @@ def op_from_dict(data: dict[str, Any], what: str) -> Op:
             raise ValueError(f"{what}: {kind} has no field {key[:60]!r}; {nearest(key, sorted(hints)) if hints else 'it takes none'}")
         if not fits(value, hints[key]):
             raise ValueError(f"{what}: {kind}: {key}={shown(value)} has the wrong type, expected {type_name(hints[key])}")
-    missing = [f.name for f in fields(OPS[kind]) if f.default is MISSING and f.name not in given]  # type: ignore[arg-type]
+    missing = [f.name for f in fields(OPS[kind]) if is_required(f) and f.name not in given]  # type: ignore[arg-type]
     if missing:
         raise ValueError(f"{what}: {kind} needs the field '{missing[0]}'")
     try:
-        return OPS[kind](**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+        return OPS[kind](**{key: from_data(value, hints[key]) for key, value in given.items()})
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from error
-
-
-@lru_cache(maxsize=1024)
-def field_types(cls: type[Op]) -> dict[str, Any]:
-    """Type of every field of an op."""
-    hints = get_type_hints(cls)
-    return {f.name: hints[f.name] for f in fields(cls)}  # type: ignore[arg-type]
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a value read from JSON has the type of a field; true is no number."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return any(fits(value, option) for option in get_args(hint))
-    if get_origin(hint) is tuple:
-        items = get_args(hint)
-        if not isinstance(value, list):
-            return False
-        if len(items) == 2 and items[1] is Ellipsis:
-            return all(fits(item, items[0]) for item in value)
-        return len(value) == len(items) and all(map(fits, value, items))
-    if hint is float:
-        return type(value) in (int, float)
-    return type(value) is hint
-
-
-def type_name(hint: Any) -> str:
-    """A type in words for an error."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(type_name(option) for option in get_args(hint))
-    if get_origin(hint) is tuple:
-        return f"a list of {', '.join(type_name(item) for item in get_args(hint))}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
-    return words.get(hint, str(hint))
+    except Exception as error:  # the constructor of a user's op may do anything
+        raise ValueError(f"{what}: {kind} cannot be made of these fields: {type(error).__name__}: {error}") from error

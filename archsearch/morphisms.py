@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -155,7 +156,7 @@ class _Reach:
         if node.op.channels_are() == "kept":
             return [(reader, copies)]
         if node.op.channels_are() == "spread":
-            each = self.genotype.specs[value].elements // self.genotype.specs[value].channels
+            each = prod(self.genotype.specs[value].size)
             return [(reader, (copies[:, None] * each + np.arange(each)).ravel())]
         raise MorphismError(f"widen: '{node.name}' ({node.op.kind}) stands in the way; it mixes channels in a way of its own")
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_origin, get_type_hints
 
 import numpy as np
 
-from archsearch.genotype import Genotype
+from archsearch.genotype import BrokenOpError, Genotype
 from archsearch.neighbours import run_file
 from archsearch.ops.base import nearest
 
@@ -102,6 +102,8 @@ class Space:
     def _run(self, pick: Pick) -> Genotype:
         try:
             genotype = self.function(pick, **self.settings)
+        except BrokenOpError as error:
+            raise SpaceError(f"space {self.source!r}: {error}") from error
         except ValueError:
             raise
         except Exception as error:

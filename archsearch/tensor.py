@@ -23,6 +23,8 @@ class TensorSpec:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        if type(self.shape) is not tuple:
+            object.__setattr__(self, "shape", tuple_of(self.shape))
         if not 1 <= len(self.shape) <= 4:
             raise ShapeError(f"a tensor has 1 to 4 axes besides the batch, got shape {self.shape}")
         for axis in self.shape:
@@ -36,6 +38,27 @@ class TensorSpec:
     def channels(self) -> int:
         """Length of the first axis: channels of an image, features of a vector."""
         return self.shape[0]
+
+    @property
+    def channel_axis(self) -> int:
+        """Position of the channels: first of images (C, H, W) and vectors (F,), second of tokens (T, D) and boxes (N, C, H, W)."""
+        return 1 if len(self.shape) in (2, 4) else 0
+
+    @property
+    def width(self) -> int:
+        """Length of the channel axis."""
+        return self.shape[self.channel_axis]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The shape without its channel axis."""
+        axis = self.channel_axis
+        return self.shape[:axis] + self.shape[axis + 1 :]
+
+    def with_width(self, width: int) -> TensorSpec:
+        """The same shape with so many channels. Raises ShapeError."""
+        axis = self.channel_axis
+        return TensorSpec((*self.shape[:axis], width, *self.shape[axis + 1 :]))
 
     @property
     def elements(self) -> int:
@@ -52,3 +75,10 @@ class TensorSpec:
 
     def __str__(self) -> str:
         return "x".join(map(str, self.shape))
+
+
+def tuple_of(shape: object) -> tuple[object, ...]:
+    """A shape that was given as a list. Raises ShapeError for anything else."""
+    if isinstance(shape, list):
+        return tuple(shape)
+    raise ShapeError(f"a shape is a tuple of whole numbers such as (3, 32, 32), got {str(shape)[:60]!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import nn
 
-from archsearch import Builder, Genotype, Node, TensorSpec, compile_network, load_space
+import archsearch
+from archsearch import Builder, Genotype, Node, TensorSpec, compile_network, load_space, zoo
 from archsearch import ops as o
 from archsearch.compiler import RESERVED, module_path
+from archsearch.export import gather, source_text
+from archsearch.randomness import seeded
 from tests.meta_tracker import as_tuple
 from tests.strategies_hypothesis import genotypes
+
+QUICK = ("lenet5", "resnet18", "mobilenet_v2", "densenet121", "unet", "squeezenet1_0")
 
 
 def reference() -> Genotype:
@@ -121,3 +127,80 @@ def test_a_network_trains() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
+
+
+def parts_in_order(genotype: Genotype) -> list[str]:
+    """Paths of the nodes as a tree of scopes has them, each scope where its first node stands."""
+    paths = [tuple(module_path(node.name).split(".")) for node in genotype.nodes]
+    first: dict[tuple[str, ...], int] = {}
+    for place, path in enumerate(paths):
+        for depth in range(1, len(path) + 1):
+            first.setdefault(path[:depth], place)
+    return [".".join(path) for path in sorted(paths, key=lambda path: [first[path[:depth]] for depth in range(1, len(path) + 1)])]
+
+
+def assert_one_order(genotype: Genotype) -> None:
+    """Params of the network stand in the genotype's order, and so do those of its source."""
+    network = compile_network(genotype)
+    found = [name for name, _ in network.named_parameters()]
+    assert found == [f"{path}.{name}" for path in parts_in_order(genotype) for name, _ in network.get_submodule(path).named_parameters()]
+    variables: dict[str, object] = {"__name__": "model", "__file__": "model.py"}
+    exec(compile(source_text(gather(genotype)), "model.py", "exec"), variables)
+    written = variables["Network"]()  # type: ignore[operator]
+    assert [name for name, _ in written.named_parameters()] == found
+    assert list(written.state_dict()) == list(network.state_dict())
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in zoo.names()])
+def test_params_have_one_order_everywhere(name: str) -> None:
+    assert_one_order(zoo.build(name))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(genotypes())
+def test_params_of_any_network_have_one_order(genotype: Genotype) -> None:
+    assert_one_order(genotype)
+
+
+def test_an_optimiser_state_loads_onto_the_same_params() -> None:
+    network = compile_network(zoo.build("resnet18", classes=10, input=(3, 32, 32)))
+    names = [name for name, _ in network.named_parameters()]
+    assert names[:3] == ["conv1.weight", "bn1.weight", "bn1.bias"]
+    assert names[3] == "layer1.0.conv1.weight"
+    assert names[-2:] == ["fc.weight", "fc.bias"]
+
+
+class Seeds:
+    """Stands where torch keeps the generators of two GPUs; they are real ones of the CPU."""
+
+    def __init__(self) -> None:
+        self.generators = tuple(torch.Generator().manual_seed(11 + place) for place in range(2))
+
+    def states(self) -> list[list[int]]:
+        return [generator.get_state().tolist() for generator in self.generators]
+
+
+def test_seeded_leaves_all_random_states_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = Seeds()
+    monkeypatch.setattr(torch.cuda, "default_generators", seeds.generators)
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU was seeded"))
+    before, on_cpu = seeds.states(), torch.get_rng_state()
+    compile_network(reference(), seed=3)
+    assert seeds.states() == before
+    draws = []
+    for _ in range(2):
+        with seeded(5, torch.device("cuda", 1)):
+            draws.append((torch.rand(3).tolist(), torch.rand(3, generator=seeds.generators[1]).tolist()))
+            assert seeds.states()[0] == before[0]
+    assert draws[0] == draws[1]
+    with pytest.raises(RuntimeError, match="negative dimension"), seeded(7, torch.device("cuda", 1)):
+        torch.rand(2, -1)
+    assert seeds.states() == before
+    assert torch.equal(torch.get_rng_state(), on_cpu)
+
+
+def test_nobody_seeds_all_generators() -> None:
+    for path in (Path(archsearch.__file__).parent).rglob("*.py"):
+        for word in ("torch.manual_seed(", "fork_rng(", "set_rng_state("):
+            assert word not in path.read_text(), f"{path.name}: use randomness.seeded, which leaves every generator as it was"

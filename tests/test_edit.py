@@ -29,7 +29,7 @@ from archsearch.edit import (
     replace,
     set_field,
 )
-from archsearch.genotype_json import field_types
+from archsearch.ops.fields import field_types
 from archsearch.text_form import TextError, from_text, to_text
 from tests.quickness import assert_quick
 from tests.strategies_hypothesis import OF_IMAGES, OPS_BY_RANK, genotypes

@@ -13,7 +13,7 @@ TREE = Path(__file__).parents[1]
 PACKAGE = TREE / "archsearch"
 
 LAYERS = [
-    {"tensor", "pareto", "units", "neighbours"},
+    {"tensor", "pareto", "units", "neighbours", "randomness"},
     {"ops"},
     {"reading", "archive"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
@@ -53,6 +53,7 @@ HOMES = {
         "export",
         "importer",
         "threads",
+        "randomness",
         "strategies/reinforce",
         "strategies/predictor",
     },

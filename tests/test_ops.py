@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archsearch import Builder, Cost, Genotype, Op, ShapeError, TensorSpec, Window, analyse, compile_network, layers, register
 from archsearch import ops as o
 from archsearch.builder import Value
+from archsearch.edit.widths import shaped, size, width
 from archsearch.genotype_json import op_from_dict, op_to_dict
 from archsearch.ops import OPS
 from tests.meta_tracker import inference, training_step
@@ -204,3 +205,36 @@ def test_a_kind_is_registered_once() -> None:
         @register("conv2d")
         class Impostor(Op):
             pass
+
+
+SHAPES_BY_RANK = [(6,), (5, 6), (6, 4, 7), (5, 6, 4, 7)]
+"""A vector, tokens, an image and boxes, each of six channels."""
+
+
+@pytest.mark.parametrize("shape", SHAPES_BY_RANK, ids=str)
+def test_there_is_one_rule_where_the_channels_are(shape: tuple[int, ...]) -> None:
+    x = TensorSpec(shape)
+    assert x.width == 6
+    assert x.with_width(9).width == 9
+    assert (x.with_width(9).size, x.with_width(9).shape[x.channel_axis]) == (x.size, 9)
+    assert (width(x), size(x), shaped(x, 9, x.size)) == (6, x.size, x.with_width(9))
+    made = [o.Slice(0, 2), o.PadChannels(1, 2), o.Concat(), o.GLU(), o.Maxout(3), o.Softmax()]
+    assert [op.infer(*[x] * (2 if op == o.Concat() else 1)) for op in made] == [x.with_width(n) for n in (2, 9, 12, 3, 2, 6)]
+    assert o.LayerScale().cost(x).params == 6
+
+
+@pytest.mark.parametrize("shape", SHAPES_BY_RANK, ids=str)
+def test_ops_over_channels_agree_with_torch_on_every_rank(shape: tuple[int, ...]) -> None:
+    x, value = TensorSpec(shape), torch.randn(2, *shape)
+    axis = x.channel_axis + 1
+    first, last = o.Slice(0, 2).build(layers, x)(value), o.Slice(2).build(layers, x)(value)
+    torch.testing.assert_close(o.Concat().build(layers, x.with_width(2), x.with_width(4))(first, last), value)
+    padded = o.PadChannels(1, 2).build(layers, x)(value)
+    torch.testing.assert_close(padded.narrow(axis, 1, 6), value)
+    assert padded.narrow(axis, 0, 1).abs().max() == padded.narrow(axis, 7, 2).abs().max() == 0
+    scale = o.LayerScale().build(layers, x)
+    torch.nn.init.normal_(scale.weight)
+    for channel in range(6):
+        factor = scale.weight.flatten()[channel]
+        torch.testing.assert_close(scale(value).select(axis, channel), value.select(axis, channel) * factor)
+    torch.testing.assert_close(o.Softmax().build(layers, x)(value).sum(axis), torch.ones_like(value).sum(axis) / 6)

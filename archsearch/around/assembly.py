@@ -84,7 +84,7 @@ class Assembly:
         try:
             fact = facts(op, tuple([self._specs[read] for read in reads]))
         except (ValueError, TypeError) as error:
-            raise GenotypeError(f"node '{name}': {reason(error, op, len(reads))}") from error
+            raise GenotypeError(f"node '{name}': {reason(error, op)}") from error
         self._nodes.append(Node(op, tuple(reads), name))
         self._facts.append(fact)
         self._specs.append(fact.spec)

@@ -8,8 +8,8 @@ from typing import Any
 from archsearch.edit.base import Edit, apply
 from archsearch.edit.draft import Draft, EditError
 from archsearch.genotype import Genotype
-from archsearch.genotype_json import field_types, type_name
 from archsearch.ops.base import edited, nearest
+from archsearch.ops.fields import field_types, from_data, to_data, type_name
 from archsearch.text_form.op_syntax import has_type, value_text
 
 
@@ -35,7 +35,7 @@ class SetField(Edit):
             got, wanted = value_text(self.value)[:60], type_name(types[self.field])
             raise EditError(f"node '{part.name}': {cls.kind}: {self.field}={got} has the wrong type, expected {wanted}")
         try:
-            op = edited(part.op, {self.field: self.value}, part.said)
+            op = edited(part.op, {self.field: from_data(to_data(self.value), types[self.field])}, part.said)
         except (ValueError, TypeError) as error:
             raise EditError(f"node '{part.name}': {error}") from error
         part.change(op, [self.field], part.said | {self.field})

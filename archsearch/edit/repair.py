@@ -66,7 +66,7 @@ class Repair:
             try:
                 part.fact, part.seen = facts(part.made, now), now
             except (ValueError, TypeError) as error:
-                return self._mend(place, part, now, reason(error, part.made, len(now)))
+                return self._mend(place, part, now, reason(error, part.made))
         self.specs[value] = part.fact.spec
         return place + 1
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from archsearch.edit.base import Edit, apply
 from archsearch.edit.draft import Draft
 from archsearch.genotype import Genotype
-from archsearch.genotype_json import field_types
 from archsearch.ops.base import Op
+from archsearch.ops.fields import field_types
 from archsearch.text_form.op_syntax import op_text, written_fields
 
 

@@ -11,26 +11,23 @@ from archsearch.tensor import ShapeError, TensorSpec
 
 WIDTH_FIELDS = ("channels", "features")
 """Fields that say how wide an op's result is."""
-AXIS = {1: 0, 2: 1, 3: 0, 4: 1}
-"""The width's axis for vectors, tokens, images, and the images of boxes."""
 
 Specs = tuple[TensorSpec, ...]
 
 
 def width(spec: TensorSpec) -> int:
     """Channels of an image, features of tokens or of a vector."""
-    return spec.shape[AXIS[len(spec.shape)]]
+    return spec.width
 
 
 def size(spec: TensorSpec) -> tuple[int, ...]:
     """The shape without its width."""
-    axis = AXIS[len(spec.shape)]
-    return spec.shape[:axis] + spec.shape[axis + 1 :]
+    return spec.size
 
 
 def shaped(like: TensorSpec, wide: int, rest: tuple[int, ...]) -> TensorSpec:
     """A shape of as many axes as `like` with that width and size. Raises ShapeError for too many elements."""
-    axis = AXIS[len(like.shape)]
+    axis = like.channel_axis
     return TensorSpec((*rest[:axis], wide, *rest[axis:]))
 
 

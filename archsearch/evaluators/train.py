@@ -21,6 +21,7 @@ from archsearch.description import Description
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
+from archsearch.randomness import seeded
 from archsearch.tasks import Feed, feed_of, joint_loss, measure, size_of, task_of
 from archsearch.tasks.anytime import METRICS, by_exit, exit_macs
 from archsearch.trial import EvaluationError
@@ -105,8 +106,7 @@ class Train:
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
         metrics = {} if limit is None else within_latency(network, shape, device, limit)
         macs = [output.macs for output in exits(candidate.genotype)]
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(candidate.seed)  # for dropout
+        with seeded(candidate.seed, device):  # for dropout
             training = Training(self, network, data, torch.Generator(device).manual_seed(candidate.seed))
             for epoch in range(self.epochs):
                 train_loss, lr = training.epoch()

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch.layers.products import Products, UnknownProductsError
-from archsearch.ops.base import Cost, Measured, Op, Saved
+from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
+from archsearch.ops.declaration import OpError
 from archsearch.tensor import TensorSpec
 
 
@@ -25,12 +26,14 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     """
     try:
         with torch.device("meta"):
-            module = op.build(import_module("archsearch.layers"), *inputs)
-            one, two = (_kept(module, inputs, batch) for batch in (2, 3))
+            module = built(op, import_module("archsearch.layers"), inputs)
+            one, two = (_kept(op, module, inputs, batch) for batch in (2, 3))
             values = [torch.empty(1, *spec.shape) for spec in inputs]
             # With gradients on: without, torch.nn's attention takes a fused kernel that the counter does not know.
             with Products(module) as products, FlopCounterMode(display=False) as counter:
                 module.eval()(*values)
+    except OpError:
+        raise
     except UnknownProductsError as error:
         raise ValueError(f"{op.kind} states no cost, and {error}; give it `cost` and `saved`") from error
     except Exception as error:
@@ -53,6 +56,22 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     return Measured(cost, saved)
 
 
+def built(op: Op, layers: Layers, inputs: tuple[TensorSpec, ...]) -> nn.Module:
+    """The module of an op. Raises OpError when it makes none."""
+    module = op.build(layers, *inputs)
+    if not isinstance(module, nn.Module):
+        raise OpError(f"{op.kind}: build returns {str(module)[:60]}, expected a module; return one, such as layers.ReLU()")
+    return module
+
+
+def check_result(op: Op, inputs: tuple[TensorSpec, ...], output: object, batch: int) -> None:
+    """Raise OpError unless a module's result for so many samples is of the shape that the op's `infer` gives."""
+    said = (batch, *op.infer(*inputs).shape)
+    if not isinstance(output, Tensor) or tuple(output.shape) != said:
+        made = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        raise OpError(f"{op.kind}: infer says shape {said}, its module returns {made}, for {batch} samples; mend infer or build")
+
+
 class _Kept(NamedTuple):
     inputs: tuple[int, ...]
     output: bool
@@ -60,7 +79,7 @@ class _Kept(NamedTuple):
     new_bytes: int
 
 
-def _kept(module: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> _Kept:
+def _kept(op: Op, module: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> _Kept:
     """What autograd keeps of one call: which inputs, the output, bytes of new tensors; parameters and buffers not counted."""
     values = [torch.empty(batch, *spec.shape, requires_grad=True) for spec in inputs]
     stores: dict[int, torch.UntypedStorage] = {}
@@ -71,6 +90,7 @@ def _kept(module: nn.Module, inputs: tuple[TensorSpec, ...], batch: int) -> _Kep
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept):
         output = module(*values)
+    check_result(op, inputs, output, batch)
     known = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
     places = {value.untyped_storage()._cdata: i for i, value in enumerate(values)}
     result = output.untyped_storage()._cdata

@@ -9,7 +9,7 @@ __all__ = ["LayerScale", "ScalarGate", "StochasticDepth"]
 
 
 class LayerScale(nn.Module):
-    """x times a learned number for each channel, which lies on the first axis of images and on the last of tokens and vectors."""
+    """x times a learned number for each channel, last in tokens, third from the end in an `image`."""
 
     def __init__(self, channels: int, init: float, image: bool) -> None:
         super().__init__()

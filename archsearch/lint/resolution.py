@@ -56,7 +56,7 @@ def takes_all(subject: Subject, part: Part) -> bool:
     """Whether a node, or a linear map right behind it, tells all positions of what it reads apart."""
     if isinstance(part.op, Flatten):
         read = subject.spec(part.reads[0])
-        return read.elements > read.channels
+        return read.elements > read.width
     return isinstance(part.op, Transpose) or (part.facts.window.whole and not isinstance(part.op, (*POOLED, *MATRIX)))
 
 

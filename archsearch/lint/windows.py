@@ -126,7 +126,7 @@ def large_kernel(subject: Subject) -> Iterator[Found]:
         kernel = both[0].kernel
         if kernel < 5 or kernel % 2 == 0 or both[1].kernel != kernel:
             continue
-        read, made, count = subject.spec(part.reads[0]).shape[-3], part.op.channels, kernel // 2
+        read, made, count = subject.spec(part.reads[0]).width, part.op.channels, kernel // 2
         between = max(read, made)
         share = 9 * (read * between + (count - 2) * between**2 + between * made) / (kernel**2 * read * made)
         if share <= WORTHWHILE:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
+from archsearch.ops.declaration import check_declaration, check_op, failure, given, home
 from archsearch.tensor import ShapeError, TensorSpec
 
 Size = int | tuple[int, int]
@@ -222,11 +223,23 @@ class Facts(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
-    """Local facts of `op` at these inputs, worked out once per distinct op and shapes."""
-    spec, cost = op.infer(*inputs), op.cost(*inputs)
+    """Local facts of `op` at these inputs, worked out once per distinct op and shapes.
+
+    Raises:
+        OpError: it is no op that can be used, or one of its methods gives what it must not. ShapeError: the inputs do not fit.
+    """
+    check_op(op, Op)
+    try:
+        spec = given(op, "infer", TensorSpec, op.infer(*inputs))
+        cost, saved = given(op, "cost", Cost, op.cost(*inputs)), given(op, "saved", Saved, op.saved(*inputs))
+        window = given(op, "window", Window, op.window())
+    except ValueError:
+        raise
+    except Exception as error:  # the methods of a user's op may do anything
+        raise failure(op, len(inputs), error) from error
     if cost.params > MAX_PARAMS:
         raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
-    return summary(spec, cost, op.saved(*inputs), op.window(), op.integer)
+    return summary(spec, cost, saved, window, op.integer)
 
 
 def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, integer: bool) -> Facts:
@@ -272,13 +285,14 @@ def register(kind: str) -> Callable[[T], T]:
     """Class decorator: make an op known by its `kind`, the name that stands in JSON.
 
     Raises:
-        ValueError: another class has that kind already.
+        ValueError: the class is no op, or another class has that kind already; one line that names the class and the field.
     """
 
     def add(cls: T) -> T:
-        known = OPS.get(kind)
+        known = OPS.get(kind) if isinstance(kind, str) else None
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(f"op kind {kind!r} is taken by {known.__module__}.{known.__qualname__}; choose another name")
+            raise ValueError(f"op kind {kind!r} is taken by {home(known)}; choose another name")
+        check_declaration(cls, kind, Op)
         cls.kind = kind
         OPS[kind] = cls
         return cls

@@ -7,7 +7,6 @@ from typing import Any
 
 from archsearch.ops.activation import Activation
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_counts, check_flags, register
-from archsearch.ops.channels import channel_axis, with_channels
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["GLU", "LogSoftmax", "Maxout", "PReLU", "Softmax", "Softmin"]
@@ -26,7 +25,7 @@ class PReLU(Activation):
         check_flags(self, "each")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        if self.each and channel_axis(x):
+        if self.each and x.channel_axis:
             raise ShapeError(f"prelu with a slope for each channel needs an image or a vector, got shape {x.shape}; use each=False")
         return x
 
@@ -50,7 +49,7 @@ class AcrossChannels(Activation):
         return "mixed"
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return getattr(layers, self.layer)(channel_axis(x) + 1)
+        return getattr(layers, self.layer)(x.channel_axis + 1)
 
 
 @register("softmax")
@@ -90,10 +89,10 @@ class GLU(AcrossChannels):
     layer = "GLU"
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        channels = x.shape[channel_axis(x)]
+        channels = x.width
         if channels % 2:
             raise ShapeError(f"glu needs an even number of channels, got shape {x.shape}; use another width")
-        return with_channels(x, channels // 2)
+        return x.with_width(channels // 2)
 
 
 @register("maxout")
@@ -107,10 +106,10 @@ class Maxout(Op):
         check_counts(self, "pieces")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        channels = x.shape[channel_axis(x)]
+        channels = x.width
         if channels % self.pieces:
             raise ShapeError(f"maxout: pieces={self.pieces} must divide the channels of shape {x.shape}; use another width")
-        return with_channels(x, channels // self.pieces)
+        return x.with_width(channels // self.pieces)
 
     def cost(self, x: TensorSpec) -> Cost:
         return FREE
@@ -123,4 +122,4 @@ class Maxout(Op):
         return self.pieces == 1
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Maxout(channel_axis(x) + 1, self.pieces)
+        return layers.Maxout(x.channel_axis + 1, self.pieces)

@@ -13,17 +13,6 @@ __all__ = ["ChannelShuffle", "PadChannels", "Slice"]
 FREE = Cost()
 
 
-def channel_axis(x: TensorSpec) -> int:
-    """Position of the channels in a shape: first of images (C, H, W) and vectors (F,), second of tokens (T, D) and boxes (N, C, H, W)."""
-    return 1 if len(x.shape) in (2, 4) else 0
-
-
-def with_channels(x: TensorSpec, channels: int) -> TensorSpec:
-    """The shape with so many channels."""
-    axis = channel_axis(x)
-    return TensorSpec((*x.shape[:axis], channels, *x.shape[axis + 1 :]))
-
-
 def check_offsets(op: Op, *names: str) -> None:
     """Check that the named fields of `op` are whole numbers of at least 0. Raises ValueError."""
     for name in names:
@@ -48,10 +37,10 @@ class Slice(Op):
                 raise ValueError(f"slice: stop={self.stop} must be over start={self.start}")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        channels = x.shape[channel_axis(x)]
+        channels = x.width
         if not self.start < (self.stop or channels) <= channels:
             raise ShapeError(f"slice: channels {self.start} to {self.stop} are not in shape {x.shape}; choose from its {channels}")
-        return with_channels(x, (self.stop or channels) - self.start)
+        return x.with_width((self.stop or channels) - self.start)
 
     def cost(self, x: TensorSpec) -> Cost:
         return FREE
@@ -60,7 +49,7 @@ class Slice(Op):
         return Saved(view=True, eval_view=True)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        axis = channel_axis(x)
+        axis = x.channel_axis
         return layers.Slice(axis + 1, self.start, self.infer(x).shape[axis])
 
 
@@ -108,7 +97,7 @@ class PadChannels(Op):
         check_offsets(self, "before", "after")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return with_channels(x, self.before + x.shape[channel_axis(x)] + self.after)
+        return x.with_width(self.before + x.width + self.after)
 
     def cost(self, x: TensorSpec) -> Cost:
         return FREE

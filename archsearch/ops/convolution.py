@@ -91,7 +91,7 @@ class Conv2d(Convolution):
         super().__post_init__()
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        out, channels = self.slid(x, self.channels), x.shape[-3]
+        out, channels = self.slid(x, self.channels), x.width
         if channels % self.groups or self.channels % self.groups:
             raise ShapeError(
                 f"conv2d: groups={self.groups} must divide {channels} input and {self.channels} output channels; "
@@ -101,7 +101,7 @@ class Conv2d(Convolution):
 
     def cost(self, x: TensorSpec) -> Cost:
         kh, kw = pair(self.kernel)
-        fan_in = (x.shape[-3] // self.groups) * kh * kw
+        fan_in = (x.width // self.groups) * kh * kw
         return Cost(params=self.channels * (fan_in + self.bias), macs=fan_in * self.infer(x).elements)
 
     def saved(self, x: TensorSpec) -> Saved:
@@ -113,7 +113,7 @@ class Conv2d(Convolution):
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         make = layers.Conv2d if len(x.shape) == 3 else layers.BoxConv2d
         return make(
-            x.shape[-3],
+            x.width,
             self.channels,
             self.kernel,
             stride=self.stride,

@@ -64,37 +64,30 @@ class Add(Op):
 @register("concat")
 @dataclass(frozen=True)
 class Concat(Op):
-    """Inputs side by side along the channels (the last axis of tokens); all other axes must be equal."""
+    """Inputs side by side along the channels; all other axes must be equal."""
 
     def infer(self, *inputs: TensorSpec) -> TensorSpec:
         at_least_one(self, inputs)
-        axis = self._axis(inputs[0])
-        rest = [x.shape[:axis] + x.shape[axis + 1 :] if len(x.shape) == len(inputs[0].shape) else x.shape for x in inputs]
-        for x, other in zip(inputs, rest, strict=True):
-            if other != rest[0] or len(x.shape) != len(inputs[0].shape):
+        for x in inputs:
+            if x.size != inputs[0].size or len(x.shape) != len(inputs[0].shape):
                 raise ShapeError(
                     f"concat needs shapes that differ in the channels only, got {inputs[0].shape} and {x.shape}; "
                     "bring both to one image size, by pooling or a strided conv2d"
                 )
-        total = sum(x.shape[axis] for x in inputs)
-        return TensorSpec((*inputs[0].shape[:axis], total, *inputs[0].shape[axis + 1 :]))
-
-    @staticmethod
-    def _axis(x: TensorSpec) -> int:
-        return 1 if len(x.shape) == 2 else 0
+        return inputs[0].with_width(sum(x.width for x in inputs))
 
     def cost(self, *inputs: TensorSpec) -> Cost:
         return FREE
 
     def saved(self, *inputs: TensorSpec) -> Saved:
         # torch.cat copies even a single input
-        return Saved(gradient="slices", rows=prod(inputs[0].shape[: self._axis(inputs[0])]))
+        return Saved(gradient="slices", rows=prod(inputs[0].shape[: inputs[0].channel_axis]))
 
     def is_identity(self, inputs: int) -> bool:
         return inputs == 1
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
-        return layers.Concat(self._axis(inputs[0]) + 1)
+        return layers.Concat(inputs[0].channel_axis + 1)
 
 
 @register("mul")

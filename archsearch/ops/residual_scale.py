@@ -14,10 +14,7 @@ __all__ = ["LayerScale", "ScalarGate", "StochasticDepth"]
 @register("layer_scale")
 @dataclass(frozen=True)
 class LayerScale(Op):
-    """Every channel times a learned number of its own, `init` at first (Touvron et al. 2021, arXiv:2103.17239).
-
-    Channels are the first axis of images, the last of tokens and vectors.
-    """
+    """Every channel times a learned number of its own, `init` at first (Touvron et al. 2021, arXiv:2103.17239)."""
 
     init: float = 1e-6
 
@@ -28,13 +25,13 @@ class LayerScale(Op):
         return x
 
     def cost(self, x: TensorSpec) -> Cost:
-        return Cost(params=x.shape[0] if len(x.shape) == 3 else x.shape[-1])
+        return Cost(params=x.width)
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,), stretched=(0,))  # the gradient of the scale is made at the size of the input, then summed
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.LayerScale(self.cost(x).params, self.init, len(x.shape) == 3)
+        return layers.LayerScale(self.cost(x).params, self.init, len(x.shape) >= 3)
 
 
 @register("scalar_gate")

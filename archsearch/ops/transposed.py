@@ -61,7 +61,7 @@ class ConvTranspose2d(Op):
 
     def cost(self, x: TensorSpec) -> Cost:
         fan_out = self.channels // self.groups * prod(pair(self.kernel))
-        return Cost(params=x.shape[-3] * fan_out + self.channels * self.bias, macs=fan_out * x.elements)
+        return Cost(params=x.width * fan_out + self.channels * self.bias, macs=fan_out * x.elements)
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,))
@@ -78,7 +78,7 @@ class ConvTranspose2d(Op):
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         make = layers.ConvTranspose2d if len(x.shape) == 3 else layers.BoxConvTranspose2d
         return make(
-            x.shape[-3],
+            x.width,
             self.channels,
             self.kernel,
             stride=self.stride,

@@ -13,7 +13,9 @@ from torch import nn
 from archsearch import layers
 from archsearch.genotype import Genotype
 from archsearch.genotype_json import op_to_dict
+from archsearch.layers.measure import built
 from archsearch.ops.base import Op
+from archsearch.randomness import seeded
 from archsearch.shared_weights.network import SharedNetwork
 from archsearch.tensor import TensorSpec
 
@@ -75,13 +77,8 @@ class Bank:
             yield from module.parameters()
 
     def _made(self, key: Key) -> nn.Module:
-        before = torch.get_rng_state()
-        # The generator of the CPU alone: torch.manual_seed would reseed a GPU's too, in the middle of a training.
-        torch.default_generator.manual_seed(seed_of(self.seed, key))
-        try:
-            return key.op.build(layers, *key.inputs).to(self.device)  # type: ignore[no-any-return]
-        finally:
-            torch.set_rng_state(before)
+        with seeded(seed_of(self.seed, key)):
+            return built(key.op, layers, key.inputs).to(self.device)
 
 
 def keys_of(genotype: Genotype) -> list[Key]:

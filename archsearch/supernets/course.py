@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Evaluator, foreseen
 from archsearch.evaluators.train import Train, Training, check_loss, pick_device, save_weights, within_latency
 from archsearch.genotype import Genotype
+from archsearch.randomness import seeded
 from archsearch.space import Choices
 from archsearch.supernets.base import Point, Setting, SupernetError
 from archsearch.supernets.checkpoint import (
@@ -28,6 +28,7 @@ from archsearch.supernets.checkpoint import (
 )
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
+from archsearch.threads import one_thread
 from archsearch.trial import EvaluationError
 
 Curve = tuple[dict[str, float], ...]
@@ -85,11 +86,11 @@ class Course:
         curve: list[dict[str, float]] = list(self.state["curve"]) if begun else []
         if begun:
             phase.restore(self._tensors, len(curve))
-        with seeded(self.device), foreseen():
+        with one_thread(), foreseen():
             for epoch in range(len(curve), phase.epochs):
                 seed = seed_of(self.setting.seed, stage, epoch)
-                torch.manual_seed(seed)  # for dropout
-                curve.append(phase.epoch(torch.Generator(self.device).manual_seed(seed)))
+                with seeded(seed, self.device):  # for dropout
+                    curve.append(phase.epoch(torch.Generator(self.device).manual_seed(seed)))
                 save_standing(
                     self.setting.checkpoint, {**own, "stage": stage, "curve": curve}, {**phase.tensors(), **prefixed(keep or {}, "kept")}
                 )
@@ -111,7 +112,7 @@ class Course:
         """Metrics of the validation part. Raises EvaluationError (rejected, or diverged)."""
         limit, shape = self.setting.max_latency_ms, genotype.inputs[0].shape
         macs = [output.macs for output in exits(genotype)]
-        with seeded(self.device), foreseen():
+        with one_thread(), seeded(self.setting.seed, self.device), foreseen():
             latency = {} if limit is None else within_latency(network, shape, self.device, limit)
             found = by_exit(measure(network, self.data, self.data.validation, 4 * self.train.batch), macs)
         check_loss(found["loss"], self.data.task.classes)
@@ -151,15 +152,3 @@ def trained_by(evaluator: Evaluator) -> Train:
 def seed_of(*numbers: int) -> int:
     """A seed for torch that belongs to these numbers alone."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-@contextmanager
-def seeded(device: torch.device) -> Iterator[None]:
-    """Leave torch's own random state as it was, on one CPU thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -19,6 +19,7 @@ from archsearch.evaluators.train import Train, Training, pick_device
 from archsearch.genotype import Genotype
 from archsearch.parts import absolute, space_digest, split_source
 from archsearch.passes import canonicalise
+from archsearch.randomness import seeded
 from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
 from archsearch.shared_weights.file import load_tensors, parameters_of
 from archsearch.shared_weights.folder import RECORD, optimizer_file, write_checkpoint, write_supernet
@@ -146,8 +147,7 @@ class SinglePath:
         self.paths.step = self.training.step = number * self.training.per_epoch
         seed = int(np.random.SeedSequence([self.supernet.seed, number]).generate_state(1)[0])
         self.training.generator.manual_seed(seed)
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []), foreseen():
-            torch.manual_seed(seed)  # for dropout
+        with seeded(seed, self.device), foreseen():  # for dropout
             loss, lr = self.training.epoch()
         self.optimizer.zero_grad()
         return {"train_loss": loss, "lr": lr}

@@ -78,7 +78,7 @@ class Expansion:
         try:
             fact = facts(line.op, tuple([self._specs[i] for i in reads]))
         except (ValueError, TypeError) as error:
-            raise line.cursor.error(f"node '{name}': {reason(error, line.op, len(reads))}", line.label_at) from error
+            raise line.cursor.error(f"node '{name}': {reason(error, line.op)}", line.label_at) from error
         self._names.values[name] = value = len(self._specs)
         self._lines[value] = line.cursor.number
         self.nodes.append(Node(line.op, reads, name))

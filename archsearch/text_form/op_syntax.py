@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from archsearch.genotype import GenotypeError
-from archsearch.genotype_json import field_types, fits, type_name
 from archsearch.ops.base import OPS, Op, given_fields, nearest
+from archsearch.ops.fields import MAX_NESTING, field_types, fits, from_data, is_required, to_data, type_name
 from archsearch.reading import finite, whole
 from archsearch.text_form.cursor import BLANK, Cursor, TextError, shown
 
@@ -26,7 +27,6 @@ PLAIN = re.compile(BLANK + r"(\w[\w.-]*+(?:[ \t]*+\([^()\[\]\"#]*+\))?)(?![ \t]*
 """An op whose fields hold no brackets and no quotes: most are."""
 
 WORDS = {"true": True, "false": False, "none": None, "null": None}
-MAX_NESTING = 4
 MAX_VALUES = 2**17
 """Values in the fields of all ops of a text."""
 MAX_FIELDS = 100
@@ -145,14 +145,16 @@ def assembled(cursor: Cursor, cls: type[Op], arguments: list[Argument], at: int)
         if name in given:
             raise cursor.error(f"{cls.kind}: {name} is given twice", argument.name_at)
         check_type(cursor, cls, name, argument)
-        given[name] = argument.value
-    missing = [f.name for f in fields(cls) if f.default is MISSING and f.name not in given]  # type: ignore[arg-type]
+        given[name] = from_data(to_data(argument.value), field_types(cls)[name])
+    missing = [f.name for f in fields(cls) if is_required(f) and f.name not in given]  # type: ignore[arg-type]
     if missing:
         raise cursor.error(f"{cls.kind} needs the field '{missing[0]}'; write {cls.kind}({missing[0]}=...)", at)
     try:
         return cls(**given)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise cursor.error(str(error), at) from error
+    except Exception as error:  # the constructor of a user's op may do anything
+        raise cursor.error(f"{cls.kind} cannot be made of these fields: {type(error).__name__}: {error}", at) from error
 
 
 def field_name(cursor: Cursor, cls: type[Op], argument: Argument, place: int) -> str:
@@ -175,12 +177,7 @@ def check_type(cursor: Cursor, cls: type[Op], name: str, argument: Argument) -> 
 
 def has_type(cls: type[Op], name: str, value: Any) -> bool:
     """Whether a value may stand in that field of an op."""
-    return fits(listed(value), field_types(cls)[name])
-
-
-def listed(value: Any) -> Any:
-    """The value with lists for tuples, the form in which types are checked."""
-    return [listed(item) for item in value] if isinstance(value, tuple) else value
+    return fits(to_data(value), field_types(cls)[name])
 
 
 @lru_cache(maxsize=1 << 14)
@@ -220,7 +217,9 @@ def written_fields(op: Op) -> dict[str, Any]:
 
 
 def value_text(value: Any) -> str:
-    """A field's value as text."""
+    """A field's value as text; an enum's member by its name."""
+    if isinstance(value, Enum):
+        return value_text(value.name)
     if isinstance(value, tuple):
         return f"({', '.join(map(value_text, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, str):

@@ -135,4 +135,4 @@ def facts_at(node: Node, op: Op, specs: tuple[TensorSpec, ...]) -> Facts:
     try:
         return facts(op, specs)
     except (ValueError, TypeError) as error:
-        raise GenotypeError(f"node '{node.name}': {reason(error, op, len(specs))}; got {op}") from error
+        raise GenotypeError(f"node '{node.name}': {reason(error, op)}; got {op}") from error

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archsearch import layers
 from archsearch.compiler import module_path
 from archsearch.export.base import ExportError
 from archsearch.export.source.recorder import Call, Recorder
 from archsearch.genotype import Genotype
+from archsearch.ops.base import Op
+from archsearch.tensor import TensorSpec
 
 LETTERS = tuple("xyzabcdefghijkmnpqrstuvw")
 WIDTH = 130
@@ -27,10 +30,18 @@ def init_lines(genotype: Genotype, recorder: Recorder) -> Iterator[str]:
                 made.add(path[:depth])
                 yield assignment(path[:depth], keyed, Call("nn.ModuleDict" if path[:depth] in keyed else "nn.Module", ()))
         try:
-            call = recorder.written(node.op.build(recorder, *(genotype.specs[i] for i in node.inputs)))
-        except (ExportError, AttributeError, TypeError) as error:
+            call = written(node.op, tuple([genotype.specs[i] for i in node.inputs]), recorder)
+        except ExportError as error:
             raise ExportError(f"node '{node.name}': {node.op.kind} cannot be written as source: {error}") from error
         yield assignment(path, keyed, call)
+
+
+def written(op: Op, inputs: tuple[TensorSpec, ...], recorder: Recorder) -> Call:
+    """Source of the module of an op. Raises ExportError."""
+    try:
+        return recorder.written(op.build(recorder, *inputs))
+    except (AttributeError, TypeError):  # a `build` that looks at the modules it makes, or fills their weights
+        return recorder.written(op.build(layers, *inputs))
 
 
 def forward_lines(genotype: Genotype) -> Iterator[str]:

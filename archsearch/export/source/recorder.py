@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from archsearch import layers
 from archsearch.export.base import ExportError
@@ -40,7 +40,8 @@ class Recorder:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(layers, name)
-        return partial(self._record, found) if isinstance(found, type) and issubclass(found, nn.Module) else found
+        recorded = isinstance(found, type) and issubclass(found, nn.Module) and found is not nn.Module
+        return partial(self._record, found) if recorded else found
 
     def _record(self, cls: type[nn.Module], *args: Any, **named: Any) -> Call:
         bound = inspect.signature(cls).bind(*args, **named)
@@ -90,14 +91,32 @@ class Recorder:
         cls = type(module)
         if not isinstance(module, nn.Module):
             raise ExportError(f"build returns {cls.__name__}, expected a module; return what `layers` makes")
-        arguments = {}
-        for name, parameter in inspect.signature(cls).parameters.items():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(module, name):
-                raise ExportError(
-                    f"module {cls.__name__} does not keep its argument {name!r} as an attribute; keep it, or build from `layers`"
-                )
-            arguments[name] = getattr(module, name)
-        return self._record(cls, **arguments)
+        if cls in (nn.Sequential, nn.ModuleList) and list(module._modules) == [str(place) for place in range(len(module._modules))]:
+            parts = list(module.children())
+            return self._record(cls, *(parts if cls is nn.Sequential else [parts]))
+        if cls.__init__ is nn.Module.__init__:
+            return self._record(cls)
+        return self._record(cls, **{name: argument(module, name, p) for name, p in constructor(cls).items()})
+
+
+def constructor(cls: type[nn.Module]) -> Mapping[str, inspect.Parameter]:
+    """Arguments of a class; of torch's own those left out that say where and in which dtype weights are made."""
+    given = inspect.signature(cls).parameters
+    return {name: p for name, p in given.items() if name not in ("device", "dtype") or not cls.__module__.startswith("torch.")}
+
+
+def argument(module: nn.Module, name: str, parameter: inspect.Parameter) -> Any:
+    """The argument that a module was made with, by the attribute of its name; whether it has a weight, where the argument says so.
+
+    Raises:
+        ExportError: there is no such attribute.
+    """
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(module, name):
+        kind = type(module).__name__
+        raise ExportError(f"module {kind} does not keep its argument {name!r} as an attribute; keep it, or build from `layers`")
+    value = getattr(module, name)
+    has = isinstance(parameter.default, bool) and (value is None or isinstance(value, Tensor))
+    return value is not None if has else value
 
 
 def is_default(value: Any, default: Any) -> bool:

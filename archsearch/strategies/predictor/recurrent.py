@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.encoding import CLOSED, Encoding, Places
+from archsearch.randomness import seeded
 from archsearch.strategies.predictor.ensemble import Sample, Vector
 from archsearch.threads import one_thread
 
@@ -21,7 +22,7 @@ class Recurrent:
         counts = torch.as_tensor(encoding.counts)
         self._starts, self._epochs = torch.cumsum(counts, 0) - counts, epochs
         generator = torch.Generator().manual_seed(seed)
-        with torch.random.fork_rng(devices=[]):  # nobody else's random numbers are used up
+        with seeded(seed):  # nobody else's random numbers are used up
             self._words = nn.Embedding(int(counts.sum()) + 1, units)
             self._reader = nn.GRU(units, units, batch_first=True)
             self._last = nn.Linear(units, 1)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from archsearch.randomness import seeded
 from archsearch.strategies.reinforce.sequence import INPUT, NOTHING, Script, Steps
 
 REACH = 0.08
@@ -111,7 +112,7 @@ class Recurrent(Controller):
         super().__init__(script, shape)
         columns, width = self.offered.shape
         units = shape.units
-        with torch.random.fork_rng(devices=[]):  # nobody else's random numbers are used up
+        with seeded(seed):  # nobody else's random numbers are used up
             self.embedding = nn.Embedding(int(script.encoding.counts.sum()) + 1, units)
             self.lstm = nn.LSTM(units, units, shape.layers, batch_first=True)
             self.past, self.present = (nn.Linear(units, units, bias=False) for _ in range(2))

@@ -10,11 +10,15 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
+from archsearch.ops.checks import MAX_FIELD as MAX_FIELD
+from archsearch.ops.checks import check_counts as check_counts
+from archsearch.ops.checks import check_flags as check_flags
+from archsearch.ops.checks import check_number as check_number
+from archsearch.ops.checks import check_sizes as check_sizes
 from archsearch.ops.declaration import check_declaration, check_op, failure, given, home
 from archsearch.tensor import ShapeError, TensorSpec
 
 Size = int | tuple[int, int]
-MAX_FIELD = 2**31
 MAX_PARAMS = 2**36
 """Learned elements of one op: 256 GiB in float32."""
 
@@ -315,46 +319,6 @@ def pair(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-def check_sizes(op: Op, *names: str, least: int = 1) -> None:
-    """Normalise the named size fields of `op` (a pair of equal numbers becomes one number) and check their range.
-
-    Raises:
-        ValueError: a size is no whole number, or out of range.
-    """
-    for name in names:
-        value = getattr(op, name)
-        if type(value) is int and least <= value <= MAX_FIELD:
-            continue
-        if isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int and least <= v <= MAX_FIELD for v in value):
-            object.__setattr__(op, name, value[0] if value[0] == value[1] else tuple(value))
-            continue
-        raise ValueError(f"{op.kind}: {name}={value!r} must be a whole number of at least {least}, or two of them (height, width)")
-
-
-def check_counts(op: Op, *names: str) -> None:
-    """Check that the named fields of `op` are whole numbers of at least 1. Raises ValueError."""
-    for name in names:
-        value = getattr(op, name)
-        if type(value) is not int or not 1 <= value <= MAX_FIELD:
-            raise ValueError(f"{op.kind}: {name}={value!r} must be a whole number of at least 1")
-
-
-def check_flags(op: Op, *names: str) -> None:
-    """Check that the named fields of `op` are true or false. Raises ValueError."""
-    for name in names:
-        value = getattr(op, name)
-        if type(value) is not bool:
-            raise ValueError(f"{op.kind}: {name}={value!r} must be true or false")
-
-
 def slide(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     """Number of places of a sliding window: (size + 2*padding - dilation*(kernel-1) - 1) // stride + 1."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-
-
-def check_number(op: Op, name: str, low: float, high: float) -> None:
-    """Check that a field is a number from `low` up to, not with, `high`, and make it a float. Raises ValueError."""
-    value = getattr(op, name)
-    if type(value) not in (int, float) or not low <= value < high:
-        raise ValueError(f"{op.kind}: {name}={value!r} must be a number from {low} up to, not with, {high}")
-    object.__setattr__(op, name, float(value))

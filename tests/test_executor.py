@@ -155,3 +155,20 @@ def test_environment_is_set_for_a_while() -> None:
         assert (os.environ["ARCHSEARCH_A"], os.environ["ARCHSEARCH_B"]) == ("now", "now")
     assert os.environ.pop("ARCHSEARCH_A") == "before"
     assert "ARCHSEARCH_B" not in os.environ
+
+
+def test_what_was_done_in_time_counts_however_late_it_is_heard(tmp_path: Path) -> None:
+    executor = Processes(Formula(seconds=0.15), 1, timeout_s=1)
+    for number in (0, 1):
+        executor.submit(candidate(number, tmp_path))
+        if number == 0:
+            executor.wait()
+    time.sleep(2)  # a strategy that thinks, or a stopped terminal
+    outcome = gather(executor, 1)[1]
+    assert outcome.failure is None
+    assert len(outcome.curve) == 3
+    assert 0.1 < outcome.seconds < 1
+
+
+def test_any_signal_ends_one_worker_alone() -> None:
+    assert died(-40).message == "the worker process was ended by signal 40"

@@ -34,7 +34,12 @@ def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Pat
     """
     genotype, weights = run.genotype(number), run.weights(number)
     if weights is None:
-        why = "its final training failed" if run.tests.get(number) == {} else "it is not on the front"
+        unsaved = (
+            "its evaluator saved none in candidate.weights"
+            if number in {trial.number for trial in run.front()}
+            else "it is not on the front"
+        )
+        why = "its final training failed" if run.tests.get(number) == {} else unsaved
         raise ExportError(f"weights of trial {number} were not kept: {why}; `archsearch show {run.folder}` lists the front")
     target = run.folder / "export" / f"trial-{number:04d}" if folder is None else Path(folder)
     title = f"Trial {number} of a search in the space {run.record.space_name}, seed {run.record.seed}."

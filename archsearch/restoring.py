@@ -53,7 +53,7 @@ def restored(folder: Path, record: Record, places: Places) -> Parts:
         strategy = load_method(record.strategy)(**record.strategy_options)
         evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
     except (ImportError, TypeError, ValueError) as error:
-        raise SearchError(f"{folder}: {' '.join(str(error).split())[:240]}") from error
+        raise SearchError(f"{folder / 'run.json'}: {' '.join(str(error).split())[:240]}") from error
     return Parts(load_space(record.space, **record.settings), strategy, evaluator)
 
 

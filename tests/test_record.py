@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,8 +37,9 @@ from archsearch.search import load_method, resume, search
 from archsearch.space import SpaceError, load_space, space_names
 from archsearch.store import LockedError, Run, Store, StoreError, open_run
 from archsearch.strategies import STRATEGIES, Evolution, Exhaustive, Random
-from archsearch.supernets import SUPERNETS
+from archsearch.supernets import SUPERNETS, SupernetError
 from archsearch.supernets.budgeted import Budgeted
+from archsearch.supernets.checkpoint import restore_optimizer
 from archsearch.tasks import TASKS
 from tests.evaluators import Formula, Stillborn
 from tests.runs import OPTIONS, made, small_search, small_space, table
@@ -538,6 +540,14 @@ def test_run_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, handler)
         store.close()
     assert (run.folder / "run.json").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["x/step", "7/step", "-1/step", f"{'9' * 5000}/step", "0/exp_avg"])
+def test_a_checkpoint_with_hostile_names_gets_one_short_line(name: str) -> None:
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(3))])
+    with pytest.raises(SupernetError, match="which no weight of this network has; delete it to begin again") as caught:
+        restore_optimizer(optimizer, {name: torch.zeros(2)})
+    assert len(str(caught.value)) <= 300
 
 
 # Trials

@@ -79,11 +79,15 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser back what it remembered."""
+    """Give an optimiser back what it remembered. Raises SupernetError for what is not of its weights."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     memory: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         place, _, what = name.partition("/")
-        memory.setdefault(int(place), {})[what] = value
+        number = int(place) if place.isdecimal() and len(place) < 10 else len(weights)
+        if number >= len(weights) or value.shape not in (weights[number].shape, ()):
+            raise SupernetError(f"the checkpoint remembers {name[:60]!r}, which no weight of this network has; delete it to begin again")
+        memory.setdefault(number, {})[what] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
 
 

@@ -122,9 +122,10 @@ def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
         return build()
 
 
-def inputs_of(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int) -> list[Tensor]:
-    """Tensors (batch, *shape) on the network's device, of its dtype."""
-    first = next(iter(state_of(network)), torch.zeros(0, device="meta"))
+def inputs_of(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int, dtype: str = "float32") -> list[Tensor]:
+    """Tensors (batch, *shape) on the network's device, of its dtype, or the given one where it has no state of floats."""
+    floats = [tensor for tensor in state_of(network) if tensor.is_floating_point()]
+    first = next(iter(floats), torch.zeros(0, device="meta", dtype=getattr(torch, dtype)))
     return [torch.zeros(batch, *shape, device=first.device, dtype=first.dtype) for shape in shapes]
 
 
@@ -145,9 +146,9 @@ class Inference(NamedTuple):
     flops: int
 
 
-def inference(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int) -> Inference:
+def inference(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int, dtype: str = "float32") -> Inference:
     """A forward pass in eval mode; weights, buffers and input count."""
-    inputs = inputs_of(network, shapes, batch)
+    inputs = inputs_of(network, shapes, batch, dtype)
     network.eval()
     with torch.no_grad(), StorageTracker(state_of(network), inputs) as tracker:
         network(*inputs)
@@ -162,12 +163,12 @@ class Step(NamedTuple):
     outputs: list[tuple[int, ...]]
 
 
-def training_step(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int, optimizer: str) -> Step:
+def training_step(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int, optimizer: str, dtype: str = "float32") -> Step:
     """The second of two steps, when the optimiser has its state: gradients dropped, forward, backward, update.
 
     The caller holds the inputs, the outputs and the gradients of the outputs.
     """
-    inputs = inputs_of(network, shapes, batch)
+    inputs = inputs_of(network, shapes, batch, dtype)
     network.train()
     update = OPTIMIZERS[optimizer](list(network.parameters()) or [nn.Parameter(torch.zeros(0))])
     backward(as_tuple(network(*inputs)))

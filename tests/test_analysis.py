@@ -13,19 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from archsearch import Budget, Builder, Genotype, Value, analyse, canonicalise, compile_network, load_space
 from archsearch import ops as o
 from archsearch.analysis import known_costs
-from archsearch.analysis.receptive_field import fields_and_strides
+from archsearch.analysis.windows import fields_and_strides
 from archsearch.compiler import module_path
 from archsearch.space import space_names
 from tests.meta_tracker import StorageTracker, allocated_peak, inference, inputs_of, on_meta, state_of, training_step
+from tests.networks_of_examples import networks_of_examples
 from tests.strategies_hypothesis import genotypes
 
-OPTIMIZERS = ["sgd", "momentum", "adam"]
+OPTIMIZERS = ["sgd", "momentum", "adam", "adamw"]
 SIDES = [8, 9, 13, 16]
 
 
@@ -93,6 +94,35 @@ def test_a_thousand_networks_of_each_space_cost_what_torch_says(space: str, part
 @given(genotypes(), st.sampled_from([1, 2, 3]), st.sampled_from(OPTIMIZERS))
 def test_random_networks_over_all_ops_cost_what_torch_says(genotype: Genotype, batch: int, optimizer: str) -> None:
     assert_agrees_with_torch(genotype, max(least_batch(genotype), batch), optimizer)
+
+
+def assert_holds_what_torch_holds(genotype: Genotype, batch: int, optimizer: str, dtype: str) -> bool:
+    """No figure is below torch's; whether all are equal."""
+    analysis, network = analyse(genotype, batch, dtype, optimizer), compile_network(genotype).to(getattr(torch, dtype))
+    shapes = [spec.shape for spec in genotype.inputs]
+    try:
+        forward, step = inference(network, shapes, batch, dtype), training_step(network, shapes, batch, optimizer, dtype)
+    except NotImplementedError:  # torch has no such kernel
+        return True
+    ours = (analysis.inference_peak_bytes, analysis.training_peak_bytes, analysis.saved_bytes)
+    theirs = (forward.peak, step.peak, step.saved)
+    assert all(mine >= found for mine, found in zip(ours, theirs, strict=True)), (ours, theirs)
+    return ours == theirs
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 4))])
+def test_random_networks_over_every_kind_of_op_hold_no_more_than_said(part: int, dtype: str) -> None:
+    equal: list[bool] = []
+
+    @seed(part)
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+    @given(networks_of_examples(), st.sampled_from([1, 2, 3]), st.sampled_from(OPTIMIZERS))
+    def hold(genotype: Genotype, batch: int, optimizer: str) -> None:
+        equal.append(assert_holds_what_torch_holds(genotype, max(least_batch(genotype), batch), optimizer, dtype))
+
+    hold()
+    assert sum(equal) >= 0.95 * len(equal)
 
 
 @pytest.mark.parametrize("space", space_names())
@@ -193,7 +223,8 @@ def test_receptive_field_grows_by_the_window_times_the_jump() -> None:
     y = b(o.Add(), b(o.Conv2d(8, 3, dilation=2), x), b(o.Conv2d(8, (1, 3)), x))
     assert analyse(b.genotype(x)).receptive_field == (11, 11)
     assert analyse(b.genotype(y)).receptive_field == (27, 27)
-    assert analyse(b.genotype(b(o.GlobalAvgPool2d(), y))).receptive_field == (27, 27)
+    pooled = analyse(b.genotype(b(o.GlobalAvgPool2d(), y)))
+    assert (pooled.receptive_field, pooled.receptive_field.extent, pooled.window_field) == ((64, 64), "whole input", (27, 27))
 
 
 def test_upsampling_divides_the_stride_exactly() -> None:
@@ -208,7 +239,7 @@ def test_upsampling_divides_the_stride_exactly() -> None:
     exact = 8 + Fraction(4, 3)
     assert fields[3:6] == [(8, 8), (8, 8), (ceil(exact), ceil(exact))]
     assert fields[6:] == [(ceil(exact + Fraction(4, 3)),) * 2, (ceil(exact + Fraction(4, 3) + 4),) * 2]
-    assert analyse(b.genotype(z)).receptive_field == (10, 10)
+    assert analyse(b.genotype(z)).window_field == (10, 10)
 
 
 def test_indices_have_eight_bytes_in_every_dtype() -> None:

@@ -18,8 +18,8 @@ from archsearch.builder import Value
 from archsearch.edit.widths import shaped, size, width
 from archsearch.genotype_json import op_from_dict, op_to_dict
 from archsearch.ops import OPS
-from tests.meta_tracker import inference, training_step
-from tests.op_examples import BAD_FIELDS, EXAMPLES, INDICES, MISFITS, ROUGH
+from tests.meta_tracker import inference, state_of, training_step
+from tests.op_examples import BAD_FIELDS, EXAMPLES, INDICES, MISFITS
 from tests.op_examples.shapes import IMAGE
 
 CASES = [
@@ -27,6 +27,15 @@ CASES = [
     for cases in EXAMPLES.values()
     for op, shapes in cases
 ]
+
+
+NARROW_ON_THE_CPU = {"batch_norm1d", "batch_norm2d"}
+"""Ops whose statistics have the narrow dtype on the CPU, and are of float32 elsewhere, as they are counted."""
+
+
+def runs_in_half(op: Op) -> bool:
+    """Whether torch's CPU kernels take float16 here: random slopes do not, and borders have to be finite in it."""
+    return op.kind != "rrelu" and abs(getattr(op, "value", 0)) < 60_000
 
 
 def specs(shapes: tuple[tuple[int, ...], ...]) -> tuple[TensorSpec, ...]:
@@ -80,13 +89,18 @@ def test_facts_agree_with_torch(op: Op, shapes: tuple[tuple[int, ...], ...]) -> 
 @pytest.mark.parametrize(("op", "shapes"), CASES)
 def test_memory_agrees_with_torch(op: Op, shapes: tuple[tuple[int, ...], ...], before: bool) -> None:
     genotype = with_weights_before(op, shapes) if before else alone(op, shapes)
-    network = compile_network(genotype)
-    for batch in (2, 3):
-        analysis, step = analyse(genotype, batch), training_step(network, shapes, batch, "sgd")
-        assert analysis.saved_bytes == step.saved
-        allowed = ROUGH.get(op.kind, 0)
-        assert abs(analysis.training_peak_bytes - step.peak) <= allowed * step.peak
-        assert abs(analysis.inference_peak_bytes - (peak := inference(network, shapes, batch).peak)) <= allowed * peak
+    for dtype, batch in (("float32", 2), ("float32", 3), ("float64", 2), ("bfloat16", 3), ("float16", 2)):
+        if dtype == "float16" and not runs_in_half(op):
+            continue
+        network = compile_network(genotype).to(getattr(torch, dtype))
+        analysis, step = analyse(genotype, batch, dtype), training_step(network, shapes, batch, "sgd", dtype)
+        ours = (analysis.state_bytes, analysis.inference_peak_bytes, analysis.training_peak_bytes, analysis.saved_bytes)
+        state = sum(tensor.untyped_storage().nbytes() for tensor in state_of(network))
+        theirs = (state, inference(network, shapes, batch, dtype).peak, step.peak, step.saved)
+        if dtype in ("bfloat16", "float16") and op.kind in NARROW_ON_THE_CPU:
+            assert all(mine >= found for mine, found in zip(ours, theirs, strict=True)), (dtype, batch, ours, theirs)
+        else:
+            assert ours == theirs, (dtype, batch)
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

@@ -107,7 +107,7 @@ def test_equals_the_reference(reference: Reference) -> None:
         saved = analyse(build(reference, SAVED_AS), 8) if reference.name in SAVED_AS else analysis
         assert saved.saved_bytes + LOSS_BYTES - 8 * 4 * prod(reference.input) == reference.saved_bytes
     if reference.receptive_field is not None:
-        assert analysis.receptive_field == (reference.receptive_field,) * 2
+        assert analysis.window_field == (reference.receptive_field,) * 2
 
 
 @pytest.mark.skipif(not leaves_file().is_file(), reason=f"needs {leaves_file()}, which is not part of the project")

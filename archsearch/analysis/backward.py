@@ -5,27 +5,31 @@ from __future__ import annotations
 from archsearch.analysis.memory import Graph, Units
 from archsearch.ops.base import Saved
 
+BLOCKS, ROWS, TURNED, EVEN = range(4)
+"""How a gradient lies: with gaps between samples, between rows, without any but its axes in another order, or row by row."""
+
 
 class Backward:
     """The walk back through a step: gradient storages with their bytes and holders, what is live, moments that may be the peak.
 
-    A gradient of a value is a storage and whether it lies there densely: only a dense one with a single holder is added to in place
+    A gradient of a value is a storage and how it lies there: only one without gaps and with a single holder is added to in place
     when a second gradient arrives, otherwise the sum is a new storage. `bytes` is the size of every value.
     """
 
     def __init__(self, graph: Graph, units: Units, every: list[int], needs: list[bool], live: int, moments: list[int]) -> None:
         self.graph, self.bytes, self.needs, self.live, self.moments = graph, every, needs, live, moments
+        self.units = units
         self.item, self.batch, self.unit = units.item, units.batch, units.item * units.batch
         self.size: list[int] = []
         self.held: list[int] = []
         self.at: list[int | None] = [None] * len(needs)
-        self.dense = [True] * len(needs)
+        self.lies = [EVEN] * len(needs)
         self.source = same_tensors(graph)
         self.after = [0] * len(graph.nodes)
 
     def run(self, keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int]) -> None:
         """Go back from the outputs; parameter gradients stay, all else goes once it is used."""
-        graph, at, after, source = self.graph, self.at, self.after, self.source
+        graph, at, after, source, lies = self.graph, self.at, self.after, self.source, self.lies
         for output in graph.outputs:
             if self.needs[output]:
                 # The caller holds the gradients of the outputs as well.
@@ -40,10 +44,11 @@ class Backward:
             gradient = at[value]
             if gradient is not None:
                 fact = graph.facts[position]
-                if fact.straight:
+                if fact.straight and lies[value] == EVEN:
                     made = self.new_gradients(graph.nodes[position].inputs, gradient, fact.cost.params)
                 else:
-                    made = self.special(position, gradient)
+                    dropped = sum([sizes[store] for store in keeps[position] if holders[store] == 1]) if fact.saved.backward else 0
+                    made = self.special(position, gradient, dropped)
                 live = self.live
                 if fact.extra is not None:
                     live = live - extras[position]
@@ -52,22 +57,22 @@ class Backward:
                     if not holders[store]:
                         live = live - sizes[store]
                 self.live = live
-                for read, store, dense in made:
+                for read, store, lie in made:
                     target = source[read]
                     if at[target] is None:  # the first gradient to come; the most frequent case, so without a call
-                        at[target], self.dense[target] = store, dense
+                        at[target], lies[target] = store, lie
                     else:
                         self.add(target, store)
             after[position] = self.live
 
-    def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int) -> list[tuple[int, int, bool]]:
+    def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int) -> list[tuple[int, int, int]]:
         """Gradients in new storages, made while that of the output and what was kept are still there."""
         size, held = self.size, self.held
         live = self.live + params * self.item
         made = []
         for read in reads:
             if self.needs[read]:
-                made.append((read, len(size), True))
+                made.append((read, len(size), EVEN))
                 size.append(self.bytes[read])
                 held.append(1)
                 live = live + self.bytes[read]
@@ -76,28 +81,55 @@ class Backward:
         self.live = live if held[gradient] else live - size[gradient]
         return made
 
-    def special(self, position: int, gradient: int) -> list[tuple[int, int, bool]]:
-        """The same where gradients are handed on, pass several parts, or are made at the size of the output first."""
-        fact, reads = self.graph.facts[position], self.graph.nodes[position].inputs
-        saved = fact.saved
+    def special(self, position: int, gradient: int, kept: int) -> list[tuple[int, int, int]]:
+        """The same where gradients are handed on, pass several parts, or are made in a way of their own; `kept`: bytes that go here."""
+        fact, reads, value = self.graph.facts[position], self.graph.nodes[position].inputs, len(self.graph.inputs) + position
+        saved, params = fact.saved, fact.cost.params * self.item
+        if saved.joins and self.batch > 1 and self.lies[value] in (BLOCKS, TURNED):
+            gradient = self.copied(gradient, value)
+        if saved.backward:
+            return self.by_itself(position, gradient, kept)
+        self.live = self.live + params
         if saved.gradient != "new":
-            return self.handed_on(saved, reads, gradient, len(self.graph.inputs) + position)
-        self.live = self.live + fact.cost.params * self.item
+            self.moments.append(self.live)
+            return self.handed_on(saved, reads, gradient, value)
         gradient, passed = self.through_parts(saved, gradient, fact.cost.params)
-        made = [(read, self.allocate(self.bytes[read]), True) for read in reads if self.needs[read]]
+        made = [(read, self.allocate(self.bytes[read]), EVEN) for read in reads if self.needs[read]]
         self.moments.append(self.live + self.stretch(saved, reads, fact.elements))
         self.release(gradient)
         self.live = self.live + passed
         return made
 
-    def handed_on(self, saved: Saved, reads: tuple[int, ...], gradient: int, value: int) -> list[tuple[int, int, bool]]:
-        """The gradient itself, or views of it, for each input that needs it: value, storage, dense."""
+    def copied(self, gradient: int, value: int) -> int:
+        """The gradient of a value, copied so that it lies row by row."""
+        copy = self.allocate(self.bytes[value])
+        self.moments.append(self.live)
+        self.release(gradient)
+        return copy
+
+    def by_itself(self, position: int, gradient: int, kept: int) -> list[tuple[int, int, int]]:
+        """New gradients of an op that states all that it makes on the way."""
+        fact, reads = self.graph.facts[position], self.graph.nodes[position].inputs
+        saved, targets = fact.saved, [read for read in reads if self.needs[read]]
+        alone = self.size[gradient] if self.held[gradient] == 1 else 0
+        stated = saved.backward if targets else saved.front
+        self.moments.extend([self.live + self.units.bytes_of(moment, alone, kept) for moment in stated])
+        self.live = self.live + fact.cost.params * self.item
+        spread = saved.spread * self.unit if saved.spread else 0
+        made = [(read, self.allocate(spread or self.bytes[read]), BLOCKS if saved.spread and self.batch > 1 else EVEN) for read in targets]
+        self.release(gradient)
+        return made
+
+    def handed_on(self, saved: Saved, reads: tuple[int, ...], gradient: int, value: int) -> list[tuple[int, int, int]]:
+        """The gradient itself, or views of it, for each input that needs it: value, storage, how it lies."""
         targets = [read for read in reads if self.needs[read]]
         self.held[gradient] += len(targets) - 1
-        dense = self.dense[value]
-        if saved.gradient == "slices":
-            dense = dense and (len(reads) == 1 or saved.rows * self.batch == 1)
-        return [(read, gradient, dense) for read in targets]
+        lie = self.lies[value]
+        if saved.gradient == "slices" and not ((len(reads) == 1 and not saved.beside) or saved.rows * self.batch == 1):
+            lie = BLOCKS if saved.rows == 1 else ROWS
+        if saved.gradient == "turned":
+            lie = min(lie, TURNED)
+        return [(read, gradient, lie) for read in targets]
 
     def through_parts(self, saved: Saved, gradient: int, params: int) -> tuple[int, int]:
         """Go back to the first part of an op; its gradient, and the bytes of inner values that went on the way."""
@@ -122,8 +154,8 @@ class Backward:
         """Take in one more gradient of a value, adding it to the one that is there."""
         old, held, live = self.at[value], self.held, self.live
         assert old is not None
-        if held[old] > 1 or not self.dense[value]:
-            self.at[value], self.dense[value] = len(held), True
+        if held[old] > 1 or self.lies[value] < TURNED:
+            self.at[value], self.lies[value] = len(held), EVEN
             self.size.append(self.bytes[value])
             held.append(1)
             live = live + self.bytes[value]

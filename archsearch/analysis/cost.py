@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from archsearch.analysis import windows
 from archsearch.analysis.exits import Exit, exits
-from archsearch.analysis.memory import ITEM_BYTES, WORD_BYTES, Memory, Units, inference_memory, value_bytes
-from archsearch.analysis.receptive_field import Reach, field_of, reaches, widest
+from archsearch.analysis.memory import ITEM_BYTES, Memory, Units, inference_memory, state_bytes, value_bytes
+from archsearch.analysis.receptive_field import Field, Reach, field_of, reaches, sides_of, widest
 from archsearch.analysis.traffic import intensity, moved_bytes
 from archsearch.analysis.training import Training, training_memory
 from archsearch.genotype import Genotype
-from archsearch.ops.base import text_of
+from archsearch.ops.base import Cost, text_of
 from archsearch.tensor import TensorSpec
 
 OPTIMIZERS = {"sgd": (0, 0), "momentum": (1, 0), "adam": (2, 1), "adamw": (2, 1)}
@@ -37,7 +38,7 @@ class Row(NamedTuple):
     live_bytes: int
     moved_bytes: int
     intensity: float
-    receptive_field: tuple[int, int]
+    receptive_field: Field
 
 
 class Timeline(NamedTuple):
@@ -56,15 +57,18 @@ class Timeline(NamedTuple):
 class Analysis:
     """What a network costs; every figure is worked out when it is first asked for.
 
-    `params`: learned elements. `buffers`: elements of state that is not learned, `counters` of them int64 scalars. `macs`:
-    multiply-adds of convolutions and matrix products for one sample, as torch's FlopCounterMode counts them; `flops` = 2 x `macs`.
+    `params`: learned elements. `buffers`: elements of state that is not learned, `counters` of them int64 scalars and
+    `places` int32. `macs`: multiply-adds of convolutions and matrix products for one sample, as torch's FlopCounterMode counts them;
+    `flops` = 2 x `macs`.
     Bytes are for `batch` samples in `dtype`: `inference_peak_bytes` = weights + buffers + the largest live set of straight-line
     code that frees each value at its last use; `training_peak_bytes` = weights + buffers + optimiser state + the largest live set of
     one step with `optimizer` (forward, backward from gradients of the outputs, update; gradients dropped before the forward pass);
     `saved_bytes` = what autograd keeps between forward and backward pass, each storage once, parameters not counted.
     `moved_bytes` = what inference reads and writes, node by node, and `intensity` the flops for each of them.
-    `receptive_field`: height and width of the input region that one position of the outputs depends on, padding included;
-    what reads every position (global pooling, flatten, linear) passes on the field of what it reads.
+    `receptive_field`: height and width of the input region that one position of the outputs depends on, over all paths and padding
+    included, as its gradient has it; `whole input` behind what reads every position (global pooling, flatten, attention, norms over
+    the image, gates), `unknown` behind an op that does not say what it reads. `window_field`: the same by windows alone, with what reads
+    every position passed over: of a classifier, the field of what it pools.
     """
 
     genotype: Genotype
@@ -74,6 +78,7 @@ class Analysis:
     params: int
     buffers: int
     counters: int
+    places: int
     macs: int
 
     @property
@@ -94,7 +99,7 @@ class Analysis:
     @property
     def state_bytes(self) -> int:
         """Weights and buffers."""
-        return (self.params + self.buffers - self.counters) * ITEM_BYTES[self.dtype] + self.counters * WORD_BYTES
+        return state_bytes(Cost(self.params, self.buffers, counters=self.counters, places=self.places), ITEM_BYTES[self.dtype])
 
     @cached_property
     def inference_peak_bytes(self) -> int:
@@ -122,10 +127,16 @@ class Analysis:
         return intensity(self.macs, self.moved_bytes, self.batch)
 
     @cached_property
-    def receptive_field(self) -> tuple[int, int]:
-        """(height, width) in input pixels; the largest of all outputs."""
-        reached = [self._reaches[i] for i in self.genotype.outputs]
-        return field_of(widest(reached))
+    def receptive_field(self) -> Field:
+        """(height, width) in input pixels, the largest of all outputs; its `extent` says whether it is the whole input, or not known."""
+        whole = sides_of(self.genotype)
+        return widest([field_of(self._reaches[i], whole) for i in self.genotype.outputs])
+
+    @cached_property
+    def window_field(self) -> tuple[int, int]:
+        """(height, width) in input pixels by windows alone, where what reads every position is passed over."""
+        reached = windows.reaches(self.genotype)
+        return windows.field_of(windows.widest([reached[i] for i in self.genotype.outputs]))
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -142,10 +153,11 @@ class Analysis:
     def rows(self) -> tuple[Row, ...]:
         """One row a node, in order."""
         genotype, names, offset, batch = self.genotype, self.genotype.value_names, len(self.genotype.inputs), self.batch
+        whole = sides_of(genotype)
         columns = (value_bytes(genotype, self.units)[offset:], self._inference.after, self._moved, self._reaches[offset:])
         return tuple(
             Row(node.name, text_of(node.op), tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params, fact.cost.buffers,
-                fact.cost.macs, size, live, moved, intensity(fact.cost.macs, moved, batch), field_of(reach))
+                fact.cost.macs, size, live, moved, intensity(fact.cost.macs, moved, batch), field_of(reach, whole))
             for node, fact, size, live, moved, reach in zip(genotype.nodes, genotype.facts, *columns, strict=True)
         )  # fmt: skip
 
@@ -186,14 +198,16 @@ def analyse(genotype: Genotype, batch: int = 1, dtype: str = "float32", optimize
         ValueError: an unknown dtype or optimiser, or a batch below 1.
     """
     check_settings(batch, dtype, optimizer)
-    params = buffers = counters = macs = 0
+    params = buffers = counters = places = macs = 0
     for fact in genotype.facts:
         cost = fact.cost
         params += cost.params
-        buffers += cost.buffers
-        counters += cost.counters
         macs += cost.macs
-    return Analysis(genotype, batch, dtype, optimizer, params, buffers, counters, macs)
+        if cost.buffers:
+            buffers += cost.buffers
+            counters += cost.counters
+            places += cost.places
+    return Analysis(genotype, batch, dtype, optimizer, params, buffers, counters, places, macs)
 
 
 def check_settings(batch: int, dtype: str, optimizer: str) -> None:

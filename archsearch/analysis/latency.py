@@ -148,7 +148,7 @@ def node_seconds(genotype: Genotype, device: Device, batch: int = 1) -> list[flo
         raise ValueError(f"batch={batch!r} must be a whole number of at least 1")
     moved = moved_bytes(genotype, Units(ITEM_BYTES[device.dtype], batch))
     return [
-        device.seconds(kind_of(fact), 1 + len(fact.saved.inner), batch * work_of(fact), size) if size else 0.0
+        device.seconds(kind_of(fact), 1 + len(fact.saved.inner) + fact.saved.parts, batch * work_of(fact), size) if size else 0.0
         for fact, size in zip(genotype.facts, moved, strict=True)
     ]
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from archsearch.genotype import Node
-from archsearch.ops.base import Facts
+from archsearch.ops.base import Amount, Cost, Facts
 from archsearch.tensor import TensorSpec
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 WORD_BYTES = 8
+PLACE_BYTES = 4
+FLOAT_BYTES = 4
 
 
 class Graph(Protocol):
@@ -41,6 +43,26 @@ class Units(NamedTuple):
 
     item: int
     batch: int
+
+    @property
+    def wide(self) -> int:
+        """Bytes of an element of float32, or of the dtype if that is wider."""
+        return max(FLOAT_BYTES, self.item)
+
+    def bytes_of(self, amount: Amount, gradient: int = 0, kept: int = 0) -> int:
+        """Bytes of an amount, given those of the gradient of the result and of the values kept."""
+        item, wide = self.item, self.wide
+        each = amount.elements * item + amount.wide * wide + amount.indices * WORD_BYTES + amount.flags
+        if item < FLOAT_BYTES:
+            each = each + amount.casts * FLOAT_BYTES + amount.narrow * item
+        once = amount.weights * item + amount.statistics * wide + amount.marks
+        return each * self.batch + once + amount.gradients * gradient + amount.kept * kept
+
+
+def state_bytes(cost: Cost, item: int) -> int:
+    """Weights and buffers of an op."""
+    fixed = cost.counters * WORD_BYTES + cost.places * PLACE_BYTES
+    return (cost.params + cost.buffers - cost.counters - cost.places) * item + fixed
 
 
 class Memory(NamedTuple):
@@ -77,6 +99,7 @@ def inference_memory(graph: Graph, units: Units) -> Memory:
         most = live + unread
         if not fact.plain:
             most = most + fact.saved.eval_elements * unit + fact.saved.eval_indices * WORD_BYTES * units.batch
+            moments.extend([live + unread - size + units.bytes_of(moment) for moment in fact.saved.inference])
         moments.append(most)
         live = live + unread - size
     after.reverse()

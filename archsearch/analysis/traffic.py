@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archsearch.analysis.memory import Graph, Units, value_bytes
+from archsearch.analysis.memory import WORD_BYTES, Graph, Units, state_bytes, value_bytes
 
 
 def moved_bytes(graph: Graph, units: Units) -> list[int]:
@@ -12,8 +12,7 @@ def moved_bytes(graph: Graph, units: Units) -> list[int]:
         if fact.saved.eval_view:
             moved.append(0)
             continue
-        cost = fact.cost
-        state = (cost.params + cost.buffers - cost.counters) * units.item
+        state = state_bytes(fact.cost, units.item) - fact.cost.counters * WORD_BYTES
         moved.append(sum([sizes[read] for read in node.inputs]) + state + sizes[value])
     return moved
 

@@ -29,7 +29,7 @@ class Record(NamedTuple):
 
     For every value: the value whose storage it lives in, the bytes that it allocates, whether autograd records it (a parameter
     stands before it), and whether a gradient comes back to it. For every node: storages that are kept for its backward, and bytes of
-    new tensors that are.
+    new tensors that are. `bursts`: what ops by their number have made for themselves at moments that may be the peak.
     """
 
     root: list[int]
@@ -38,13 +38,14 @@ class Record(NamedTuple):
     reached: list[bool]
     keeps: list[tuple[int, ...]]
     extras: list[int]
+    bursts: list[tuple[int, list[int]]]
 
 
 def training_memory(graph: Graph, units: Units) -> Training:
     """Live bytes of one training step, from the first op to the last gradient."""
     offset, every = len(graph.inputs), value_bytes(graph, units)
     record = recorded(graph, units, every.copy())
-    root, sizes, needs, reached, keeps, extras = record
+    root, sizes, needs, reached, keeps, extras, bursts = record
     held = keeps if reached == needs else [stores for stores, used in zip(keeps, reached[offset:], strict=True) if used]
     holders = [0] * len(root)
     for stores in held:
@@ -61,6 +62,9 @@ def training_memory(graph: Graph, units: Units) -> Training:
         moments.append(live)
         live = live - free
         forward.append(live)
+    for position, found in bursts:
+        before = forward[position - 1] if position else moments[0]
+        moments.extend([before + size for size in found])
     back = Backward(graph, units, every, needs, live, moments)
     back.run(keeps, holders, sizes, extras)
     trained = sum([fact.cost.params for fact, used in zip(graph.facts, reached[offset:], strict=True) if used])
@@ -69,11 +73,12 @@ def training_memory(graph: Graph, units: Units) -> Training:
 
 def recorded(graph: Graph, units: Units, sizes: list[int]) -> Record:
     """What the forward pass leaves behind; `sizes` of views become 0."""
-    offset, unit, word, wide = len(graph.inputs), units.item * units.batch, WORD_BYTES * units.batch, max(4, units.item)
+    offset, unit, word, wide = len(graph.inputs), units.item * units.batch, WORD_BYTES * units.batch, units.wide
     root = list(range(len(sizes)))
     needs = [False] * offset
     keeps: list[tuple[int, ...]] = []
     extras: list[int] = []
+    bursts: list[tuple[int, list[int]]] = []
     for value, (node, fact) in enumerate(zip(graph.nodes, graph.facts, strict=True), offset):
         saved, reads, needed = fact.saved, node.inputs, fact.learned
         if not needed and fact.passes:
@@ -82,16 +87,23 @@ def recorded(graph: Graph, units: Units, sizes: list[int]) -> Record:
         needs.append(needed)
         if saved.view:
             root[value], sizes[value] = root[reads[0]], 0
-        if fact.extra is None:
+        if fact.extra is None and not saved.training:
             extras.append(0)
+        elif not needed and saved.view == saved.eval_view:  # nobody goes back here, so nothing is kept
+            extras.append(0)
+            scratch = saved.eval_elements * unit + saved.eval_indices * word
+            bursts.append((value - offset, [sizes[value] + scratch, *[units.bytes_of(moment) for moment in saved.inference]]))
         else:
-            elements, indices, statistics = fact.extra
-            extras.append(elements * unit + indices * word + statistics * wide)
+            elements, indices, statistics = fact.extra or (0, 0, 0)
+            extra = elements * unit + indices * word + statistics * wide
+            extras.append(extra if saved.more is None else extra + units.bytes_of(saved.more))
+            if saved.training:
+                bursts.append((value - offset, [units.bytes_of(moment) for moment in saved.training]))
         if not needed or fact.keeps == "none":
             keeps.append(())
         else:
             keeps.append((root[reads[0]],) if fact.keeps == "first" else kept(saved, reads, root, value, needs))
-    return Record(root, sizes, needs, reached_by_gradient(graph, needs), keeps, extras)
+    return Record(root, sizes, needs, reached_by_gradient(graph, needs), keeps, extras, bursts)
 
 
 def kept(saved: Saved, reads: tuple[int, ...], root: list[int], value: int, needs: list[bool]) -> tuple[int, ...]:

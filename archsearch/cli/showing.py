@@ -132,8 +132,10 @@ def print_rows(analysis: Analysis, seconds: list[float], look: Look) -> None:
 
 def print_totals(analysis: Analysis) -> None:
     """The sums, with units, batch and dtype."""
-    high, wide = analysis.receptive_field
-    print_text(f"\nFor one sample: {prefixed(analysis.macs)} MACs, {prefixed(analysis.flops)} FLOPs; receptive field {high}x{wide}")
+    field = str(analysis.receptive_field)
+    if analysis.receptive_field.extent != "window":
+        field += f", by windows alone {'x'.join(map(str, analysis.window_field))}"
+    print_text(f"\nFor one sample: {prefixed(analysis.macs)} MACs, {prefixed(analysis.flops)} FLOPs; receptive field {field}")
     inference, training = prefixed(analysis.inference_peak_bytes, "B"), prefixed(analysis.training_peak_bytes, "B")
     print_text(f"Batch {analysis.batch}, {analysis.dtype}: peak {inference} in inference, {training} in training with {analysis.optimizer}")
     print_text(f"Inference moves {prefixed(analysis.moved_bytes, 'B')}: {analysis.intensity:.3g} FLOPs a byte")
@@ -151,7 +153,7 @@ def print_exits(analysis: Analysis) -> None:
 
 def plain(analysis: Analysis, seconds: list[float]) -> dict[str, Any]:
     """All of an analysis as plain data, and latencies where there are any."""
-    rows = [row._asdict() for row in analysis.rows]
+    rows = [{**row._asdict(), "receptive_field": row.receptive_field.plain()} for row in analysis.rows]
     exits, timeline = [out._asdict() for out in analysis.exits], analysis.timeline._asdict()
     data = {**totals(analysis), "exits": exits, "timeline": timeline, "rows": rows}
     if not seconds:
@@ -163,8 +165,8 @@ def plain(analysis: Analysis, seconds: list[float]) -> dict[str, Any]:
 def totals(analysis: Analysis) -> dict[str, Any]:
     """The sums of an analysis as plain data."""
     names = ("batch", "dtype", "optimizer", "params", "buffers", "macs", "flops", "saved_bytes", "inference_peak_bytes",
-             "training_peak_bytes", "moved_bytes", "intensity", "receptive_field")  # fmt: skip
-    data = {name: getattr(analysis, name) for name in names}
+             "training_peak_bytes", "moved_bytes", "intensity", "window_field")  # fmt: skip
+    data = {name: getattr(analysis, name) for name in names} | {"receptive_field": analysis.receptive_field.plain()}
     genotype = analysis.genotype
     shapes = {"inputs": [spec.shape for spec in genotype.inputs], "outputs": [spec.shape for spec in analysis.outputs]}
     return {**data, **shapes, "fingerprint": genotype.fingerprint}

@@ -11,7 +11,7 @@ Amount = int | tuple[int, int]
 
 
 class Cost(NamedTuple):
-    """One cost before and after; the receptive field has a height and a width."""
+    """One cost before and after; the receptive field has a height and a width, or is all of the input, or not known."""
 
     name: str
     before: Amount

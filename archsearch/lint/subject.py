@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from archsearch.analysis.receptive_field import Reach, reaches
+from archsearch.analysis.windows import Reach, reaches
 from archsearch.genotype import Genotype
 from archsearch.lint.roles import LEARNED_MAP
 from archsearch.lint.slides import Slide, slides, slides_over
@@ -83,7 +83,7 @@ class Subject:
 
     @cached_property
     def reaches(self) -> list[Reach]:
-        """Receptive field and stride of every value."""
+        """Receptive field and stride of every value, by windows alone."""
         return reaches(self.genotype)
 
     @cached_property

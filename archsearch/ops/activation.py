@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_flags, check_number, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_flags, check_number, register
+from archsearch.ops.saved import Amount, moments
 from archsearch.tensor import TensorSpec
 
 __all__ = [
@@ -53,6 +54,9 @@ class Activation(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return getattr(layers, self.layer)()
@@ -306,7 +310,7 @@ class Softsign(Activation):
     layer = "Softsign"
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,), elements=x.elements, stretched=(0,), eval_elements=x.elements)
+        return Saved(inputs=(0,), elements=x.elements, eval_elements=x.elements, backward=moments(Amount(4 * x.elements)))
 
 
 @register("rrelu")

@@ -7,27 +7,27 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from archsearch.ops.base import WHOLE, Cost, Inner, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
+from archsearch.ops.attention_memory import Parts, features_of, unfused, windowed
+from archsearch.ops.base import (
+    POINT,
+    WHOLE,
+    Cost,
+    Layers,
+    Op,
+    Saved,
+    Size,
+    Window,
+    check_counts,
+    check_flags,
+    check_sizes,
+    pair,
+    register,
+)
+from archsearch.ops.reading import Reads, all_of, in_groups
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Attention", "CrossAttention", "FromWindows", "RelativeAttention", "WindowAttention", "Windows"]
-
-
-def features_of(op: Op, x: TensorSpec, parts: int, heads: int) -> int:
-    """Features of each of the packed parts. Raises ShapeError when parts or heads do not divide them."""
-    features = x.expect(rank=2, by=op.kind)[1]
-    if features % (parts * heads):
-        packed = f"{parts} packed parts of " if parts > 1 else ""
-        raise ShapeError(
-            f"{op.kind}: {features} features are not {packed}{heads} heads; give a multiple of {parts * heads}, from a linear before it"
-        )
-    return features // parts
-
-
-def unfused(packed: int, queries: int, keys: int, scores: int, scratch: int = 0) -> Saved:
-    """What attention by separate matrix products keeps: packed copies, scaled queries and keys, and the softmax; elements of each."""
-    most = scratch + packed + queries + max(keys + scores, 2 * scores, scores + queries)
-    return Saved(elements=packed + queries + keys, inner=(Inner(scores, 0),), eval_elements=most - queries)
 
 
 @register("attention")
@@ -55,12 +55,15 @@ class Attention(Op):
     def saved(self, x: TensorSpec) -> Saved:
         tokens, out = x.shape[0], self.infer(x).elements
         if not self.fused:
-            return unfused(3 * out, out, out, self.heads * tokens**2)
-        logarithms = self.heads * tokens
-        return Saved(inputs=(0,), output=True, elements=logarithms, eval_elements=logarithms)
+            return unfused(Parts(3 * out, out, out, self.heads * tokens**2, joined=self.heads > 1))
+        logarithms = Amount(wide=self.heads * tokens)
+        return Saved(inputs=(0,), output=True, more=logarithms, inference=(Amount(out) + logarithms,))
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(x.shape[0])
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Attention(self.heads, self.fused)
@@ -95,18 +98,21 @@ class CrossAttention(Op):
     def saved(self, queries: TensorSpec, x: TensorSpec) -> Saved:
         if not self.fused:
             scores, apart = self.heads * queries.shape[0] * x.shape[0], queries.elements if self.heads > 1 else 0
-            return unfused(x.elements, queries.elements, x.elements // 2, scores, scratch=apart)
-        logarithms = self.heads * queries.shape[0]
-        return Saved(inputs=(0, 1), output=True, elements=logarithms, eval_elements=logarithms)
+            return unfused(Parts(x.elements, queries.elements, x.elements // 2, scores, apart, joined=self.heads > 1))
+        logarithms = Amount(wide=self.heads * queries.shape[0])
+        return Saved(inputs=(0, 1), output=True, more=logarithms, inference=(Amount(queries.elements) + logarithms,))
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, queries: TensorSpec, x: TensorSpec) -> Reads:
+        return all_of(x.shape[0])
 
     def build(self, layers: Layers, queries: TensorSpec, x: TensorSpec) -> Any:
         return layers.CrossAttention(self.heads, self.fused)
 
 
-def windowed(op: RelativeAttention | WindowAttention, x: TensorSpec) -> TensorSpec:
+def shape_of(op: RelativeAttention | WindowAttention, x: TensorSpec) -> TensorSpec:
     """Shape after attention in windows. Raises ShapeError when tokens or features do not fit."""
     features, places = features_of(op, x, 3, op.heads), prod(pair(op.size))
     if x.shape[0] % places:
@@ -116,15 +122,15 @@ def windowed(op: RelativeAttention | WindowAttention, x: TensorSpec) -> TensorSp
 
 def windowed_cost(op: RelativeAttention | WindowAttention, x: TensorSpec) -> Cost:
     """The table of biases, its index, and two matrix products a window."""
-    (high, wide), out = pair(op.size), windowed(op, x).elements
+    (high, wide), out = pair(op.size), shape_of(op, x).elements
     table = (2 * high - 1) * (2 * wide - 1) * op.heads
-    return Cost(params=table, buffers=(high * wide) ** 2, macs=2 * high * wide * out)
+    return Cost(params=table, buffers=(high * wide) ** 2, places=(high * wide) ** 2, macs=2 * high * wide * out)
 
 
-def windowed_saved(op: RelativeAttention | WindowAttention, x: TensorSpec) -> Saved:
-    """One copy of queries, keys and values, and the softmax."""
-    out, scores = windowed(op, x).elements, op.heads * x.shape[0] * prod(pair(op.size))
-    return Saved(inner=(Inner(scores, 0), Inner(x.elements, 0)), eval_elements=x.elements + max(2 * scores, scores + out) - out)
+def windowed_saved(op: RelativeAttention | WindowAttention, x: TensorSpec, masked: int = 0) -> Saved:
+    """One copy of queries, keys and values, and the softmax; `masked` windows have a mask."""
+    places = prod(pair(op.size))
+    return windowed(x.elements, op.heads * x.shape[0] * places, op.heads, places, masked, windowed_cost(op, x).params)
 
 
 @register("relative_attention")
@@ -146,7 +152,7 @@ class RelativeAttention(Op):
         check_flags(self, "scale_by_all")
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return windowed(self, x)
+        return shape_of(self, x)
 
     def cost(self, x: TensorSpec) -> Cost:
         return windowed_cost(self, x)
@@ -156,6 +162,9 @@ class RelativeAttention(Op):
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return in_groups(x.shape[0], prod(pair(self.size)))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         features = self.infer(x).shape[1]
@@ -203,16 +212,19 @@ class WindowAttention(Op):
                 f"window_attention: height={self.height} x width={self.width} in windows of size={self.size} is {prod(filled(self))} "
                 f"tokens, got shape {x.shape}; insert windows with the same fields before it"
             )
-        return windowed(self, x)
+        return shape_of(self, x)
 
     def cost(self, x: TensorSpec) -> Cost:
         return windowed_cost(self, x)
 
     def saved(self, x: TensorSpec) -> Saved:
-        return windowed_saved(self, x)
+        return windowed_saved(self, x, masked=x.shape[0] // prod(pair(self.size)) if self.shift != 0 else 0)
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return in_groups(x.shape[0], prod(pair(self.size)))._replace(masked=True)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         scale = (self.infer(x).shape[1] // self.heads) ** -0.5
@@ -249,6 +261,10 @@ class Tiling(Op):
             )
         return features
 
+    def tiling(self) -> tuple[int, ...]:
+        """What says in which order tokens come."""
+        return (self.height, self.width, *pair(self.size), *pair(self.shift), self.strided)
+
     def is_reordered(self) -> bool:
         """Whether the order in windows is another than row by row."""
         (rows, columns), (high, wide) = filled(self), pair(self.size)
@@ -259,11 +275,19 @@ class Tiling(Op):
         kept = [axis for axis in order if sizes[axis] > 1]
         return kept != sorted(kept)
 
-    def through(self, made: list[int]) -> Saved:
+    def through(self, x: TensorSpec, made: list[int]) -> Saved:
         """What is kept, given the elements of all tensors that are made one after the other."""
         if not made:
             return Saved(view=True, eval_view=True, gradient="view")
-        return Saved(eval_elements=max([0, *(a + b - made[-1] for a, b in pairwise(made))]))
+        forward = tuple([Amount(a + b) for a, b in pairwise(made)])
+        first, *others = [x.elements, *made[:-1]][::-1]
+        back, last = [Amount(first), LET_GO], first
+        for size in others:
+            back, last = [*back, Amount(size), Amount(-last)], size
+        return Saved(training=forward, inference=forward, backward=moments(*back) if others else ())
+
+    def window(self) -> Window:
+        return POINT
 
 
 @register("windows")
@@ -283,7 +307,10 @@ class Windows(Tiling):
     def saved(self, x: TensorSpec) -> Saved:
         out = self.infer(x)
         changes = (out != x, self.shift != 0, self.is_reordered())
-        return self.through([out.elements] * sum(changes))
+        return self.through(x, [out.elements] * sum(changes))
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("tiles", sides=(self.height, self.width), tiling=self.tiling())
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Windows((self.height, self.width), pair(self.size), pair(self.shift), self.strided)
@@ -306,7 +333,10 @@ class FromWindows(Tiling):
     def saved(self, x: TensorSpec) -> Saved:
         out = self.infer(x)
         made = [x.elements] * sum((self.is_reordered(), self.shift != 0))
-        return self.through(made if out == x else [*made, out.elements])
+        return self.through(x, made if out == x else [*made, out.elements])
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("untiled", sides=(self.height, self.width), tiling=self.tiling())
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.FromWindows((self.height, self.width), pair(self.size), pair(self.shift), self.strided)

@@ -16,6 +16,11 @@ from archsearch.ops.checks import check_flags as check_flags
 from archsearch.ops.checks import check_number as check_number
 from archsearch.ops.checks import check_sizes as check_sizes
 from archsearch.ops.declaration import check_declaration, check_op, failure, given, home
+from archsearch.ops.reading import NO_GRADIENT, SAME, UNSTATED, WHOLE_INPUT, Reads, sliding
+from archsearch.ops.saved import Amount as Amount
+from archsearch.ops.saved import Inner as Inner
+from archsearch.ops.saved import Saved as Saved
+from archsearch.ops.saved import moments as moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 Size = int | tuple[int, int]
@@ -28,54 +33,19 @@ class Cost:
     """What one op costs for one sample.
 
     `params` counts learned elements, `buffers` elements of the state that is not learned (`counters` of them are int64
-    scalars), `macs` multiply-adds of convolutions and matrix products.
+    scalars, `places` int32, whatever the network's dtype), `macs` multiply-adds of convolutions and matrix products.
     """
 
     params: int = 0
     buffers: int = 0
     macs: int = 0
     counters: int = 0
-
-
-class Inner(NamedTuple):
-    """A value between two parts of an op, for one sample: its elements, and the params of the part that it goes into."""
-
-    elements: int
-    params: int
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What autograd keeps at one op between its forward and its backward pass, and how the gradient passes it.
-
-    `inputs` are positions of the inputs that are kept, `output` whether the result is; `crossed`: an input is kept only if
-    another one needs a gradient (products). New tensors: `elements` of the network's dtype and `indices` of int64 for each
-    sample, `statistics` for each batch, in float32 or the dtype if that is wider. `view`: the result shares the storage of the first
-    input, in training; `eval_view`: the same in inference. `gradient` of the inputs: `new` tensors, the `same` tensor handed on,
-    a `view` or `slices` of it, or `none`; slices are cut from `rows` rows a sample. `stretched`: positions of inputs whose
-    gradient is made at the size of the output first. `inner`: values kept between the parts of an op that is several, last
-    first. `eval_elements` and `eval_indices` are scratch space in inference.
-    """
-
-    inputs: tuple[int, ...] = ()
-    output: bool = False
-    crossed: bool = False
-    elements: int = 0
-    indices: int = 0
-    statistics: int = 0
-    view: bool = False
-    eval_view: bool = False
-    gradient: Literal["new", "same", "view", "slices", "none"] = "new"
-    rows: int = 1
-    stretched: tuple[int, ...] = ()
-    inner: tuple[Inner, ...] = ()
-    eval_elements: int = 0
-    eval_indices: int = 0
+    places: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Input positions that one output position reads, as (height, width); `whole`: every position.
+    """Input positions that one output position reads, as (height, width), the first of them `padding` before it; `whole`: every position.
 
     `up`: output positions that lie between two neighbouring input positions, of an op that makes images larger.
     """
@@ -85,10 +55,13 @@ class Window:
     dilation: tuple[int, int] = (1, 1)
     whole: bool = False
     up: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
 
 
 POINT = Window()
 WHOLE = Window(whole=True)
+UNSAID = Window()
+"""What an op has that does not state its window."""
 Channels = Literal["made", "kept", "spread", "mixed"]
 Layers = Any  # torch.nn with our own modules, or what records the source of a call to them
 
@@ -129,8 +102,12 @@ class Op(ABC):
         return _measured(self, inputs).saved
 
     def window(self) -> Window:
-        """Spatial window for the receptive field."""
-        return POINT
+        """Spatial window of an op on images, or POINT where it works position by position."""
+        return UNSAID
+
+    def reads(self, *inputs: Any, **named: Any) -> Reads:
+        """Which positions of the inputs a position of the result depends on, for the receptive field; by default as the window says."""
+        return reads_of(self.window())
 
     def operands(self, zeros: Sequence[bool]) -> tuple[int, ...]:
         """Positions of the inputs that matter, given which of them are always zero."""
@@ -182,6 +159,20 @@ def edited(op: Op, changes: Mapping[str, Any], said: Set[str] = frozenset()) -> 
     return type(op)(**{**values, **changes})
 
 
+def reads_of(window: Window) -> Reads:
+    """What a window says of the positions that it reads."""
+    if window is UNSAID:
+        return UNSTATED
+    if window.whole:
+        return WHOLE_INPUT
+    if window == POINT:
+        return SAME
+    down, across = (
+        sliding(*sizes) for sizes in zip(window.kernel, window.stride, window.padding, window.dilation, strict=True)
+    )  # fmt: skip
+    return Reads("window", down, across)
+
+
 class Measured(NamedTuple):
     """Facts of an op read off its module."""
 
@@ -197,7 +188,7 @@ def _measured(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     return measured
 
 
-Growth = tuple[int, int, int, int, int, int]
+Growth = tuple[tuple[int, int, int], tuple[int, int, int]] | Literal[True]
 
 
 class Facts(NamedTuple):
@@ -206,8 +197,8 @@ class Facts(NamedTuple):
     `learned`: it has parameters that get a gradient; `passes`: a gradient passes it; `keeps`: of its values autograd keeps none, the
     first input alone, or what `saved` says; `extra`: elements, int64 indices and statistics of new tensors that it keeps, if any.
     `plain`: in inference it allocates its result, of the network's dtype, and nothing else; `straight`: so it does in training, and
-    makes new gradients in one go. `growth`: by how many strides before it its window widens a receptive field, then the factor and
-    the divisor of that stride, each as (height, width); None where all stays.
+    makes new gradients in one go. `growth`: for a window that slides by whole steps, down and across: by how many
+    strides before it it lies before and behind a position, and the factor of that stride; True for others, None where all stays.
     """
 
     spec: TensorSpec
@@ -223,6 +214,7 @@ class Facts(NamedTuple):
     plain: bool
     straight: bool
     growth: Growth | None
+    reads: Reads
 
 
 @lru_cache(maxsize=1 << 16)
@@ -236,17 +228,17 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
     try:
         spec = given(op, "infer", TensorSpec, op.infer(*inputs))
         cost, saved = given(op, "cost", Cost, op.cost(*inputs)), given(op, "saved", Saved, op.saved(*inputs))
-        window = given(op, "window", Window, op.window())
+        window, reads = given(op, "window", Window, op.window()), given(op, "reads", Reads, op.reads(*inputs))
     except ValueError:
         raise
     except Exception as error:  # the methods of a user's op may do anything
         raise failure(op, len(inputs), error) from error
     if cost.params > MAX_PARAMS:
         raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
-    return summary(spec, cost, saved, window, op.integer)
+    return summary(spec, cost, saved, window, reads, op.integer)
 
 
-def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, integer: bool) -> Facts:
+def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, reads: Reads, integer: bool) -> Facts:
     """The facts with what follows from them."""
     elements = saved.elements + sum([part.elements for part in saved.inner])
     return Facts(
@@ -254,10 +246,11 @@ def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, integer:
         learned=cost.params > 0 and not integer,
         passes=saved.gradient != "none" and not integer,
         keeps=kept_by(saved),
-        extra=(elements, saved.indices, saved.statistics) if elements or saved.indices or saved.statistics else None,
-        plain=not (saved.eval_view or integer or saved.eval_elements or saved.eval_indices),
-        straight=not (saved.view or integer or saved.gradient != "new" or saved.inner or saved.stretched),
-        growth=growth(window),
+        extra=(elements, saved.indices, saved.statistics) if elements or saved.indices or saved.statistics or saved.more else None,
+        plain=not (saved.eval_view or integer or saved.eval_elements or saved.eval_indices or saved.inference),
+        straight=not (saved.view or integer or saved.gradient != "new" or saved.inner or saved.stretched or saved.backward),
+        growth=growth(NO_GRADIENT if integer else reads),
+        reads=NO_GRADIENT if integer else reads,
     )  # fmt: skip
 
 
@@ -268,11 +261,15 @@ def kept_by(saved: Saved) -> Literal["none", "first", "more"]:
     return "first" if saved.inputs == (0,) and not saved.output and not saved.crossed else "more"
 
 
-def growth(window: Window) -> Growth | None:
+def growth(reads: Reads) -> Growth | None:
     """What `Facts.growth` says."""
-    (high, wide), (down, across), (apart_down, apart_across) = window.kernel, window.stride, window.dilation
-    grown = (apart_down * (high - 1), apart_across * (wide - 1), down, across, *window.up)
-    return None if window.whole or grown == (0, 0, 1, 1, 1, 1) else grown
+    if reads.kind == "same" and not reads.features:
+        return None
+    sides = (reads.down, reads.across)
+    if reads.kind != "window" or reads.tiling or reads.sides != (1, 1) or any(taps.period > 1 or taps.lows[0] is None for taps in sides):
+        return True
+    down, across = ((taps.lows[0] or 0, taps.highs[0] or 0, taps.advance) for taps in sides)
+    return (down, down) if down == across else (down, across)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.activation import Activation
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_counts, check_flags, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
+from archsearch.ops.reading import MIXED, Reads
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["GLU", "LogSoftmax", "Maxout", "PReLU", "Softmax", "Softmin"]
@@ -33,7 +35,9 @@ class PReLU(Activation):
         return Cost(params=x.channels if self.each else 1)
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,), stretched=(0,))  # the slopes' gradient is made for every element, then summed
+        # torch makes both gradients for every element, whichever is needed; that of the slopes is then summed
+        both, learned = Amount(2 * x.elements), Amount(weights=self.cost(x).params)
+        return Saved(inputs=(0,), backward=moments(both, learned), front=moments(both, Amount(-x.elements), learned))
 
     def channels_are(self) -> Channels:
         return "kept" if self.each else "mixed"
@@ -47,6 +51,9 @@ class AcrossChannels(Activation):
 
     def channels_are(self) -> Channels:
         return "mixed"
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return getattr(layers, self.layer)(x.channel_axis + 1)
@@ -78,7 +85,8 @@ class Softmin(AcrossChannels):
     layer = "Softmin"
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(output=True, eval_elements=x.elements)
+        every = Amount(x.elements)
+        return Saved(output=True, eval_elements=x.elements, training=(2 * every,), backward=moments(every, LET_GO, every))
 
 
 @register("glu")
@@ -116,10 +124,17 @@ class Maxout(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         places = self.infer(x).elements
-        return Saved(indices=places, eval_indices=places)
+        # zeros, into which the gradient is scattered: in place only where nobody watches torch, so twice here
+        return Saved(indices=places, eval_indices=places, backward=moments(Amount(2 * x.elements)))
 
     def is_identity(self, inputs: int) -> bool:
         return self.pieces == 1
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Maxout(x.channel_axis + 1, self.pieces)

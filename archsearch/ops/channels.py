@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import MAX_FIELD, Cost, Layers, Op, Saved, check_counts, register
+from archsearch.ops.base import MAX_FIELD, POINT, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.reading import MIXED, Reads
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["ChannelShuffle", "PadChannels", "Slice"]
@@ -48,6 +49,12 @@ class Slice(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(view=True, eval_view=True)
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         axis = x.channel_axis
         return layers.Slice(axis + 1, self.start, self.infer(x).shape[axis])
@@ -81,6 +88,9 @@ class ChannelShuffle(Op):
     def is_identity(self, inputs: int) -> bool:
         return self.groups == 1
 
+    def window(self) -> Window:
+        return POINT
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Identity() if self._keeps_order(x) else layers.ChannelShuffle(self.groups)
 
@@ -107,6 +117,12 @@ class PadChannels(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return self.before == self.after == 0
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         if len(x.shape) <= 2:

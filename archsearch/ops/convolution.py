@@ -21,6 +21,7 @@ from archsearch.ops.base import (
     register,
     slide,
 )
+from archsearch.ops.saved import Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Conv2d", "CoordConv2d", "DepthwiseConv2d", "SeparableConv2d"]
@@ -65,7 +66,7 @@ class Convolution(Op):
         return TensorSpec((*x.shape[:-3], channels, *sizes))
 
     def window(self) -> Window:
-        return Window(pair(self.kernel), pair(self.stride), pair(self.dilation))
+        return Window(pair(self.kernel), pair(self.stride), pair(self.dilation), padding=pair(self.padding or 0))
 
 
 @register("conv2d")
@@ -241,8 +242,11 @@ class CoordConv2d(Convolution):
         return Cost(params=inner.params, buffers=height + width + height * width * self.radius, macs=inner.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
-        read = self._read(x).elements
-        return Saved(elements=read, eval_elements=read)
+        read, learned = self._read(x).elements, Amount(weights=self.cost(x).params)
+        # The gradient of the input is a part of that of all channels.
+        return Saved(
+            elements=read, eval_elements=read, spread=read, backward=moments(Amount(read) + learned), front=moments(learned)
+        )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.CoordConv2d(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_number, register
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import TensorSpec
 
 __all__ = ["FrozenBatchNorm2d", "L2Norm2d"]
@@ -32,10 +33,15 @@ class FrozenBatchNorm2d(Op):
         return Cost(buffers=4 * x.channels)
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(statistics=x.channels)  # the factor of every channel
+        factors, every = Amount(weights=x.channels), Amount(x.elements)
+        there = (2 * factors + every,)
+        return Saved(more=factors, training=there, inference=there, backward=moments(factors, every))
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.FrozenBatchNorm2d(x.channels, eps=self.eps)
@@ -55,7 +61,15 @@ class L2Norm2d(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         places = x.elements // x.channels
-        return Saved(inputs=(0,), elements=2 * places, eval_elements=places)  # lengths as they are, and with a floor
+        one, length, flags = Amount(x.elements), Amount(places), Amount(flags=places)
+        quotient = (4 * one, -3 * one, one, LET_GO, -length, length, -one)
+        of_lengths = (flags, length, -flags, -length, one, flags, one)
+        return Saved(  # lengths as they are, and with a floor
+            inputs=(0,), elements=2 * places, eval_elements=places, backward=moments(*quotient, *of_lengths)
+        )  # fmt: skip
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.L2Norm2d()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_number, register
+from archsearch.ops.reading import MIXED, Reads
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["LayerNorm", "LayerNorm2d"]
@@ -33,6 +34,12 @@ class LayerNorm(Op):
         statistics = 2 * x.elements // x.shape[-1]
         return Saved(inputs=(0,), elements=statistics, eval_elements=statistics)
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.LayerNorm(x.shape[-1], eps=self.eps)
 
@@ -58,6 +65,9 @@ class LayerNorm2d(Op):
         positions = x.elements // x.channels
         copied = 0 if 1 in (positions, x.channels) else x.elements  # the result is brought back into the order of images
         return Saved(inputs=(0,), elements=2 * positions, eval_elements=max(copied, 2 * positions))
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.LayerNorm2d(x.channels, self.eps)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
+from archsearch.ops.reading import MIXED, Reads, all_of, positions
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Flatten", "Linear"]
@@ -33,13 +34,16 @@ class Linear(Op):
         return Cost(params=weights + self.features * self.bias, macs=weights * x.elements // x.shape[-1])
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,))
+        return Saved(inputs=(0,), joins=len(x.shape) > 1 and x.shape[0] > 1)
 
     def window(self) -> Window:
         return WHOLE
 
     def channels_are(self) -> Channels:
         return "made"
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Linear(x.shape[-1], self.features, bias=self.bias)
@@ -64,6 +68,9 @@ class Flatten(Op):
 
     def channels_are(self) -> Channels:
         return "spread"
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(positions(x))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Flatten()

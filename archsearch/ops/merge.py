@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, register
+from archsearch.ops.reading import NO_GRADIENT, SAME, WHOLE_INPUT, Reads
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Add", "Concat", "Identity", "Mul", "Zero"]
@@ -57,6 +58,9 @@ class Add(Op):
     def channels_are(self) -> Channels:
         return "kept"
 
+    def window(self) -> Window:
+        return POINT
+
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Add()
 
@@ -86,6 +90,9 @@ class Concat(Op):
     def is_identity(self, inputs: int) -> bool:
         return inputs == 1
 
+    def window(self) -> Window:
+        return POINT
+
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Concat(inputs[0].channel_axis + 1)
 
@@ -113,6 +120,12 @@ class Mul(Op):
         out = self.infer(a, b)
         return Saved(inputs=(0, 1), crossed=True, stretched=tuple(i for i, x in enumerate((a, b)) if x != out))
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, a: TensorSpec, b: TensorSpec) -> Reads:
+        return SAME if a.shape[1:] == b.shape[1:] else WHOLE_INPUT  # a gate for several positions
+
     def build(self, layers: Layers, a: TensorSpec, b: TensorSpec) -> Any:
         return layers.Mul()
 
@@ -137,6 +150,9 @@ class Identity(Op):
     def channels_are(self) -> Channels:
         return "kept"
 
+    def window(self) -> Window:
+        return POINT
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Identity()
 
@@ -159,6 +175,12 @@ class Zero(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return NO_GRADIENT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Zero()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_counts, check_flags, check_number, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, check_number, register
+from archsearch.ops.reading import MIXED, Reads, all_of
+from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm"]
@@ -43,6 +45,9 @@ class BatchNorm(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return getattr(layers, self.layer)(x.channels, eps=self.eps, momentum=self.momentum)
@@ -98,6 +103,9 @@ class Dropout(Op):
     def channels_are(self) -> Channels:
         return "kept"
 
+    def window(self) -> Window:
+        return POINT
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Dropout(self.p)
 
@@ -126,6 +134,12 @@ class GroupNorm(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,), elements=2 * self.groups, eval_elements=2 * self.groups)
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(x.shape[1] * x.shape[2])
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.GroupNorm(self.groups, x.channels, eps=self.eps)
 
@@ -153,10 +167,22 @@ class InstanceNorm2d(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         # torch runs it as a batch norm over samples times channels, and repeats weight and bias for every sample
-        return Saved(inputs=(0,), elements=(2 + self.affine) * x.channels, eval_elements=(2 + 2 * self.affine) * x.channels)
+        made, state = (2 + 2 * self.affine) * x.channels, Amount(weights=x.channels)
+        learned = (Amount(2 * x.channels), LET_GO, Amount(-3 * x.channels), DONE, state, state)
+        return Saved(
+            inputs=(0,), elements=(2 + self.affine) * x.channels, training=(Amount(x.elements + made),),
+            inference=(Amount(x.elements + made - 2 * x.channels, wide=2 * x.channels),), front=moments(*learned) if self.affine else (),
+            backward=moments(Amount(x.elements) + learned[0], *learned[1:]) if self.affine else (),
+        )  # fmt: skip
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(x.shape[1] * x.shape[2])
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.InstanceNorm2d(x.channels, eps=self.eps, affine=self.affine)
@@ -191,7 +217,12 @@ class LocalResponseNorm(Op):
         return Cost()
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,), elements=3 * x.elements, stretched=(0,), eval_elements=x.elements)
+        one = Amount(x.elements)
+        there = (one, one, LET_GO, one, -2 * one, one, -one, one, -2 * one, one, -one, one, -2 * one, one, one)
+        return Saved(inputs=(0,), elements=3 * x.elements, eval_elements=x.elements, backward=moments(*there))
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.CrossChannelNorm(self.size, self.alpha, self.beta, self.k)
@@ -216,8 +247,21 @@ class RMSNorm(Op):
         return Cost(params=x.shape[-1])
 
     def saved(self, x: TensorSpec) -> Saved:
-        rows = x.elements // x.shape[-1]
-        return Saved(inputs=(0,), stretched=(0,), eval_elements=rows + x.elements)
+        count = x.elements // x.shape[-1]
+        one, rows, wide, wide_rows = Amount(x.elements), Amount(count), Amount(wide=x.elements), Amount(wide=count)
+        copy = Amount(casts=x.elements)
+        forward = (copy + wide + 2 * wide_rows, copy + 2 * wide + wide_rows, wide + wide_rows + one)
+        learned = (one, rows, -one, rows, -rows, rows, -rows, one, one, Amount(weights=x.shape[-1]), -one)
+        of_input = (one, one, rows, -one, one, -rows, -2 * one, one)
+        return Saved(
+            inputs=(0,), training=forward, inference=forward, backward=moments(*learned, *of_input), front=moments(*learned)
+        )  # fmt: skip
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.RootMeanSquareNorm(x.shape[-1], self.eps)

@@ -21,6 +21,8 @@ from archsearch.ops.base import (
     pair,
     register,
 )
+from archsearch.ops.reading import UNSTATED, Reads, all_of, positions, sharing
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = [
@@ -41,6 +43,12 @@ def pooled_size(size: int, kernel: int, stride: int, padding: int, dilation: int
     """Places of a pooling window; with `ceil`, a last one that hangs over the border but starts inside it counts too."""
     places = (size + 2 * padding - dilation * (kernel - 1) - 1 + (stride - 1 if ceil else 0)) // stride + 1
     return places - 1 if ceil and (places - 1) * stride >= size + padding else places
+
+
+def shared_out(x: TensorSpec, size: Size) -> Reads:
+    """What pooling to a size reads."""
+    (high, wide), (_, height, width) = pair(size), x.shape
+    return all_of(height * width) if high * wide == 1 else Reads("window", sharing(height, high), sharing(width, wide))
 
 
 class Pooling(Op):
@@ -77,7 +85,7 @@ class Pooling(Op):
         return FREE
 
     def window(self) -> Window:
-        return Window(pair(self.kernel), pair(self.stride or 1), pair(self.dilation))
+        return Window(pair(self.kernel), pair(self.stride or 1), pair(self.dilation), padding=pair(self.padding))
 
     def channels_are(self) -> Channels:
         return "kept"
@@ -142,9 +150,14 @@ class LPPool2d(Pooling):
 
     def saved(self, x: TensorSpec) -> Saved:
         powers, sums = x.elements, self.infer(x).elements
+        one, each = Amount(sums), Amount(powers)
+        root = (3 * one, -2 * one, LET_GO, one, -2 * one, each, -one, -each, each, each, each)
         if self.p % 2 == 0:
-            return Saved(inputs=(0,), elements=powers + sums, eval_elements=max(powers, sums))
-        return Saved(inputs=(0,), elements=2 * powers + sums, eval_elements=max(2 * powers - sums, powers, sums))
+            return Saved(inputs=(0,), elements=powers + sums, eval_elements=max(powers, sums), backward=moments(*root))
+        return Saved(
+            inputs=(0,), elements=2 * powers + sums, eval_elements=max(2 * powers - sums, powers, sums),
+            backward=moments(*root, -3 * each, each, each),
+        )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PNormPool2d(self.p, self.kernel, self.stride, ceil_mode=self.ceil)
@@ -188,13 +201,18 @@ class FractionalMaxPool2d(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         places = self.infer(x).elements
-        return Saved(inputs=(0,), indices=places, eval_elements=2 * x.channels, eval_indices=places)
+        drawn = 2 * x.channels
+        made = Amount(drawn + places, indices=places)
+        return Saved(inputs=(0,), indices=places, eval_elements=drawn, eval_indices=places, training=(made,))
 
     def window(self) -> Window:
         return WHOLE
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return UNSTATED  # windows are drawn
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.FractionalPool2d(self.kernel, self.infer(x).shape[1:])
@@ -220,6 +238,9 @@ class GlobalAvgPool2d(Op):
     def channels_are(self) -> Channels:
         return "kept"
 
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(positions(x))
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveAvgPool2d(1)
 
@@ -243,6 +264,9 @@ class GlobalMaxPool2d(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(positions(x))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveMaxPool2d(1)
@@ -273,6 +297,9 @@ class AdaptiveAvgPool2d(Op):
     def channels_are(self) -> Channels:
         return "kept"
 
+    def reads(self, x: TensorSpec) -> Reads:
+        return shared_out(x, self.size)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveAvgPool2d(self.size)
 
@@ -302,6 +329,9 @@ class AdaptiveMaxPool2d(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return shared_out(x, self.size)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveMaxPool2d(self.size)

@@ -6,8 +6,24 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from archsearch.ops.base import MAX_FIELD, WHOLE, Cost, Layers, Op, Saved, Window, check_counts, check_flags, pair, register
+from archsearch.ops.base import (
+    MAX_FIELD,
+    POINT,
+    WHOLE,
+    Cost,
+    Layers,
+    Op,
+    Saved,
+    Window,
+    check_counts,
+    check_flags,
+    pair,
+    reads_of,
+    register,
+)
 from archsearch.ops.merge import at_least_one
+from archsearch.ops.reading import APART, PIECES, UNSTATED, WHOLE_INPUT, Reads, line, positions
+from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["BoxRows", "JoinTokens", "MultiScaleRoIAlign", "Pyramid", "PyramidConv2d", "Reshape"]
@@ -35,6 +51,15 @@ class Reshape(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(view=True, eval_view=True, gradient="view")
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        if positions(x) > 1:
+            return WHOLE_INPUT if len(self.shape) == 1 else UNSTATED
+        one = line(1)
+        return Reads("window", one, one) if len(self.shape) > 2 else APART
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Reshape(*self.shape)
@@ -64,6 +89,12 @@ class BoxRows(Op):
         view = x.channels in (self.width, x.elements)
         return Saved(view=view, eval_view=view, gradient="view")
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return APART
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.BoxRows(self.width)
 
@@ -88,6 +119,12 @@ class JoinTokens(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return inputs == 1
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, *inputs: TensorSpec) -> Reads:
+        return PIECES
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Concat(1)
@@ -114,6 +151,12 @@ class Pyramid(Op):
 
     def saved(self, *levels: TensorSpec) -> Saved:
         return Saved(gradient="slices", rows=levels[0].channels)
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, *levels: TensorSpec) -> Reads:
+        return PIECES
 
     def build(self, layers: Layers, *levels: TensorSpec) -> Any:
         return layers.Pyramid()
@@ -156,11 +199,20 @@ class PyramidConv2d(Op):
         return Cost(params=weights + self.channels * self.bias, macs=weights * x.shape[2])
 
     def saved(self, x: TensorSpec) -> Saved:
-        alone = len(self.sizes) == 1
-        return Saved(inputs=(0,), eval_elements=0 if alone else self.channels * x.shape[2])
+        out, learned = Amount(self.channels * x.shape[2]), Amount(weights=self.cost(x).params)
+        first, *others = [Amount(x.channels * high * wide) for high, wide in self.sizes[::-1]]
+        back = [step for level in others for step in (level + learned, -learned)]
+        front = [step for _ in others for step in (learned, -learned)]
+        return Saved(
+            inputs=(0,), eval_elements=out.elements, training=(2 * out,), front=moments(learned, *front),
+            backward=moments(first + learned, *back, LET_GO, DONE, Amount(x.elements)),
+        )  # fmt: skip
 
     def window(self) -> Window:
-        return Window(pair(self.kernel))
+        return Window(pair(self.kernel), padding=pair(self.kernel // 2))
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return reads_of(self.window())._replace(tiling=(len(self.sizes),))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PyramidConv2d(x.channels, self.channels, self.kernel, self.sizes, bias=self.bias)
@@ -211,9 +263,16 @@ class MultiScaleRoIAlign(Op):
         return FREE
 
     def saved(self, *inputs: TensorSpec) -> Saved:
-        result = self.infer(*inputs)
-        places = 2 * result.shape[0] * (self.size * self.sampling) ** 2
-        return Saved(inputs=tuple(range(len(inputs))), eval_elements=result.elements + places)
+        result, points = self.infer(*inputs), self.size * self.sampling
+        count, out, samples = result.shape[0], Amount(result.elements), Amount(result.elements * self.sampling**2)
+        places = Amount(2 * count * points**2)
+        # Where to sample is worked out anew for each level, while that of the level before is still there.
+        found = Amount(6 * count + 4 * count * points, flags=2 * count * points, weights=points + 2) + places
+        forward = moments(out, *([places] if len(self.scales) > 1 else []), found, places + -found, out)
+        levels = [step for x in inputs[:-1] for step in (found, places + -found, Amount(x.elements) + places, -2 * places)]
+        return Saved(
+            inputs=tuple(range(len(inputs))), training=forward, inference=forward, backward=moments(out, samples, *levels)
+        )  # fmt: skip
 
     def window(self) -> Window:
         return WHOLE

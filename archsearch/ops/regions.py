@@ -7,6 +7,8 @@ from math import prod
 from typing import Any
 
 from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Size, Window, check_counts, check_number, check_sizes, pair, register
+from archsearch.ops.reading import Reads, all_of
+from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["FlattenBoxes", "RoIAlign"]
@@ -42,10 +44,17 @@ class RoIAlign(Op):
         return FREE
 
     def saved(self, features: TensorSpec, boxes: TensorSpec) -> Saved:
-        out = self.infer(features, boxes).elements
-        samples = out * self.sampling**2
-        places = 2 * samples // features.channels
-        return Saved(inputs=(0,), elements=places, eval_elements=samples + max(places - out, 0))
+        out, boxed = Amount(self.infer(features, boxes).elements), Amount(9 * boxes.shape[0])
+        samples = self.sampling**2 * out
+        places = Amount(2 * samples.elements // features.channels)
+        side = Amount(weights=3 * max(pair(self.size)) * self.sampling)
+        grid = Amount(3 * places.elements // 2)  # where to sample, before it is stretched to the boxes
+        forward = (boxed, places, -boxed, samples)
+        back = (out, LET_GO, samples, -out, Amount(features.elements) + places, -samples, -places, DONE, grid, side, -side, boxed)
+        return Saved(
+            inputs=(0,), elements=places.elements, training=moments(*forward, out, -samples, out),
+            inference=moments(*forward, -places, out, -samples, out), backward=moments(*back),
+        )  # fmt: skip
 
     def window(self) -> Window:
         return WHOLE
@@ -72,6 +81,9 @@ class FlattenBoxes(Op):
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(x.shape[2] * x.shape[3])
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Flatten(2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import (
+    POINT,
     Channels,
     Cost,
     Layers,
@@ -22,6 +23,8 @@ from archsearch.ops.base import (
     register,
 )
 from archsearch.ops.channels import check_offsets
+from archsearch.ops.reading import Reads, Taps, sampling, sliding
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Crop2d", "Pad2d", "PixelShuffle", "PixelUnshuffle", "Upsample"]
@@ -32,6 +35,11 @@ SAMPLED = {"nearest": 1, "nearest-exact": 1, "bilinear": 2, "bicubic": 4}
 PADDINGS = {"zeros": "ConstantPad2d", "reflect": "ReflectionPad2d", "replicate": "ReplicationPad2d"}
 LARGEST = 3.4e38
 """Finite in float32: a border of its negative never wins in max pooling."""
+
+
+def spread(factor: int) -> Taps:
+    """Positions that are cut out of one."""
+    return Taps(factor, 1, (0,) * factor, (0,) * factor)
 
 
 def check_mode(op: Upsample | Pad2d, known: dict[str, Any]) -> None:
@@ -87,6 +95,11 @@ class Upsample(Op):
         kernel = SAMPLED[self.mode]
         return Window((kernel, kernel), up=pair(self.scale or 1))
 
+    def reads(self, x: TensorSpec) -> Reads:
+        sizes = zip(x.shape[1:], self.infer(x).shape[1:], strict=True)
+        down, across = (sampling(size, places, self.mode, self.align_corners) for size, places in sizes)
+        return Reads("window", down, across)
+
     def channels_are(self) -> Channels:
         return "kept"
 
@@ -122,6 +135,9 @@ class PixelShuffle(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return self.factor == 1
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("window", spread(self.factor), spread(self.factor))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PixelShuffle(self.factor)
@@ -199,6 +215,12 @@ class Pad2d(Op):
     def channels_are(self) -> Channels:
         return "kept"
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("window", sliding(1, 1, self.top, 1), sliding(1, 1, self.left, 1))
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         border = (self.left, self.right, self.top, self.bottom)
         return layers.ConstantPad2d(border, self.value) if self.mode == "zeros" else getattr(layers, PADDINGS[self.mode])(border)
@@ -230,10 +252,23 @@ class Crop2d(Op):
         return FREE
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(view=True, eval_view=True, gradient="same" if self.infer(x) == x else "new")
+        out = self.infer(x)
+        if out == x:
+            return Saved(view=True, eval_view=True, gradient="same")
+        _, height, width = out.shape
+        if (height, width) == x.shape[1:] or height == x.shape[1] or width == x.shape[2]:
+            return Saved(view=True, eval_view=True)
+        rows = Amount(x.channels * height * x.shape[2])  # rows are cut first, then columns of them; the way back is in two steps too
+        return Saved(view=True, eval_view=True, backward=moments(rows, LET_GO, Amount(x.elements)))
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("window", sliding(1, 1, -self.top, 1), sliding(1, 1, -self.left, 1))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         _, height, width = self.infer(x).shape

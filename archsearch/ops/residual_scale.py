@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_number, register
+from archsearch.ops.saved import Amount, moments
 from archsearch.tensor import TensorSpec
 
 __all__ = ["LayerScale", "ScalarGate", "StochasticDepth"]
+
+
+def scaled(x: TensorSpec, params: int) -> Saved:
+    """What a product with learned numbers keeps; their gradient is made at the size of the input, then summed."""
+    each, learned = Amount(x.elements), Amount(weights=params)
+    return Saved(inputs=(0,), backward=moments(each, each, learned), front=moments(each, learned))
 
 
 @register("layer_scale")
@@ -28,7 +35,10 @@ class LayerScale(Op):
         return Cost(params=x.width)
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,), stretched=(0,))  # the gradient of the scale is made at the size of the input, then summed
+        return scaled(x, self.cost(x).params)
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.LayerScale(self.cost(x).params, self.init, len(x.shape) >= 3)
@@ -51,7 +61,10 @@ class ScalarGate(Op):
         return Cost(params=1)
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,), stretched=(0,))
+        return scaled(x, 1)
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.ScalarGate(self.init)
@@ -84,6 +97,9 @@ class StochasticDepth(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.StochasticDepth(self.p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, check_number, register
+from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_number, register
 from archsearch.tensor import TensorSpec
 
 __all__ = ["Scale"]
@@ -37,6 +37,9 @@ class Scale(Op):
 
     def channels_are(self) -> Channels:
         return "kept"
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Scale(self.factor)

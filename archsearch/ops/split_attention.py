@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import Cost, Layers, Op, Saved, check_counts, register
+from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_counts, register
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["RadixSoftmax"]
@@ -39,6 +39,9 @@ class RadixSoftmax(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(output=True)
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.RadixSoftmax(self.radix, self.groups)

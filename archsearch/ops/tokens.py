@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.ops.base import MAX_FIELD, WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.base import MAX_FIELD, POINT, WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.reading import APART, TURNED, Reads, all_of, sliding
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["ClassToken", "Image", "MeanTokens", "PatchMerge", "PositionEmbedding", "TakeToken", "Tokens", "Transpose"]
@@ -13,13 +15,10 @@ __all__ = ["ClassToken", "Image", "MeanTokens", "PatchMerge", "PositionEmbedding
 FREE = Cost()
 
 
-def turned(x: TensorSpec, copied_back: bool) -> Saved:
-    """What a change between rows and columns keeps: a copy, but a view where one of the two is alone.
-
-    `copied_back`: what comes before, a linear map as a rule, copies the turned gradient for its matrix product.
-    """
+def turned(x: TensorSpec) -> Saved:
+    """What a change between rows and columns keeps: a copy, but a view where one of the two is alone; its gradient is a view always."""
     alone = 1 in x.shape
-    return Saved(view=alone, eval_view=alone, gradient="new" if copied_back and not alone else "view")
+    return Saved(view=alone, eval_view=alone, gradient="view" if alone else "turned")
 
 
 def expect_image(op: Op, x: TensorSpec, height: int, width: int) -> tuple[int, ...]:
@@ -45,7 +44,13 @@ class Tokens(Op):
         return FREE
 
     def saved(self, x: TensorSpec) -> Saved:
-        return turned(self.infer(x), copied_back=False)
+        return turned(self.infer(x))
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("rows", sides=(x.shape[1], x.shape[2]))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Tokens()
@@ -70,7 +75,13 @@ class Image(Op):
         return FREE
 
     def saved(self, x: TensorSpec) -> Saved:
-        return turned(x, copied_back=True)
+        return turned(x)
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("grid", sides=(self.height, self.width))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Image(self.height, self.width)
@@ -89,7 +100,13 @@ class Transpose(Op):
         return FREE
 
     def saved(self, x: TensorSpec) -> Saved:
-        return turned(x, copied_back=True)
+        return turned(x)
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return TURNED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Transpose()
@@ -108,7 +125,13 @@ class ClassToken(Op):
         return Cost(params=x.shape[1])
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved()  # the gradient is a part of the result's, which is copied for the matrix product before it
+        return Saved(gradient="slices", beside=True)
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return APART
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.ClassToken(x.shape[1])
@@ -128,6 +151,9 @@ class PositionEmbedding(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(gradient="same")
+
+    def window(self) -> Window:
+        return POINT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PositionEmbedding(*x.shape)
@@ -156,6 +182,12 @@ class TakeToken(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(view=True, eval_view=True)
 
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return APART
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.TakeToken(self.index)
 
@@ -176,6 +208,9 @@ class MeanTokens(Op):
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return all_of(x.shape[0])
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.MeanTokens()
@@ -203,11 +238,17 @@ class PatchMerge(Op):
         return FREE
 
     def saved(self, x: TensorSpec) -> Saved:
-        padded = self.height % 2 or self.width % 2
-        return Saved(eval_elements=self.infer(x).elements if padded else 0)
+        if self.height % 2 == self.width % 2 == 0:
+            return Saved()
+        filled = Amount(self.infer(x).elements)
+        back = moments(filled, LET_GO, Amount(x.elements))
+        return Saved(eval_elements=filled.elements, training=(2 * filled,), backward=back)
 
     def window(self) -> Window:
         return Window((2, 2), (2, 2))
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return Reads("window", sliding(2, 2, 0, 1), sliding(2, 2, 0, 1), (self.height, self.width))
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PatchMerge(self.height, self.width)

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
+from archsearch.ops.reading import Reads, spreading
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["ConvTranspose2d"]
@@ -71,6 +72,11 @@ class ConvTranspose2d(Op):
         kernel, stride, dilation = pair(self.kernel), pair(self.stride), pair(self.dilation)
         high, wide = (d * (k - 1) // s + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
         return Window((high, wide), up=stride)
+
+    def reads(self, x: TensorSpec) -> Reads:
+        windows = zip(*map(pair, (self.kernel, self.stride, self.padding, self.dilation)), strict=True)
+        down, across = (spreading(*window) for window in windows)
+        return Reads("window", down, across)
 
     def channels_are(self) -> Channels:
         return "mixed"

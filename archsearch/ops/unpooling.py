@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, Size, Window, check_sizes, pair, register
 from archsearch.ops.pooling import FREE, Pooling
+from archsearch.ops.reading import Reads, spreading
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["MaxPoolIndices2d", "MaxUnpool2d"]
@@ -80,6 +81,11 @@ class MaxUnpool2d(Op):
         stride = pair(self.stride or 1)
         high, wide = ((k - 1) // s + 1 for k, s in zip(pair(self.kernel), stride, strict=True))
         return Window((high, wide), up=stride)
+
+    def reads(self, x: TensorSpec, indices: TensorSpec) -> Reads:
+        windows = zip(pair(self.kernel), pair(self.stride or 1), pair(self.padding), strict=True)
+        down, across = (spreading(kernel, stride, padding, 1) for kernel, stride, padding in windows)
+        return Reads("window", down, across)
 
     def channels_are(self) -> Channels:
         return "kept"

@@ -8,6 +8,7 @@ from typing import Any
 
 from archsearch.ops.base import Cost, Inner, Layers, Saved, Size, check_counts, pair, register
 from archsearch.ops.convolution import Convolution
+from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["LocallyConnected2d", "SparseConv2d"]
@@ -37,8 +38,13 @@ class LocallyConnected2d(Convolution):
 
     def saved(self, x: TensorSpec) -> Saved:
         _, height, width = self.infer(x).shape
-        windows = x.channels * prod(pair(self.kernel)) * height * width
-        return Saved(inner=(Inner(windows, self.cost(x).params),), eval_elements=max(windows, self.infer(x).elements))
+        windows, out, params = x.channels * prod(pair(self.kernel)) * height * width, self.infer(x).elements, self.cost(x).params
+        biases = Amount(weights=out * self.bias)
+        read, weights = Amount(windows), Amount(weights=params - out * self.bias)
+        return Saved(
+            inner=(Inner(windows, params),), eval_elements=max(windows, out), training=(read + Amount(2 * out),),
+            backward=moments(biases, read, weights, LET_GO, -read, Amount(x.elements)), front=moments(biases, weights),
+        )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         _, height, width = self.infer(x).shape
@@ -90,14 +96,25 @@ class SparseConv2d(Convolution):
     def cost(self, x: TensorSpec) -> Cost:
         _, height, width = self.infer(x).shape
         weights = self._connections * prod(pair(self.kernel))
-        return Cost(params=weights + len(self.table) * self.bias, buffers=2 * self._connections, macs=weights * height * width)
+        return Cost(
+            params=weights + len(self.table) * self.bias,
+            buffers=2 * self._connections,
+            places=2 * self._connections,
+            macs=weights * height * width,
+        )
 
     def saved(self, x: TensorSpec) -> Saved:
         out = self.infer(x)
         read, parts = (self._connections * spec.elements // spec.channels for spec in (x, out))
         biases = out.channels * self.bias
         inner = (Inner(parts, biases), Inner(read, self.cost(x).params - biases))
-        return Saved(inner=inner, eval_elements=max(read + parts - out.elements, parts))
+        one, weights, whole = Amount(parts), Amount(weights=inner[1].params), Amount(x.elements)
+        learned = (one, -one, Amount(weights=biases), LET_GO)
+        of_input = (weights + Amount(read), -one - Amount(read), whole, whole)
+        return Saved(
+            inner=inner, eval_elements=max(read + parts - out.elements, parts),
+            backward=moments(*learned, *of_input), front=moments(*learned, weights),
+        )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.SparseConv2d(self.table, self.kernel, stride=self.stride, padding=self.padding, bias=self.bias)

@@ -8,6 +8,8 @@ from typing import Any
 from archsearch.ops.base import WHOLE, Cost, Inner, Layers, Op, Saved, Size, Window, check_counts, check_flags, register
 from archsearch.ops.convolution import Conv2d, Convolution
 from archsearch.ops.linear import Linear
+from archsearch.ops.reading import MIXED, Reads
+from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.tensor import TensorSpec
 
 __all__ = ["WeightNormConv2d", "WeightNormLinear"]
@@ -43,7 +45,13 @@ class WeightNormConv2d(Convolution):
 
     def saved(self, x: TensorSpec) -> Saved:
         weights = self._plain().cost(x).params - self.channels * self.bias
-        return Saved(inputs=(0,), statistics=weights + self.channels)
+        made, out, bias = Amount(weights=weights), Amount(self.infer(x).elements), Amount(weights=self.channels * self.bias)
+        lengths, of_lengths, norms = Amount(statistics=self.channels), Amount(weights=self.channels), made
+        learned = (made, bias, LET_GO, DONE, -made, norms, of_lengths)
+        return Saved(
+            inputs=(0,), statistics=self.channels, more=made, inference=moments(made + lengths, -lengths, out),
+            backward=moments(Amount(x.elements), *learned), front=moments(*learned),
+        )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.WeightNormConv2d(
@@ -81,12 +89,23 @@ class WeightNormLinear(Op):
         return Cost(params=plain.params + self.features, macs=plain.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
-        products = self.infer(x).elements
-        inner = (Inner(products, self.cost(x).params),)
-        return Saved(inputs=(0,), statistics=2 * self.features, inner=inner, eval_elements=products)
+        count = self.infer(x).elements
+        products, lengths, weights = Amount(count), Amount(weights=self.features), Amount(weights=x.shape[-1] * self.features)
+        scale = ((self.features * self.bias and lengths) or Amount(), products, products, lengths, -products, LET_GO, -lengths - products)
+        of_lengths = (4 * lengths, -3 * lengths, lengths, -lengths)
+        direction = (weights, Amount(marks=self.features), weights, Amount(marks=-self.features), -weights, -2 * lengths, weights)
+        return Saved(
+            inputs=(0,), more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
+            inference=moments(2 * lengths, -lengths, products, products),
+            backward=moments(*scale, weights, Amount(x.elements), -products, DONE, *of_lengths, *direction),
+            front=moments(*scale, weights, -products, DONE, *of_lengths, *direction),
+        )  # fmt: skip
 
     def window(self) -> Window:
         return WHOLE
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return MIXED
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.WeightNormLinear(x.shape[-1], self.features, bias=self.bias)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from archsearch.analysis.receptive_field import fields_and_strides
+from archsearch.analysis.windows import fields_and_strides
 from archsearch.genotype import Genotype
 from archsearch.ops.base import MAX_FIELD, nearest
 from archsearch.zoo.state import StateError, load_state

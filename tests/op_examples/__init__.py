@@ -1,7 +1,6 @@
 """Every op with inputs that it takes (EXAMPLES), refuses (MISFITS), and fields that it refuses (BAD_FIELDS).
 
-A module here that has these tables is tested by being here. `ROUGH` names ops of several parts whose training peak is modelled, not
-traced, with the relative error that is allowed at these small shapes; what they save is exact all the same.
+A module here that has these tables is tested by being here.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from tests.op_examples.shapes import Example
 EXAMPLES: dict[str, list[Example]] = {}
 MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = []
 BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = []
-ROUGH: dict[str, float] = {}
 INDICES: dict[str, tuple[int, ...]] = {}
 
 for _found in pkgutil.iter_modules(__path__):
@@ -25,5 +23,4 @@ for _found in pkgutil.iter_modules(__path__):
         EXAMPLES.update(_module.EXAMPLES)
         MISFITS.extend(_module.MISFITS)
         BAD_FIELDS.extend(_module.BAD_FIELDS)
-        ROUGH.update(getattr(_module, "ROUGH", {}))
         INDICES.update(getattr(_module, "INDICES", {}))

@@ -43,7 +43,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.Softshrink, {"threshold": "1"}, "softshrink: threshold='1'"),
     (o.Threshold, {"value": float("nan")}, "threshold: value=nan"),
 ]
-
-# maxout: under a dispatch mode torch scatters gradients out of place, otherwise in place, as modelled. prelu is exact wherever a gradient
-# passes it. The negative of softmin's input and the parts of softsign's gradient are not modelled.
-ROUGH = {"maxout": 0.25, "prelu": 0.4, "softmin": 0.34, "softsign": 0.2}

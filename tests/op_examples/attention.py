@@ -57,12 +57,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.Windows, {"height": 8, "width": 8, "size": 4, "shift": 4}, "windows: shift=4 must be less than size=4"),
     (o.FromWindows, {"height": 8, "width": 8, "strided": "no"}, "from_windows: strided='no' must be true or false"),
 ]
-
-ROUGH = {  # gradients of the softmax's input and output at once; alone, values that go within the forward pass
-    "attention": 0.12,
-    "cross_attention": 0.11,
-    "from_windows": 0.49,
-    "relative_attention": 0.25,
-    "window_attention": 0.25,
-    "windows": 0.39,
-}

@@ -66,7 +66,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.WeightNormLinear, {"features": 0}, "weight_norm_linear: features=0"),
     (o.WeightNormLinear, {"features": 2, "bias": 1}, "weight_norm_linear: bias=1 must be true or false"),
 ]
-
-# Modelled as if the input always needed a gradient (locally connected, sparse), or without the normed weights in inference and the
-# coordinates' gradient, which do not grow with the batch or the channels.
-ROUGH = {"coord_conv2d": 0.25, "locally_connected2d": 0.3, "sparse_conv2d": 0.4, "weight_norm_conv2d": 0.25, "weight_norm_linear": 0.3}

@@ -19,4 +19,3 @@ MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = [
 BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (FrozenBatchNorm2d, {"eps": -1.0}, r"frozen_batch_norm2d: eps=-1\.0 must be a number from 0"),
 ]
-ROUGH = {"frozen_batch_norm2d": 0.05, "l2_norm2d": 0.35}

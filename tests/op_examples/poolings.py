@@ -65,6 +65,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.MaxPoolIndices2d, {"padding": 2}, "max_pool_indices2d: padding=2 must be at most half of kernel=2"),
     (o.RMSNorm, {"eps": 1}, "rms_norm: eps=1 must be a number"),
 ]
-
-# Scratch space of ops of several parts is not modelled in training; local_response_norm is exact wherever a gradient passes it.
-ROUGH = {"fractional_max_pool2d": 0.03, "instance_norm2d": 0.01, "local_response_norm": 0.7, "lp_pool2d": 0.45, "rms_norm": 0.45}

@@ -61,4 +61,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (Reshape, {"shape": ()}, "a tensor has 1 to 4 axes"),
     (Reshape, {"shape": (0, 3)}, "every axis must be a whole number of at least 1"),
 ]
-ROUGH = {"join_tokens": 0.1, "multi_scale_roi_align": 0.6, "pyramid_conv2d": 0.3}

@@ -35,6 +35,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
 
 INDICES = {"max_unpool2d": (1,)}
 """Positions of inputs that are indices of max pooling."""
-
-# The samples, before their means are taken, are not modelled in training.
-ROUGH = {"roi_align": 0.45}

@@ -74,6 +74,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.Upsample, {"mode": "nearest", "align_corners": True}, "align_corners=True needs mode bilinear or bicubic, not nearest"),
     (o.Upsample, {"align_corners": 1}, "upsample: align_corners=1 must be true or false"),
 ]
-
-# The gradient of a crop along both axes is made in two steps, and the one between them is not modelled.
-ROUGH = {"crop2d": 0.1}

@@ -21,5 +21,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.ScalarGate, {"init": 1e9}, r"scalar_gate: init=1000000000\.0 must be a number"),
     (o.StochasticDepth, {"p": 1}, r"stochastic_depth: p=1 must be a number from 0 up to, not with, 1"),
 ]
-
-ROUGH = {"layer_scale": 0.26, "scalar_gate": 0.26}  # alone: the gradient of the scale at the size of the input, where the input needs none

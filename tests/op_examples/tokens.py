@@ -48,9 +48,3 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.PatchMerge, {"height": 2, "width": 2.0}, r"patch_merge: width=2\.0 must be a whole number"),
     (o.TakeToken, {"index": -1}, "take_token: index=-1 must be a whole number of at least 0"),
 ]
-
-ROUGH = {
-    "class_token": 0.09,  # of one token, the gradient is cut out without a copy
-    "patch_merge": 0.37,  # odd sides: the filled up image in the forward pass
-    "position_embedding": 0.13,  # the gradient of the embedding, where that of the tokens is handed on
-}

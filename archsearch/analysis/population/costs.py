@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.analysis.cost import check_settings, training_peak
-from archsearch.analysis.memory import ITEM_BYTES, WORD_BYTES, Graph, Units, inference_memory
+from archsearch.analysis.memory import ITEM_BYTES, Graph, Units, inference_memory, state_bytes
 from archsearch.analysis.population.networks import Population, Table
 from archsearch.analysis.population.partition import Part
 from archsearch.analysis.training import training_memory
 from archsearch.genotype import Genotype, Node
-from archsearch.ops.base import Cost, Facts, Inner
+from archsearch.ops.base import Amount, Cost, Facts, Inner
+from archsearch.ops.saved import Moments, Saved
 from archsearch.tensor import TensorSpec
 
 Ints = NDArray[np.int64]
@@ -95,9 +96,7 @@ class PopulationAnalysis:
     def state_bytes(self) -> Ints:
         """Weights and buffers."""
         item = ITEM_BYTES[self.dtype]
-        return self._total(
-            lambda fact: (fact.cost.params + fact.cost.buffers - fact.cost.counters) * item + fact.cost.counters * WORD_BYTES
-        )
+        return self._total(lambda fact: state_bytes(fact.cost, item))
 
     @cached_property
     def inference_peak_bytes(self) -> Ints:
@@ -209,7 +208,13 @@ def form(fact: Facts) -> tuple[object, ...]:
     return (
         fact.integer, fact.learned, fact.passes, fact.keeps, fact.extra is None, fact.plain, fact.straight, saved.inputs,
         saved.output, saved.crossed, saved.view, saved.eval_view, saved.gradient, saved.rows == 1, saved.stretched, len(saved.inner),
+        saved.more is None, *[len(stated) for stated in stated_by(saved)],
     )  # fmt: skip
+
+
+def stated_by(saved: Saved) -> list[Moments]:
+    """Amounts at moments that may be the peak."""
+    return [saved.training, saved.inference, saved.backward, saved.front]
 
 
 def read_numbers(part: Part, facts: Sequence[Facts], slots: dict[tuple[int, bytes], Slot]) -> list[int | Slot]:
@@ -229,7 +234,14 @@ def read_numbers(part: Part, facts: Sequence[Facts], slots: dict[tuple[int, byte
 def numbers_of(fact: Facts) -> list[int]:
     """All that the walkers add up."""
     saved, inner = fact.saved, [number for part in fact.saved.inner for number in part]
-    return [fact.elements, fact.cost.params, *(fact.extra or (0, 0, 0)), saved.eval_elements, saved.eval_indices, *inner]
+    plain = [fact.elements, fact.cost.params, *(fact.extra or (0, 0, 0)), saved.eval_elements, saved.eval_indices, *inner]
+    return plain if fact.plain and fact.straight and saved.more is None and not saved.training else plain + amounts_of(saved)
+
+
+def amounts_of(saved: Saved) -> list[int]:
+    """The numbers of all amounts."""
+    amounts = [*([saved.more] if saved.more is not None else []), *[amount for stated in stated_by(saved) for amount in stated]]
+    return [number for amount in amounts for number in amount.numbers()]
 
 
 def crowd(template: Genotype, kin: Kin, numbers: Mapping[int, Any]) -> Crowd:
@@ -243,10 +255,21 @@ def crowd(template: Genotype, kin: Kin, numbers: Mapping[int, Any]) -> Crowd:
 
 def with_numbers(fact: Facts, numbers: Sequence[Any]) -> Facts:
     """The facts with other numbers."""
-    elements, params, kept, indices, statistics, eval_elements, eval_indices, *inner = numbers
-    saved = fact.saved
-    if inner or not fact.plain:
-        parts = tuple(Inner(*pair) for pair in zip(inner[::2], inner[1::2], strict=True))
-        saved = replace(saved, eval_elements=eval_elements, eval_indices=eval_indices, inner=parts)
-    extra = None if fact.extra is None else (kept, indices, statistics)
+    elements, params, kept, indices, statistics, eval_elements, eval_indices, *more = numbers
+    saved, extra = fact.saved, None if fact.extra is None else (kept, indices, statistics)
+    if more or not fact.plain:
+        parts, amounts = more[: 2 * len(saved.inner)], iter(more[2 * len(saved.inner) :])
+        inner = tuple(Inner(*pair) for pair in zip(parts[::2], parts[1::2], strict=True))
+        saved = replace(saved, eval_elements=eval_elements, eval_indices=eval_indices, inner=inner, **other_amounts(saved, amounts))
     return fact._replace(elements=elements, cost=Cost(params=params), saved=saved, extra=extra)
+
+
+def other_amounts(saved: Saved, numbers: Iterator[Any]) -> dict[str, Any]:
+    """The amounts with other numbers, field by field."""
+
+    def read(amount: Amount) -> Amount:
+        return Amount(*[next(numbers) for _ in amount.numbers()])
+
+    more = None if saved.more is None else read(saved.more)
+    names = ("training", "inference", "backward", "front")
+    return {"more": more, **{name: tuple([read(amount) for amount in getattr(saved, name)]) for name in names}}

@@ -66,9 +66,9 @@ def checked_pixels(images: NDArray[Any]) -> Pixels:
         raise ValueError(f"images have shape {images.shape}; expected (N, H, W, C) with 1 to {MAX_CHANNELS} channels last")
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise ValueError(f"images are of type {images.dtype}; give uint8, or floats from 0 to 1")
+    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):  # NaN fails this as well
+        raise ValueError(f"images hold values from {images.min():g} to {images.max():g}; give uint8, or floats from 0 to 1")
     pixels = channels_last if images.dtype == np.uint8 else channels_last.astype(np.float32)
-    if images.dtype != np.uint8 and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN fails this as well
-        raise ValueError(f"images hold values from {pixels.min():g} to {pixels.max():g}; give uint8, or floats from 0 to 1")
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 

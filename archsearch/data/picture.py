@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -118,7 +119,8 @@ def opened(path: Path) -> Iterator[Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images and odd notes: sizes are checked here
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
+            # From memory: of a file, Pillow asks for as many bytes as a damaged head tells, and room is made for them.
+            with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG", "JPEG")) as image:
                 yield image
     except (*BROKEN, Image.DecompressionBombError) as error:
         words = "is no readable PNG or JPEG" if isinstance(error, UnidentifiedImageError) else reason(error)

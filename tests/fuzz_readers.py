@@ -1,0 +1,155 @@
+"""Every reader of files, with whole files for it, for `tests.fuzz`."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from archsearch.analysis.latency import Device, read_device
+from archsearch.cli.targets import read_genotype
+from archsearch.data import load_data
+from archsearch.data.datasets import _load
+from archsearch.shared_weights.file import load_tensors
+from archsearch.shared_weights.folder import SharedWeights, read_supernet
+from archsearch.store import open_run
+from archsearch.supernets.checkpoint import load_standing, save_standing
+from archsearch.tables.table import load_table
+from archsearch.text_form import to_text
+from archsearch.zoo import build
+from tests.fuzz import Reader
+
+DATA = ("ValueError",)
+
+
+def read_run(folder: Path) -> None:
+    run = open_run(folder)
+    _ = run.trials, run.notes, run.refusals, run.seconds, run.tests, run.front()
+    if run.trials:
+        run.genotype(run.trials[0].number)
+
+
+def make_run(folder: Path) -> None:
+    from tests.runs import small_search
+
+    small_search(folder / "r", trials=3)
+    for path in (folder / "r").iterdir():
+        if path.is_file():
+            path.rename(folder / path.name)
+
+
+def make_table(folder: Path) -> None:
+    arrays = {
+        "choices/a": np.arange(6),
+        "choices_json/b": np.array(['"x"', "1", "", "true", "null", "2.5"]),
+        "metrics/error": np.zeros((6, 2)),
+    }
+    about = '{"space": "cell", "settings": {"cells": 2}}'
+    np.savez(folder / "t.npz", about=np.array(about), network=np.arange(6), **arrays, **{"curves/error": np.zeros((6, 2, 3))})
+
+
+def make_cells(folder: Path) -> None:
+    ops = np.array([[0, 1], [1, 0], [1, 1]])
+    names, edges = np.array(["conv", "pool"]), np.array([[0, 1], [1, 2]])
+    errors = {"val200_cifar10": np.ones(3), "train_s_per_epoch_cifar10": np.ones(3), "test200_cifar10": np.ones(3)}
+    np.savez_compressed(folder / "t.npz", ops=ops, op_names=names, edges=edges, arch=np.array(["a", "b", "c"]), **errors)
+
+
+def make_images(folder: Path) -> None:
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 4), dtype=np.uint8)
+        path = folder / "d" / "ab"[number % 2] / f"{number}.{'png' if number % 3 else 'jpg'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note = Image.Exif()
+        note[0x0112] = 6
+        Image.fromarray(pixels[..., : 4 if number % 3 == 1 else 3]).save(path, exif=note)
+
+
+def make_masks(folder: Path) -> None:
+    for number in range(4):
+        for kind in ("images", "masks"):
+            (folder / "d" / kind).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(number).integers(0, 2, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "d" / kind / f"{number}.png")
+
+
+def make_idx(folder: Path) -> None:
+    for part in ("train", "t10k"):
+        for kind, shape in (("images-idx3", (20, 4, 4)), ("labels-idx1", (20,))):
+            numbers = (np.arange(int(np.prod(shape))) % 2).astype(np.uint8)
+            data = bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape) + numbers.tobytes()
+            name = f"{part}-{kind}-ubyte"
+            (folder / (name if part == "train" else f"{name}.gz")).write_bytes(data if part == "train" else gzip.compress(data))
+
+
+def read_images(path: Path) -> None:
+    _load.cache_clear()
+    load_data(str(path))
+
+
+def make_supernet(folder: Path) -> None:
+    from archsearch.analysis import Budget
+
+    known = SharedWeights("cell", {"cells": 2}, "0" * 64, {"epochs": 2}, 4, 1, False, Budget(params=99), 0, 1, ({"loss": 1.0},))
+    (folder / "supernet.json").write_text(known.to_json())
+
+
+def make_standing(folder: Path) -> None:
+    import torch
+
+    save_standing(folder / "s.safetensors", {"epoch": 2, "points": [1, 2]}, {"a": torch.zeros(3, 2), "b": torch.ones(2)})
+
+
+def look_up(folder: Path) -> None:
+    load_table.cache_clear()
+    load_table(str(folder / "t.npz"))
+
+
+READERS = {
+    "genotype": Reader(
+        lambda f: read_genotype(f / "g.json"),
+        lambda f: _write(f / "g.json", build("lenet5").to_json()),
+        ("g.json",),
+        ("GenotypeError", "WrongUseError"),
+    ),
+    "text": Reader(
+        lambda f: read_genotype(f / "g.txt"),
+        lambda f: _write(f / "g.txt", to_text(build("lenet5"))),
+        ("g.txt",),
+        ("GenotypeError", "TextError", "WrongUseError"),
+    ),
+    "device": Reader(
+        lambda f: read_device(f / "device.json"),
+        lambda f: _write(f / "device.json", Device(1e9, 1e8, 1e-6).to_json()),
+        ("device.json",),
+        ("DeviceError",),
+    ),
+    "run.json": Reader(read_run, make_run, ("run.json",), ("StoreError",)),
+    "run.db": Reader(read_run, make_run, ("run.db",), ("StoreError", "GenotypeError")),
+    "table": Reader(look_up, make_table, ("t.npz",), ("TableError",)),
+    "cells": Reader(look_up, make_cells, ("t.npz",), ("TableError",)),
+    "supernet": Reader(read_supernet, make_supernet, ("supernet.json",), ("SharingError",)),
+    "checkpoint": Reader(lambda f: load_standing(f / "s.safetensors"), make_standing, ("s.safetensors",), ("SupernetError",)),
+    "bank": Reader(lambda f: load_tensors(f / "s.safetensors"), make_standing, ("s.safetensors",), ("SharingError",)),
+    "npz": Reader(
+        lambda f: read_images(f / "i.npz"),
+        lambda f: np.savez(f / "i.npz", images=np.zeros((20, 4, 4)), labels=np.arange(20) % 2),
+        ("i.npz",),
+        DATA,
+    ),
+    "images": Reader(lambda f: read_images(f / "d"), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
+    "masks": Reader(lambda f: read_images(f / "d"), make_masks, ("d/masks/0.png", "d/images/1.png"), DATA),
+    "idx": Reader(
+        read_images,
+        make_idx,
+        ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte.gz"),
+        DATA,
+    ),
+}
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -23,6 +23,10 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class UnlistedError(ValueError):
+    """A network that is none of those listed."""
+
+
 class Entry(NamedTuple):
     """A network by its full choices, and what it costs (analysis.COSTS).
 
@@ -43,7 +47,8 @@ class Catalogue:
     Isomorphic networks are one and have one fingerprint. With `written` each set of choices is a network of its own: for tables whose
     measurements tell apart what is written differently, such as latencies of cells with dead edges.
 
-    Drawing from it gives what `space.resolve` would give with the same generator. `kept` results of `derived` stay: some when several
+    Drawing from it gives what `space.resolve` would give with the same generator, unless only `listed` networks are there, full choices by
+    fingerprint: then it draws one of these, and any other is refused. `kept` results of `derived` stay: some when several
     runs share the catalogue, none when only one run asks, and asks once.
     """
 
@@ -52,6 +57,7 @@ class Catalogue:
     optimizer: str = "sgd"
     written: bool = False
     kept: int = 0
+    listed: dict[str, Choices] | None = None
     _entries: dict[Key, Entry] = field(default_factory=dict, repr=False)
     _genotypes: dict[Key, Genotype] = field(default_factory=dict, repr=False)
     _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict, repr=False)
@@ -69,8 +75,19 @@ class Catalogue:
         """The network of these choices; what is missing is drawn, what the space does not ask for is left out.
 
         Raises:
-            ValueError: the choices lead to no valid network, or one of them is not on offer (SpaceError).
+            ValueError: the choices lead to no valid network, to none that is listed (UnlistedError), or one is not on offer (SpaceError).
         """
+        if self.listed is None:
+            return self._entry(choices, rng)
+        entry = self._entry(choices or self._any(self.listed, rng), rng)
+        if entry.fingerprint not in self.listed:
+            raise UnlistedError("none of the networks that there are results of")
+        return entry
+
+    def _any(self, listed: dict[str, Choices], rng: np.random.Generator) -> Choices:
+        return listed[list(listed)[int(rng.integers(len(listed)))]]
+
+    def _entry(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> Entry:
         given = choices if self._conditional else self._completed(choices, rng)
         key = key_of(given)
         found = self._entries.get(key)
@@ -119,11 +136,16 @@ class Catalogue:
 
     def walk(self) -> Iterator[Entry]:
         """Every valid network that the space holds, in the order of its choices; isomorphic ones come as often as choices lead to them."""
+        known: set[Key] = set()
         for choices in self._paths() if self._conditional else self._grid():
             try:
-                yield self.look_up(choices, np.random.default_rng(0))
+                entry = self.look_up(choices, np.random.default_rng(0))
             except ValueError:
                 continue  # a combination that makes no network is no part of the space
+            key = key_of(entry.choices)
+            if key not in known:  # a condition too rare to be met by chance makes several of one
+                known.add(key)
+                yield entry
 
     def _grid(self) -> Iterator[Choices]:
         for values in product(*self.options.values()):

@@ -250,7 +250,9 @@ class Loop:
     def test_front(self) -> None:
         """Measure the final front on the test part, each network once; one whose final training fails for good gets no metrics."""
         tested = self.before.tests
-        waiting = [trial.number for trial in self.front if trial.number not in tested and self.store.weights(trial.number).is_file()]
+        trains = getattr(self.proposer.evaluator, "keeps_weights", True)
+        ready = [trial.number for trial in self.front if not trains or self.store.weights(trial.number).is_file()]
+        waiting = [number for number in ready if number not in tested]
         run = open_run(self.store.folder)
         for number in waiting:
             self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")

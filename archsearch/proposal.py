@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from archsearch.catalogue import Catalogue, Entry
+from archsearch.catalogue import Catalogue, Entry, UnlistedError
 from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
 from archsearch.record import Record
@@ -61,7 +61,11 @@ class Chosen(NamedTuple):
 
 @dataclass
 class Proposer:
-    """Asks the strategy until a network passes."""
+    """Asks the strategy until a network passes.
+
+    Raises:
+        SpaceError: a space that fails, or of which no random network is valid.
+    """
 
     record: Record
     space: Space
@@ -71,6 +75,7 @@ class Proposer:
 
     def __post_init__(self) -> None:
         record, evaluator = self.record, self.evaluator
+        self.space.check_drawable(ATTEMPTS)
         catalogue = Catalogue(self.space, evaluator.batch, evaluator.optimizer)
         self.problem = Problem(catalogue, record.objectives, record.budget, record.trials)
         if isinstance(self.strategy, Informed):
@@ -95,7 +100,7 @@ class Proposer:
         `pending` are the choices of trials before it of which the strategy has not been told.
 
         Raises:
-            SearchError: no network of the space is valid, or none fits the budget.
+            SearchError: no network that was asked for is valid, or none fits the budget.
         """
         rng, refused = np.random.default_rng([self.record.seed, number]), Refused()
         self.problem.pending = tuple(pending)
@@ -115,6 +120,9 @@ class Proposer:
         """The network of these choices, or None when it is refused; the reason is counted."""
         try:
             entry = self.problem.catalogue.look_up(choices, rng)
+        except UnlistedError:
+            refused.reasons["unlisted"] += 1
+            return None
         except ValueError as error:
             refused.reasons["invalid"] += 1
             refused.error = str(error)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, get_origin, get_type_hints
@@ -20,6 +21,7 @@ from archsearch.ops.base import nearest
 
 Scalar = str | int | float | bool | None
 Choices = dict[str, Scalar]
+SCALARS = (str, int, float, bool, type(None))
 SIZE_PROBES = 200
 
 
@@ -40,10 +42,11 @@ class Pick:
         """One decision among scalars; the same name gives the same answer again.
 
         Raises:
-            SpaceError: no options, options that differ from before, or a given choice that is not on offer.
+            SpaceError: no options, options that differ from before, two that are equal but of other types, or a given choice that is
+                not on offer.
         """
-        offered = tuple(options)
-        if self.options.setdefault(name, offered) != offered:
+        offered = once(name, tuple(map(plain, options)))
+        if repr(self.options.setdefault(name, offered)) != repr(offered):  # 1 is not True
             before = list(self.options[name])
             raise SpaceError(
                 f"pick {name!r} offers {list(offered)}, before it offered {before}; give the second decision a name of its own"
@@ -55,13 +58,38 @@ class Pick:
     def _decide(self, name: str, offered: tuple[Scalar, ...]) -> Scalar:
         if not offered:
             raise SpaceError(f"pick {name!r} offers nothing; give at least one option")
-        if not all(option is None or isinstance(option, str | int | float) for option in offered):
-            raise SpaceError(f"pick {name!r} offers {list(offered)}; options are texts, numbers, true, false or None")
         if name not in self._given:
             return offered[int(self._rng.integers(len(offered)))]
         if self._given[name] not in offered:
             raise SpaceError(f"choice {name}={self._given[name]!r} is not on offer; options: {list(offered)}")
         return offered[offered.index(self._given[name])]
+
+
+def plain(option: Any) -> Any:
+    """A number or text of numpy as Python's own; anything else as it is."""
+    return option.item() if isinstance(option, np.generic) else option
+
+
+def once(name: str, offered: tuple[Any, ...]) -> tuple[Scalar, ...]:
+    """The options, each once.
+
+    Raises:
+        SpaceError: options that are no scalars, or of which two are equal but of other types: a choice must say which it means.
+    """
+    wrong = [option for option in offered if type(option) not in SCALARS or (isinstance(option, float) and not isfinite(option))]
+    if wrong:
+        raise SpaceError(f"pick {name!r} offers {shown(wrong[0])}; options are texts, finite numbers, true, false or None")
+    firsts: dict[Any, Any] = {}
+    for option in offered:
+        first = firsts.setdefault(option, option)
+        if repr(first) != repr(option):
+            raise SpaceError(f"pick {name!r} offers {first!r} and {option!r}, which are equal; make them texts, or keep one of them")
+    return tuple(firsts)
+
+
+def shown(value: Any) -> str:
+    """A value of any kind in few words, with its type."""
+    return f"{reprlib.repr(value)} ({type(value).__name__})"
 
 
 class Numbered(Pick):
@@ -80,6 +108,13 @@ class Resolved(NamedTuple):
 
     genotype: Genotype
     choices: Choices
+
+
+class Probe(NamedTuple):
+    """What a random walk was offered, and what is wrong with its network, empty when nothing is."""
+
+    options: dict[str, tuple[Scalar, ...]]
+    error: str
 
 
 @dataclass(frozen=True)
@@ -121,46 +156,59 @@ class Space:
         self._try(pick)
         return pick.options
 
-    def _try(self, pick: Pick) -> None:
-        """Run the function for the decisions that it makes; whether the network is valid does not matter, a broken function does."""
+    def _try(self, pick: Pick) -> str:
+        """Run the function for the decisions that it makes: what is wrong with the network, if anything; a broken function fails."""
         try:
             self._run(pick)
         except SpaceError:
             raise
-        except ValueError:
-            return
+        except ValueError as error:
+            return str(error) or type(error).__name__
+        return ""
 
     def sample(self, rng: np.random.Generator) -> Resolved:
         """A random network: every decision drawn uniformly."""
         return self.resolve({}, rng)
 
     def options(self) -> dict[str, tuple[Scalar, ...]]:
-        """All decisions met in a fixed set of random walks, with what they offer."""
-        return {name: offered for walk in self._walks for name, offered in walk.items()}
+        """All decisions met in a fixed set of random walks, with all that they offer, whatever it depends on."""
+        found: dict[str, dict[tuple[type, Scalar], Scalar]] = {}
+        for walk in self._walks:
+            for name, offered in walk.items():
+                found.setdefault(name, {}).update({(type(option), option): option for option in offered})
+        return {name: tuple(options.values()) for name, options in found.items()}
 
     def size(self) -> int:
-        """Number of choices: exact where every walk meets as many options, else an estimate.
+        """Number of choices: exact where no decision depends on another, else an estimate.
 
         By random walks (Knuth 1975, doi:10.1090/S0025-5718-1975-0373371-6).
         """
-        return sum(self._sizes) // len(self._sizes)
+        return sum(prod(map(len, walk.values())) for walk in self._walks) // SIZE_PROBES
 
     def is_conditional(self) -> bool:
-        """Whether some decisions depend on others, so that `size` is an estimate."""
-        return len(set(self._sizes)) > 1
+        """Whether some decisions depend on others: which come up, in what order, or what they offer; `size` is an estimate then."""
+        return len({repr(walk) for walk in self._walks}) > 1  # as texts, in which 1 and True differ
+
+    def check_drawable(self, draws: int) -> None:
+        """Raise SpaceError when the function fails, or none of so many random networks is valid."""
+        error = ""
+        for probe in range(draws):
+            _, error = self._probes[probe] if probe < SIZE_PROBES else self._probe(probe)
+            if not error:
+                return
+        raise SpaceError(f"space {self.source!r} gives no valid network in {draws} tries; the last error: {error}")
 
     @property
-    def _sizes(self) -> list[int]:
-        return [prod(len(offered) for offered in walk.values()) for walk in self._walks]
+    def _walks(self) -> list[dict[str, tuple[Scalar, ...]]]:
+        return [options for options, _ in self._probes]
 
     @cached_property
-    def _walks(self) -> list[dict[str, tuple[Scalar, ...]]]:
-        walks = []
-        for probe in range(SIZE_PROBES):
-            pick = Pick({}, np.random.default_rng([0, probe]))
-            self._try(pick)
-            walks.append(pick.options)
-        return walks
+    def _probes(self) -> list[Probe]:
+        return [self._probe(probe) for probe in range(SIZE_PROBES)]
+
+    def _probe(self, number: int) -> Probe:
+        pick = Pick({}, np.random.default_rng([0, number]))
+        return Probe(pick.options, self._try(pick))
 
 
 def place(error: Exception) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from archsearch import Builder, Genotype, Pick, SpaceError
 from archsearch.analysis import known_costs
-from archsearch.catalogue import MAX_ENTRIES, Catalogue, keep, key_of
+from archsearch.catalogue import MAX_ENTRIES, Catalogue, UnlistedError, keep, key_of
 from archsearch.encoding import path_counts
 from archsearch.ops import Conv2d, ReLU
 from archsearch.passes import canonicalise
@@ -57,6 +57,33 @@ def test_it_walks_every_valid_network_once() -> None:
     assert Counter(choices["depth"] for choices in found) == {1: 2, 2: 4, 3: 4}
     assert len({key_of(choices) for choices in found}) == len(found)
     assert len(list(Catalogue(small_space("cell")).walk())) == small_space("cell").size() == 5**6
+
+
+def branches(pick: Pick) -> Genotype:
+    """Two branches with equally many options: 3 + 3 choices."""
+    b = Builder((1, 4, 4))
+    wide = pick("kind", ["wide", "thin"]) == "wide"
+    return b.genotype(b(Conv2d(pick("width", [4, 8, 16]) if wide else pick("thin", [1, 2, 3])), b.input))
+
+
+def test_branches_with_equally_many_options_depend_on_the_choice_between_them() -> None:
+    space = Space("branches", branches, {})
+    catalogue = Catalogue(space)
+    assert (space.is_conditional(), space.size()) == (True, 6)
+    found = [entry.choices for entry in catalogue.walk()]
+    assert len(found) == len({key_of(choices) for choices in found}) == 6
+    assert all(set(choices) == {"kind", "width" if choices["kind"] == "wide" else "thin"} for choices in found)
+    for seed in range(50):
+        assert catalogue.draw(np.random.default_rng(seed)).choices == space.sample(np.random.default_rng(seed)).choices
+
+
+def test_of_listed_networks_alone_others_are_refused_and_none_is_drawn() -> None:
+    whole = list(Catalogue(CONDITIONAL).walk())
+    catalogue = Catalogue(CONDITIONAL, listed={entry.fingerprint: entry.choices for entry in whole[:3]})
+    drawn = {catalogue.draw(np.random.default_rng(seed)).fingerprint for seed in range(60)}
+    assert drawn == {entry.fingerprint for entry in whole[:3]}
+    with pytest.raises(UnlistedError, match="none of the networks that there are results of"):
+        catalogue.look_up(whole[-1].choices, np.random.default_rng(0))
 
 
 def test_neighbours_differ_in_one_choice() -> None:

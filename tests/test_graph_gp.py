@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import time
+from functools import lru_cache
 from math import exp, log, pi, sqrt
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import rankdata
 
 from archsearch.analysis import Budget
 from archsearch.catalogue import Catalogue, Entry
@@ -20,15 +22,21 @@ from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Shape, shapes
 from archsearch.strategies.graph_gp.model import JITTER, Belief, Fit, Matrix, Vector, best_fits, cut_scores, limit, normal_scores
 from archsearch.strategies.graph_gp.pool import Pool
 from archsearch.strategies.graph_gp.strategy import chebyshev, filled
-from archsearch.strategies.graph_gp.view import MOST_SEEN, remembered
+from archsearch.strategies.graph_gp.view import MOST_SEEN, promise, remembered
 from archsearch.trial import Failure, Objective, Trial
 from tests.runs import small_space
 
 
+@lru_cache
+def drawn() -> tuple[Entry, ...]:
+    catalogue = Catalogue(small_space("cell"))
+    return tuple({entry.fingerprint: entry for entry in (catalogue.draw(np.random.default_rng(seed)) for seed in range(120))}.values())
+
+
 def networks(count: int) -> list[Entry]:
     """Different networks of a small space."""
-    walk = Catalogue(small_space("cell")).walk()
-    return list(islice({entry.fingerprint: entry for entry in islice(walk, 40 * count)}.values(), count))
+    assert count <= len(drawn())
+    return list(drawn()[:count])
 
 
 def pool_of(entries: list[Entry], most: int = 1000) -> Pool:
@@ -134,9 +142,24 @@ def test_expected_improvement_is_that_of_a_normal_value() -> None:
     far = log_expected_improvement(np.array([4.9, 5.1, 20.0, 200.0]), np.ones(4), 0.0)
     assert np.all(np.isfinite(far))
     assert np.all(np.diff(far) < 0)
-    assert far[0] - far[1] < 2  # no step where one formula follows the other
     both = improvement([Belief(np.zeros(1), np.ones(1), 0.25), Belief(np.zeros(1), np.ones(1), 0.75)], 0.3)
     assert both == pytest.approx(log_expected_improvement(np.zeros(1), np.ones(1), 0.3))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.01, -0.99), (-5.01, -4.99), (-100.01, -99.99), (-200, 8), (-1e9, -1e3)])
+def test_log_expected_improvement_grows_with_the_improvement(low: float, high: float) -> None:
+    means = -np.linspace(low, high, 20_001)
+    found = log_expected_improvement(means, np.ones(len(means)), 0.0)
+    assert np.isfinite(found).all()
+    assert (np.diff(found) > 0).all()
+
+
+def test_log_expected_improvement_is_exact_where_it_is_tiny() -> None:
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(60):
+        for u in (-0.5, -1.5, -5.0, -37.0, -99.0, -101.0, -4000.0):
+            exact = float(mpmath.log(mpmath.npdf(u) + u * mpmath.ncdf(u)))
+            assert log_expected_improvement(np.array([-u]), np.ones(1), 0.0)[0] == pytest.approx(exact, rel=1e-12)
 
 
 def test_hypervolume_improvement_is_the_mean_growth_of_the_hypervolume() -> None:
@@ -176,6 +199,89 @@ def test_a_model_remembers_the_best_and_the_latest() -> None:
     assert len(kept) == len(set(kept.tolist())) == MOST_SEEN
     assert set(np.argsort(scores)[: MOST_SEEN // 2]) < set(kept)
     assert np.array_equal(np.intersect1d(kept, range(900, 1000)), np.arange(900, 1000))
+
+
+def test_ten_thousand_scores_are_remembered_at_once() -> None:
+    began = time.process_time()
+    remembered(np.random.default_rng(0).random(100_000))
+    assert time.process_time() - began < 0.5
+
+
+def told(names: tuple[str, ...], trials: list[tuple[Entry, tuple[float, ...]]], **options: int) -> tuple[GraphGP, Problem]:
+    """A strategy that was told of these networks with their values."""
+    problem = Problem(Catalogue(small_space("cell")), tuple(map(Objective, names)), Budget(), 100)
+    strategy = GraphGP(**{"breadth": 8, **options})
+    strategy.begin(problem)
+    for number, (entry, values) in enumerate(trials):
+        problem.seen.add(entry.fingerprint)
+        strategy.tell(Trial(number, entry.choices, entry.fingerprint, dict(entry.costs), values))
+    return strategy, problem
+
+
+@pytest.mark.parametrize("names", [("error", "params"), ("error", "loss")], ids=["one known cost", "two measured"])
+def test_with_two_objectives_more_trials_come_than_the_model_remembers(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archsearch.strategies.graph_gp.view.MOST_SEEN", 12)
+    rng, problem = np.random.default_rng(1), None
+    trials = [(entry, (float(rng.random()), float(entry.costs["params"]))) for entry in networks(40)]
+    strategy, problem = told(names, trials)
+    problem.pending = (networks(41)[40].choices,)
+    for seed in range(3):
+        assert strategy.ask(np.random.default_rng(seed))
+    assert strategy._pool is not None
+    views = strategy._views(problem, strategy._pool, rng)
+    assert len(views) == len(names)
+    for place, view in enumerate(views):  # row i of every view is trial i
+        values = np.array([each[place] for _, each in trials])
+        least = values if names[place] == "params" else np.minimum(values, limit(values))
+        assert np.array_equal(rankdata(view.seen, "min"), rankdata(least, "min"))
+        assert len(view.imagined(0).seen) == 41
+
+
+def test_it_asks_for_what_promises_most_and_never_for_what_promises_least() -> None:
+    entries = networks(30)
+    strategy, problem = told(("error",), [(entry, (-float(entry.costs["params"]),)) for entry in entries])
+    asked = []
+    for seed in range(5):
+        choices = strategy.ask(np.random.default_rng(seed))
+        asked.append(problem.catalogue.look_up(choices, np.random.default_rng(0)).costs["params"])
+    assert strategy._pool is not None
+    others = [entry.costs["params"] for entry in strategy._pool.entries if entry.fingerprint not in problem.seen]
+    assert np.mean(asked) > np.quantile(others, 0.75)
+
+
+def test_trials_under_way_are_not_asked_for_in_other_words() -> None:
+    entries = networks(30)
+    strategy, problem = told(("error",), [(entry, (-float(entry.costs["params"]),)) for entry in entries])
+    first = strategy.ask(np.random.default_rng(0))
+    pool = strategy._pool
+    assert pool is not None
+    views = strategy._views(problem, pool, np.random.default_rng(0))
+    number = pool.known(first)
+    assert number is not None
+    promised = promise(views, [number], 1)[0]
+    imagined = promise([view.imagined(number) for view in views], [number], 1)[0]
+    assert imagined < promised - 1  # what is on its way has little left to give
+    problem.pending = (first,)
+    near = [i for i, entry in enumerate(pool.entries) if entry.fingerprint not in problem.seen and i != number]
+    alone = max(near, key=lambda i: promise(views, [i], 5)[0])
+    problem.seen.add(pool.entries[number].fingerprint)
+    heeding = strategy._best(problem, pool, near, np.random.default_rng(0))
+    imagined_views = [view.imagined(number) for view in views]
+    assert heeding == max(near, key=lambda i: promise(imagined_views, [i], 5)[0])
+    problem.pending = ()
+    assert strategy._best(problem, pool, near, np.random.default_rng(0)) == alone
+
+
+def test_known_costs_are_computed_and_never_modelled() -> None:
+    entries = networks(20)
+    strategy, problem = told(("error", "params"), [(entry, (0.5, float(entry.costs["params"]))) for entry in entries])
+    strategy.ask(np.random.default_rng(0))
+    pool = strategy._pool
+    assert pool is not None
+    unseen = [i for i in range(len(pool.entries)) if i not in pool.seen]
+    (belief,) = strategy._views(problem, pool, np.random.default_rng(0))[1].believe(unseen, 5)
+    assert belief.mean.tolist() == [pool.entries[i].costs["params"] for i in unseen]
+    assert (belief.deviation < 1).all()
 
 
 @pytest.mark.parametrize("names", [("error",), ("error", "other"), ("error", "other", "third")], ids=len)

@@ -12,9 +12,9 @@ import torch
 from archsearch import layers
 from archsearch.analysis import Budget, analyse
 from archsearch.genotype import Genotype
-from archsearch.proposal import Proposer, Refused, SearchError
+from archsearch.proposal import Proposer, Refused
 from archsearch.record import Record
-from archsearch.space import load_space
+from archsearch.space import SpaceError, load_space
 from archsearch.strategies import Evolution, Random
 from archsearch.trial import Objective, Trial
 from tests.evaluators import Formula
@@ -79,9 +79,8 @@ def test_a_space_without_a_valid_network_says_why(record: Record, tmp_path: Path
         "from archsearch import Builder\nfrom archsearch.ops import Linear\n"
         "def space(pick):\n    b = Builder((1, 8, 8))\n    return b.genotype(b(Linear(pick('width', [1, 2])), b.input, name='fc'))\n"
     )
-    proposer = Proposer(record, load_space(str(file)), Random(), Formula())
-    with pytest.raises(SearchError, match=r"no valid network in 1000 tries; the last error: node 'fc': linear needs a vector"):
-        proposer.propose(0)
+    with pytest.raises(SpaceError, match=r"no valid network in 1000 tries; the last error: node 'fc': linear needs a vector"):
+        Proposer(record, load_space(str(file)), Random(), Formula())
 
 
 def test_every_proposal_depends_on_its_number_alone(record: Record) -> None:

@@ -107,6 +107,50 @@ def test_size_is_exact_where_no_decision_depends_on_another():
     assert {name: len(options) for name, options in cell.options().items()} == dict.fromkeys(cell.sample(rng()).choices, 5)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([1, True], "pick 'k' offers 1 and True, which are equal; make them texts, or keep one of them"),
+        ([2, "a", 2.0], "offers 2 and 2.0, which are equal"),
+        ([0.0, -0.0], "offers 0.0 and -0.0, which are equal"),
+        ([(1, 3), (3, 1)], r"pick 'k' offers \(1, 3\) \(tuple\); options are texts, finite numbers, true, false or None"),
+        ([1.0, float("nan")], r"offers nan \(float\)"),
+        ([], "pick 'k' offers nothing"),
+    ],
+)
+def test_options_that_cannot_be_told_apart_are_refused(options: list[object], words: str):
+    with pytest.raises(SpaceError, match=words):
+        Pick({}, rng())("k", options)
+
+
+def test_numbers_of_numpy_are_numbers_and_each_option_counts_once():
+    for options in (np.array([4, 8]), [np.int64(4), np.float32(8)], [np.str_("a"), np.bool_(True)], [4, 4, 8]):
+        pick = Pick({}, rng())
+        pick("k", options)
+        assert {type(option) for option in pick.options["k"]} <= {int, float, str, bool}
+        assert type(pick.made["k"]) in (int, float, str, bool)
+        assert len(pick.options["k"]) == 2
+    again = Pick({"k": 1}, rng())
+    again("k", [0, 1])
+    with pytest.raises(SpaceError, match=r"pick 'k' offers \[False, True\], before it offered \[0, 1\]"):
+        again("k", [False, True])
+
+
+def dynamic(pick: Pick) -> Genotype:
+    """Options of one choice depend on another."""
+    b = Builder((1, 4, 4))
+    deep = pick("deep", [False, True])
+    x = b(Conv2d(pick("width", [2, 4, 6] if deep else [4, 8])), b.input)
+    return b.genotype(b(Conv2d(3), x) if deep else x)
+
+
+def test_options_are_all_that_are_offered_anywhere():
+    space = Space("dynamic", dynamic, {})
+    assert space.is_conditional()
+    assert set(space.options()["width"]) == {2, 4, 6, 8}
+    assert space.size() == pytest.approx(5, abs=1)
+
+
 def test_size_of_a_conditional_space_is_estimated():
     assert CONDITIONAL.is_conditional()
     assert CONDITIONAL.size() == pytest.approx(2 + 4 + 8, rel=0.2)

@@ -71,6 +71,26 @@ def rare(pick: Pick) -> Genotype:
 
 
 NESTED, SINGLE, RARE = Space("nested", nested, {}), Space("single", single, {}), Space("rare", rare, {})
+
+
+def changing(pick: Pick) -> Genotype:
+    """Six widths in each of two kinds, which have three in common."""
+    b = Builder((4,))
+    wide = pick("kind", ["wide", "slim"]) == "wide"
+    x = b(Linear(pick("width", [4, 5, 6, 7, 8, 9] if wide else [1, 2, 3, 4, 5, 6])), b.input)
+    return b.genotype(b(ReLU(), x) if wide else x)
+
+
+def broken(pick: Pick) -> Genotype:
+    b = Builder((4,))
+    return b.genotype(b(Linear(pick("width", [(1, 3)])), b.input))
+
+
+def empty(pick: Pick) -> Genotype:
+    raise ValueError(f"never with {pick('width', [1, 2])}")
+
+
+CHANGING, BROKEN, EMPTY = Space("changing", changing, {}), Space("broken", broken, {}), Space("empty", empty, {})
 FITS_ONE = 12
 """Params of the one network of RARE that has a width of 1 everywhere."""
 
@@ -163,6 +183,27 @@ def test_a_run_that_begins_with_failures_goes_on(name: str) -> None:
         assert not isinstance(proposal, Refused)
         trial = judged(number, proposal.choices, proposal.costs, 2)
         strategy.tell(trial if number > 3 else Trial(number, trial.choices, trial.fingerprint, {}, None, Failure("crashed", "x")))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_spaces_whose_options_depend_on_other_choices_are_searched_to_their_end(name: str) -> None:
+    trials = plays(made(name), CHANGING, 40, objectives=2)
+    assert len(trials) == len({(choices["kind"], choices["width"]) for choices in (trial.choices for trial in trials)}) == 12
+
+
+@pytest.mark.parametrize("space", [BROKEN, EMPTY], ids=["broken", "empty"])
+def test_a_space_that_nobody_can_draw_from_is_refused_before_anything_is_asked(space: Space) -> None:
+    asked: list[int] = []
+
+    class Asking(Random):
+        def ask(self, rng: np.random.Generator) -> Choices:
+            asked.append(1)
+            return {}
+
+    words = r"offers \(1, 3\) \(tuple\); options are|'empty' gives no valid network in 1000 tries; .*: never"
+    with pytest.raises(SpaceError, match=words):
+        proposer(Asking(), space)
+    assert not asked
 
 
 SAME = """
@@ -297,6 +338,40 @@ def test_exhaustive_finds_every_network_once_in_a_random_order() -> None:
 def test_exhaustive_walks_a_grid_to_its_end(tmp_path: Path) -> None:
     run = small_search(tmp_path / "run", Exhaustive(), space=SINGLE_CHOICE, trials=9, budget=Budget(params=15))
     assert sorted(trial.choices["width"] for trial in run.trials) == [1, 2, 3]
+
+
+def test_what_exhaustive_found_done_on_its_way_changes_nothing() -> None:
+    def numbered(pick: Pick) -> Genotype:
+        b = Builder((4,))
+        return b.genotype(b(Linear(1000 * pick("a", list(range(20))) + pick("b", list(range(1, 31)))), b.input))
+
+    strategy, problem = Exhaustive(), Problem(Catalogue(Space("numbered", numbered, {})), (ERROR,), Budget(), 10)
+    strategy.begin(problem)
+    entries = list(problem.catalogue.walk())
+    problem.seen.update(entry.fingerprint for entry in entries[:-20])
+    fresh = Exhaustive()
+    fresh.begin(problem)
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        choices = strategy.ask(rng)
+        assert choices == fresh.ask(np.random.default_rng(number))  # what it found closed on its way changes nothing
+        fresh.begin(problem)
+        problem.seen.add(problem.catalogue.look_up(choices, rng).fingerprint)
+    assert strategy.ask(np.random.default_rng(0)) == {}
+
+
+@pytest.mark.parametrize(("crossover", "both"), [(1.0, True), (0.0, False)])
+def test_children_come_from_two_parents_by_crossover_alone(crossover: float, both: bool) -> None:
+    strategy = Nsga2(population=2, crossover=crossover, mutations=1e-9)
+    begun(strategy, small_space("cell"))
+    names = list(small_space("cell").options())
+    parents = [dict.fromkeys(names, op) for op in ("nor_conv_3x3", "skip_connect")]
+    for number, choices in enumerate(parents):
+        strategy.tell(outcome(number, choices, 0.5))
+    children = [strategy._child(np.random.default_rng(seed)) for seed in range(60)]
+    mixed = [child for child in children if min(differences(child, parent) for parent in parents) > 1]
+    assert bool(mixed) == both
+    assert all(set(child.values()) <= {"nor_conv_3x3", "skip_connect"} for child in mixed)
 
 
 def test_local_search_steps_to_neighbours_and_moves_to_the_first_that_is_better() -> None:

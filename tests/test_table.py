@@ -268,6 +268,13 @@ def test_seeds_that_failed_are_left_out_of_means(tmp_path: Path) -> None:
     np.testing.assert_array_equal(averaged(np.array([[0.2, np.nan, 1], [np.nan, np.nan, 2]])), [0.2, np.nan, 1.5])
 
 
+def test_a_search_on_a_table_tests_its_front(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", evaluator=Table(), space=load_space("small_cell"), objectives=("error",), trials=6)
+    tests = Table().results().tests["error"]
+    best = run.front()[0]
+    assert run.tests[best.number]["error"] in tests[Table().row_of(best.choices)]
+
+
 def test_tabulate_goes_on_where_it_stopped(tmp_path: Path) -> None:
     def stop(at: Progress) -> None:
         if at.done == 5:

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text, progress_bar, remark
 from archsearch.cli.options import defaults_of, make, parse_pairs, parse_value
 from archsearch.cli.searching import fit, read_objectives
-from archsearch.compare import BASELINE, Comparison, Match, Player, compare
+from archsearch.compare import BASELINE, Comparison, Match, Player, compare, is_part
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.table import Table
 from archsearch.evaluators.tabulate import tabulate
@@ -35,6 +36,8 @@ def compare_command(
     match = match_of(table, space, settings, table_options, objectives, trials)
     players = players_of([name for part in strategies for name in part.split(",") if name], strategy_options)
     bound = None if reference is None else parse_value(reference, (0.0,), f"--reference {reference}")
+    if is_part(match):
+        remark(f"table {table} holds a sample of {len(match.table.results().rows):,} networks: strategies are offered these alone")
     count = cores() if workers is None else workers
     with watched(quiet, "runs", "stopped; nothing was written") as tick:
         comparison = compare(match, players, runs=runs, seed=seed, workers=count, reference=bound, progress=tick)
@@ -125,8 +128,11 @@ def band(values: Iterable[float]) -> str:
 
 
 def warn(comparison: Comparison) -> None:
-    """Say of which strategies chance decided in place, since they asked for what the space does not have."""
+    """Say which strategies had runs without any result, and where chance decided, since they asked for what the space does not have."""
     for name, player in comparison.players.items():
+        empty = sum(not np.isfinite(run.values).all(axis=1).any() for run in comparison.played[name])
+        if empty:
+            remark(f"{name}: {empty} of {len(comparison.played[name])} runs came to no result: all of their networks failed")
         vain = comparison.refused(name).get("invalid", 0)
         if vain and player.own:
             reason = next(run.error for run in comparison.played[name] if run.error)

@@ -60,8 +60,8 @@ def kind_name(default: Any) -> str:
 
 
 def defaults_of(maker: Callable[..., Any]) -> dict[str, Any]:
-    """Parameters of a class or function with their defaults."""
-    return {p.name: p.default for p in inspect.signature(maker).parameters.values()}
+    """Parameters of a class or function with their defaults, None where one has to be given."""
+    return {p.name: None if p.default is p.empty else p.default for p in inspect.signature(maker).parameters.values()}
 
 
 def make(kind: str, name: str, table: Mapping[str, Callable[..., Any]], pairs: Sequence[str], **given: Any) -> Any:
@@ -73,5 +73,5 @@ def make(kind: str, name: str, table: Mapping[str, Callable[..., Any]], pairs: S
         return maker(**{**given, **parse_pairs(pairs, defaults_of(maker), f"{kind} {name!r}")})
     except WrongUseError:
         raise
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # an option that has to be given is missing
         raise WrongUseError(f"{kind} {name!r}: {error}") from error

@@ -101,7 +101,8 @@ class Comparison:
         ends = self.curves[name][measure][:, -1]
         low, middle, high = map(float, quartiles(ends[:, None])[:, 0])
         p = None if name == BASELINE else signed_ranks(ends, self.curves[BASELINE][measure][: len(ends), -1])
-        return Final(float(ends.mean()), float(ends.std()), (low, middle, high), p)
+        std = float(ends.std()) if np.isfinite(ends).all() else float("nan")
+        return Final(float(ends.mean()), std, (low, middle, high), p)
 
     def refused(self, name: str) -> dict[str, float]:
         """By reason, how much that a strategy asked for was refused, for each run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue, Entry
+from archsearch.catalogue import Catalogue, Entry, key_of
 from archsearch.evaluators.table import Table
 from archsearch.pareto import Points
 from archsearch.proposal import Proposer, Refused, SearchError
@@ -93,17 +94,18 @@ def play(match: Match, strategy: Strategy, seed: int) -> Played:
         SearchError: no network of the space is valid.
     """
     proposer = proposer_of(match, strategy, seed)
-    judge = replace(match.table, mean=True)
+    judge, listed = replace(match.table, mean=True), proposer.problem.catalogue.listed or {}
     rows, refused, error = [], Counter[str](), ""
     for number in range(match.trials):
         chosen = proposer.choose(number)
         if isinstance(chosen, Refused):
             break
         entry, first = chosen.entry, int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        told, failure = looked_up(match.table.metrics_of, entry, first)
+        held = entry._replace(choices=listed.get(entry.fingerprint, entry.choices))  # of isomorphic ones the table may hold another
+        told, failure = looked_up(match.table.metrics_of, held, first)
         values = None if failure else tuple(float(objective.value(told)) for objective in match.objectives)
         proposer.strategy.tell(Trial(number, entry.choices, entry.fingerprint, told, values, failure))
-        found = told, looked_up(judge.metrics_of, entry, 0)[0], looked_up(judge.tests_of, entry, 0)[0]
+        found = told, looked_up(judge.metrics_of, held, 0)[0], looked_up(judge.tests_of, held, 0)[0]
         rows.append([*(columns(match, metrics) for metrics in found), [told.get("seconds", 0.0)]])
         refused, error = refused + chosen.refused.reasons, chosen.refused.error or error
     told_values, truth, tests, seconds = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
@@ -125,9 +127,9 @@ def columns(match: Match, metrics: Mapping[str, float]) -> list[float]:
 
 def proposer_of(match: Match, strategy: Strategy, seed: int) -> Proposer:
     """A proposer for one run, on the catalogue that all runs of this process share."""
-    settings = tuple(sorted(match.settings.items()))
+    settings, part = tuple(sorted(match.settings.items())), match.table if is_part(match) else None
     catalogue = shared_catalogue(
-        match.space, settings, match.table.batch, match.table.optimizer, match.written, len(match.table.results().rows)
+        match.space, settings, match.table.batch, match.table.optimizer, match.written, len(match.table.results().rows), part
     )
     record = Record(
         match.space, dict(match.settings), "", {}, "table", {}, match.objectives, Budget(), match.trials, seed, workers=0, lookahead=1
@@ -139,7 +141,33 @@ def proposer_of(match: Match, strategy: Strategy, seed: int) -> Proposer:
     return proposer
 
 
+def is_part(match: Match) -> bool:
+    """Whether the table holds a sample of the networks of its space alone."""
+    results = match.table.results()
+    return results.sampled and results.space == match.space
+
+
 @lru_cache(maxsize=2)
-def shared_catalogue(space: str, settings: tuple[tuple[str, Any], ...], batch: int, optimizer: str, written: bool, size: int) -> Catalogue:
-    """Networks of a space, analysed once for all runs of this process."""
-    return Catalogue(load_space(space, **dict(settings)), batch, optimizer, written, min(size, MOST_KEPT))
+def shared_catalogue(
+    space: str, settings: tuple[tuple[str, Any], ...], batch: int, optimizer: str, written: bool, size: int, part: Table | None
+) -> Catalogue:
+    """Networks of a space, analysed once for all runs of this process; of `part`, if given, its networks alone."""
+    catalogue = Catalogue(load_space(space, **dict(settings)), batch, optimizer, written, min(size, MOST_KEPT))
+    if part is not None:
+        catalogue.listed = networks_of(catalogue, part)
+    return catalogue
+
+
+def networks_of(catalogue: Catalogue, table: Table) -> dict[str, Choices]:
+    """Choices of the networks that a table holds, by fingerprint. Raises SearchError when it holds none of the space."""
+    values = {name: {repr(option): option for option in options} for name, options in catalogue.options.items()}
+    found: dict[str, Choices] = {}
+    for key in table.results().rows:
+        choices = {name: values.get(name, {}).get(text) for name, text in key}
+        with suppress(ValueError):  # no network of this space
+            entry = catalogue.look_up(choices, np.random.default_rng(0))
+            if key_of(entry.choices) == key:
+                found[entry.fingerprint] = choices
+    if not found:
+        raise SearchError(f"table {table.data} holds no network of space {catalogue.space.source} as it is set; give its settings by --set")
+    return found

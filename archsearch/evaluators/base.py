@@ -36,7 +36,8 @@ class Evaluator(Protocol):
     """Genotype -> metrics: a frozen dataclass whose fields are its options; it is sent to worker processes.
 
     A failure that the evaluator foresees is raised as `EvaluationError`; any other exception counts as a crash. It may say what is
-    learnt from its data, `task`, and with `check(genotype)` raise `EvaluationError` for a network that does not fit them.
+    learnt from its data, `task`, and with `check(genotype)` raise `EvaluationError` for a network that does not fit them. With
+    `keeps_weights = False` the front is tested although there are no trained weights.
     """
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class Table:
         TableError: a file that is no table, or a column that it does not have (when it is first needed).
     """
 
+    keeps_weights: ClassVar[bool] = False
+    """Tests are looked up too, and need none."""
     data: str = "small_cell-digits"
     columns: tuple[str, ...] = ("auto",)
     tests: tuple[str, ...] = ("auto",)

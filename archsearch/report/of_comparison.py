@@ -107,7 +107,9 @@ def standing(comparison: Comparison, name: str) -> list[Cell]:
 
 def spread(mean: float, std: float) -> str:
     """A mean with its standard deviation, both as far as two figures of the deviation reach."""
-    if not (isfinite(mean) and std > 0 and isfinite(std)):
+    if not isfinite(mean):
+        return f"{mean:.4g}"
+    if not (std > 0 and isfinite(std)):
         return f"{mean:.4g} ± {std:.2g}"
     digits = max(0, 1 - floor(log10(std)))
     return f"{mean:.{digits}f} ± {std:.{digits}f}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsearch.space import Choices, SpaceError
 from archsearch.strategies.base import Problem
@@ -13,6 +15,8 @@ from archsearch.trial import Trial
 
 MOST_CHOICES, MOST_CONDITIONAL = 100_000, 10_000
 """Largest spaces; where choices depend on others, all paths are walked before the first trial."""
+GUESSES = 256
+"""Numbers drawn for one trial before all that are open are put in order, which takes time in proportion to the space."""
 
 
 @dataclass
@@ -25,7 +29,8 @@ class Exhaustive:
 
     _problem: Problem = field(init=False, repr=False)
     _paths: list[Choices] | None = field(init=False, repr=False, default=None)
-    _closed: set[int] = field(init=False, repr=False, default_factory=set)
+    _closed: NDArray[np.bool_] = field(init=False, repr=False)
+    _left: int = field(init=False, repr=False)
 
     def begin(self, problem: Problem) -> None:
         space = problem.catalogue.space
@@ -37,23 +42,34 @@ class Exhaustive:
         self._problem = problem
         if space.is_conditional():
             self._paths = [entry.choices for entry in problem.catalogue.walk()]
+        self._left = self._size()
+        self._closed = np.zeros(self._left, dtype=bool)
 
     def ask(self, rng: np.random.Generator) -> Choices:
-        size = self._size()
-        if len(self._closed) == size:
+        if self._left == 0:
             return {}  # all done: the loop finds out
-        for number in rng.permutation(size).tolist():
-            if number in self._closed:
+        for number in self._order(rng):
+            if self._closed[number]:
                 continue
-            try:
-                entry = self._problem.catalogue.look_up(self._choices(number), rng)
-            except ValueError:
-                self._closed.add(number)  # no network
-                continue
-            if self._problem.is_open(entry):
-                return entry.choices
-            self._closed.add(number)  # for good: what was seen stays so
+            choices = self._choices(number)
+            if self._is_open(choices):
+                return choices
+            self._closed[number] = True  # for good: what is no network, or was seen, stays so
+            self._left -= 1
         return {}
+
+    def _order(self, rng: np.random.Generator) -> Iterator[int]:
+        """Numbers in random order: some at random, which mostly do; when few are left open, each of those once."""
+        size = len(self._closed)
+        yield from rng.integers(size, size=GUESSES).tolist()
+        order = rng.permutation(size)
+        yield from order[~self._closed[order]].tolist()
+
+    def _is_open(self, choices: Choices) -> bool:
+        try:
+            return self._problem.is_open(self._problem.catalogue.look_up(choices, np.random.default_rng(0)))
+        except ValueError:
+            return False
 
     def tell(self, trial: Trial) -> None:
         pass

@@ -13,7 +13,7 @@ import numpy as np
 
 from archsearch.ops.base import nearest
 from archsearch.parts import load_part
-from archsearch.space import Choices, Space, place
+from archsearch.space import Choices, Space, place, plain
 from archsearch.strategies.base import Problem, StrategyError
 from archsearch.trial import Trial
 
@@ -90,9 +90,10 @@ class FromFunction:
             raise StrategyError(f"{self.source} failed{place(error)}: {type(error).__name__}: {error}") from error
         if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
             raise StrategyError(f"{self.source} returned {reprlib.repr(found)}; it must return choices, a dict from name to option")
-        if not all(value is None or isinstance(value, str | int | float) for value in found.values()):
+        choices = {name: plain(value) for name, value in found.items()}
+        if not all(value is None or isinstance(value, str | int | float) for value in choices.values()):
             raise StrategyError(f"{self.source} returned {reprlib.repr(found)}; options are texts, numbers, true, false or None")
-        return dict(found)  # type: ignore[arg-type]  # its values were looked at
+        return choices
 
 
 def misnamed(problem: Problem, choices: Choices) -> str:

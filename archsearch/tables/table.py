@@ -30,7 +30,8 @@ CELL_SETTING = {"input": (3, 32, 32), "classes": 10}
 class Results:
     """What a table holds: the row of choices; values (rows, 1 or seeds) by metric; curves (rows, seeds, epochs); kinds of failures.
 
-    `costs` are known costs (rows, 1), where the table has them; `space` is the space that it is of, `setting` its settings.
+    `costs` are known costs (rows, 1), where the table has them; `space` is the space that it is of, `setting` its settings; `sampled`
+    says that it holds a sample of the space alone.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Results:
     failures: NDArray[Any] | None
     space: str
     setting: dict[str, Any]
+    sampled: bool
 
     def __post_init__(self) -> None:
         length = max(self.rows.values()) + 1
@@ -109,7 +111,7 @@ def load_table(data: str, beside: str = "", metrics: tuple[str, ...] = (AUTO,), 
         worked_out(named_so(arrays, "costs"), (), columns, name),
         {word.removeprefix("curves/"): array for word, array in arrays.items() if word.startswith("curves/")},
         arrays.get("failures"),
-        *(space_of(arrays, name) if own else ("cell", CELL_SETTING)),
+        *(space_of(arrays, name) if own else ("cell", CELL_SETTING, False)),
     )
 
 
@@ -132,13 +134,14 @@ def columns_beside(arrays: Arrays, others: Arrays, where: str) -> dict[str, NDAr
     return columns_of(others)
 
 
-def space_of(arrays: Arrays, where: str) -> tuple[str, dict[str, Any]]:
-    """Space and settings that a table of archsearch was made from; nothing where it does not say."""
+def space_of(arrays: Arrays, where: str) -> tuple[str, dict[str, Any], bool]:
+    """Space and settings that a table of archsearch was made from, and whether of a sample; nothing where it does not say."""
     if "about" not in arrays:
-        return "", {}
+        return "", {}, False
     try:
         about = expect(parse(str(arrays["about"])), dict, "it")
         known = fields({name: about[name] for name in ABOUT if name in about}, ABOUT, "it")
     except ValueError as error:
         raise TableError(f"table {where}: array 'about' cannot be read: {error}") from error
-    return known["space"], {name: tuple(value) if isinstance(value, list) else value for name, value in known["settings"].items()}
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in known["settings"].items()}
+    return known["space"], settings, about.get("sample") is not None

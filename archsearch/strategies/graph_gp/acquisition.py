@@ -6,23 +6,34 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import erfcx, ndtr
 
 from archsearch.pareto import front
 from archsearch.strategies.graph_gp.model import Belief, Vector
 
 ROOT = float(np.sqrt(2 * np.pi))
+NEAR, FAR = -1.0, -100.0
+"""Where one form of the log of the expected improvement follows the other."""
 
 
 def log_expected_improvement(mean: Vector, deviation: Vector, best: float) -> Vector:
-    """Log of the expected improvement over `best`, of which small values stay apart (Ament et al. 2023, arXiv:2310.20708)."""
+    """Log of the expected improvement over `best`, of which small values stay apart (Ament et al. 2023, arXiv:2310.20708, eq. 9)."""
     u = (best - mean) / deviation
-    near = u > -5
-    found = np.empty_like(u)
-    found[near] = np.log(np.exp(-(u[near] ** 2) / 2) / ROOT + u[near] * ndtr(u[near]))
-    far = u[~near]
-    found[~near] = -(far**2) / 2 - np.log(ROOT) - 2 * np.log(-far)
-    return np.asarray(np.log(deviation) + found)
+    return np.asarray(np.log(deviation) + np.piecewise(u, [u > NEAR, u < FAR], [_near, _far, _between]))
+
+
+def _near(u: Vector) -> Vector:
+    return np.asarray(np.log(np.exp(-(u**2) / 2) / ROOT + u * ndtr(u)))
+
+
+def _between(u: Vector) -> Vector:
+    """Without the difference of two numbers that are nearly equal and nearly nothing."""
+    return np.asarray(-(u**2) / 2 - np.log(ROOT) + np.log1p(np.sqrt(np.pi / 2) * u * erfcx(-u / np.sqrt(2))))
+
+
+def _far(u: Vector) -> Vector:
+    """By the series of erfcx, of which nothing is left between 1 and its first term so far out."""
+    return np.asarray(-(u**2) / 2 - np.log(ROOT) - 2 * np.log(-u) + np.log1p(-3 / u**2 + 15 / u**4))
 
 
 def improvement(beliefs: Sequence[Belief], best: float) -> Vector:

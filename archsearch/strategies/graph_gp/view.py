@@ -25,7 +25,7 @@ class View(Protocol):
 
     @property
     def seen(self) -> Vector:
-        """Values of the networks seen."""
+        """Values of all networks seen, in the order of the trials: row i of every view is the same network."""
 
     @property
     def reference(self) -> float:
@@ -64,23 +64,24 @@ class Computed:
 
 @dataclass(frozen=True)
 class Modelled:
-    """A measured objective: scores of the networks seen, the smallest the best, and the fits to them."""
+    """A measured objective: scores of the networks seen, the smallest the best, and the fits to those that the model remembers."""
 
     pool: Pool
     numbers: Sequence[int]
     seen: Vector
     reference: float
+    remembered: Sequence[int]
     fits: Sequence[Fit]
 
     @classmethod
     def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, reference: float, forms: Sequence[Shape]) -> Modelled:
         """The model of these scores."""
         chosen = remembered(scores)
-        numbers, scores = [numbers[i] for i in chosen], scores[chosen]
-        return cls(pool, numbers, scores, reference, best_fits(forms, pool.similarities(numbers, numbers), scores, len(forms)))
+        kept = [numbers[i] for i in chosen]
+        return cls(pool, numbers, scores, reference, kept, best_fits(forms, pool.similarities(kept, kept), scores[chosen], len(forms)))
 
     def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
-        return beliefs(self.fits[:forms], self.pool.similarities(numbers, self.numbers))
+        return beliefs(self.fits[:forms], self.pool.similarities(numbers, self.remembered))
 
     def imagined(self, number: int) -> Modelled:
         expected = self.believe([number], 1)[0].mean
@@ -99,9 +100,9 @@ def remembered(scores: Vector) -> NDArray[np.int64]:
     """Places of the values that a model is fitted to, in order: all, or the best half and the latest."""
     if len(scores) <= MOST_SEEN:
         return np.arange(len(scores))
-    best = np.argsort(scores, kind="stable")[: MOST_SEEN // 2]
-    latest = [i for i in range(len(scores) - 1, -1, -1) if i not in set(best.tolist())][: MOST_SEEN // 2]
-    return np.sort(np.concatenate([best, latest]))
+    order = np.argsort(scores, kind="stable")
+    best, others = order[: MOST_SEEN // 2], np.sort(order[MOST_SEEN // 2 :])
+    return np.sort(np.concatenate([best, others[-MOST_SEEN // 2 :]]))
 
 
 def promise(views: Sequence[View], numbers: Sequence[int], forms: int) -> Vector:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from archsearch.encoding import Encoding, write
+from archsearch.encoding import CLOSED, Encoding, place, write
 from archsearch.space import Choices, Scalar, Space
 from archsearch.strategies.base import Problem
 from archsearch.strategies.reinforce.controller import Draft, Independent, Recurrent, Shape
@@ -147,12 +147,13 @@ class Reinforce:
         return [encoding.choices(row) for row in np.stack(columns, 1)] if columns else []
 
     def _one(self, space: Space, rng: np.random.Generator, heat: float) -> Choices:
-        draft, columns = Draft(1), self._script.columns
+        draft, columns, known = Draft(1), self._script.columns, self._script.encoding.options
 
         def decide(name: str, offered: tuple[Scalar, ...]) -> int:
-            if name not in columns:
-                return int(rng.integers(len(offered)))
-            return int(self._learner.controller.write(draft, columns[name], rng, heat)[0])
+            at = CLOSED
+            if name in columns:
+                at = place(offered, known[name][int(self._learner.controller.write(draft, columns[name], rng, heat)[0])])
+            return int(rng.integers(len(offered))) if at == CLOSED else at
 
         return write(space, decide)
 

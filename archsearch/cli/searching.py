@@ -115,6 +115,8 @@ def search_command(
     space, strategy, evaluator = plan.parts()
     if plan.strategy == "auto" and not quiet:
         remark(f"strategy auto: {strategy}")
+    for line in () if quiet else getattr(evaluator, "remarks", tuple)():
+        remark(line)
     run = watched(
         folder, quiet, wanted,
         lambda tick: search(space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,

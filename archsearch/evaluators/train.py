@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
 from archsearch.compiler import compile_network
-from archsearch.data import Data, fingerprint, load_data, place_of
+from archsearch.data import Data, fingerprint, load_data, place_of, remarks
 from archsearch.description import Description
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.genotype import Genotype
@@ -154,6 +154,10 @@ class Train:
     def task(self) -> str:
         """What is learnt from the data: classification or segmentation."""
         return self._data().task
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the data before a search. Raises ValueError."""
+        return remarks(self._data())
 
     def _data(self) -> Data:
         return load_data(self.data, self.data_seed, self.data_dir)

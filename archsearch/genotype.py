@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from archsearch import genotype_json
 from archsearch.genotype_json import MAX_NODES, input_names
-from archsearch.isomorphism import colours, digest
+from archsearch.isomorphism import Arrangement, arrange, digest
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.declaration import OpError, check_op
 from archsearch.reading import one_line
@@ -63,10 +63,10 @@ class Genotype:
     named: InitVar[bool] = False
     """Whether the names are known to be well formed and to differ: the builder has seen to it."""
 
-    coloured: InitVar[tuple[bytes, ...] | None] = None
-    """The colours, from who has worked them out already: a pass that only changes the order."""
+    arranged: InitVar[Arrangement | None] = None
+    """The order that isomorphic genotypes share, from the pass that has put the nodes into it."""
 
-    def __post_init__(self, known: tuple[Facts, ...] | None, named: bool, coloured: tuple[bytes, ...] | None) -> None:
+    def __post_init__(self, known: tuple[Facts, ...] | None, named: bool, arranged: Arrangement | None) -> None:
         if known is None:
             as_tuples(self)
         if not self.inputs or not self.outputs:
@@ -76,8 +76,8 @@ class Genotype:
         if not named:
             check_names([node.name for node in self.nodes], self.input_names)
         object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes) if known is None else known)
-        if coloured is not None:
-            object.__setattr__(self, "colours", coloured)
+        if arranged is not None:
+            object.__setattr__(self, "arrangement", arranged)
         values = len(self.inputs) + len(self.nodes)
         for output in self.outputs:
             if type(output) is not int or not 0 <= output < values:
@@ -99,17 +99,18 @@ class Genotype:
         return (*self.inputs, *(fact.spec for fact in self.facts))
 
     @cached_property
-    def colours(self) -> tuple[bytes, ...]:
-        """A colour for every value: those of other colours play another part in the network, whatever their names and places."""
-        return tuple(colours(self.inputs, [(node.op, node.inputs) for node in self.nodes], self.outputs))
+    def arrangement(self) -> Arrangement:
+        """The order of nodes and operands that isomorphic genotypes share."""
+        return arrange(len(self.inputs), [node.op for node in self.nodes], [node.inputs for node in self.nodes], self.outputs)
 
     @cached_property
     def fingerprint(self) -> str:
-        """32 hex digits, the same for isomorphic genotypes (nodes relabelled, reordered, operands of add swapped).
+        """32 hex digits, the same for isomorphic genotypes (nodes relabelled, reordered, operands of add swapped) and for no others.
 
-        Dead nodes and identities count: `passes.canonicalise` first removes them.
+        Dead nodes and identities count: `passes.canonicalise` first removes them. A pattern so regular that no order is found within
+        about a second keeps the one in which it is written: it is then equal to nothing that is written otherwise.
         """
-        return digest(self.inputs, [(node.op, node.inputs) for node in self.nodes], self.colours)
+        return digest(self.inputs, self.outputs, self.arrangement)
 
     def to_json(self) -> str:
         """The genotype as JSON text, one line a node."""

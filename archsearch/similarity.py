@@ -10,7 +10,8 @@ from collections import Counter
 
 from archsearch.genotype import Genotype
 from archsearch.isomorphism import hashed, op_colour
-from archsearch.ops.base import POINT
+from archsearch.ops.base import POINT, Facts, Op
+from archsearch.tensor import TensorSpec
 
 Counts = tuple[Counter[bytes], ...]
 
@@ -31,10 +32,15 @@ def condensed(genotype: Genotype) -> tuple[list[bytes], list[tuple[int, ...]]]:
     reads: list[tuple[int, ...]] = [() for _ in colours]
     place = list(range(len(colours)))
     for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
-        if len(node.inputs) == 1 and fact.window is POINT and fact.cost.macs == 0:
+        if len(node.inputs) == 1 and keeps_structure(node.op, fact, genotype.specs[node.inputs[0]]):
             place.append(place[node.inputs[0]])
             continue
         place.append(len(colours))
         colours.append(op_colour(node.op))
         reads.append(tuple(place[i] for i in node.inputs))
     return colours, reads
+
+
+def keeps_structure(op: Op, fact: Facts, x: TensorSpec) -> bool:
+    """Whether an op leaves every value of its input where it is, in its own position and channel: it does not cut, move, mix or silence."""
+    return fact.window is POINT and fact.cost.macs == 0 and fact.spec == x and not op.is_zero and op.channels_are() == "kept"

@@ -16,14 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archsearch import Genotype, Node, TensorSpec, analyse, canonicalise, compile_network, layers, ops, zoo
+from archsearch import Genotype, TensorSpec, analyse, canonicalise, compile_network, layers, ops, zoo
 from archsearch.cli import WrongUseError
 from archsearch.cli.importing import import_command
 from archsearch.export.weights import read_weights
 from archsearch.importer import Imported, ImporterError, difference, import_file, import_network, imported, load_module
 from archsearch.importer.leaves import LEAVES
 from archsearch.importer.network import apart, differences
-from archsearch.ops.base import Op
 from archsearch.text_form import from_text, to_text
 from tests.importer_modules import CASES, Case, ViT
 
@@ -50,24 +49,6 @@ def smallest(name: str) -> Genotype:
             except ValueError:
                 break
     return genotype
-
-
-SPELLINGS: dict[type[Op], Callable[..., Op]] = {
-    ops.Slice: lambda op, x, y: replace(op, stop=op.stop or x.shape[1 if len(x.shape) in (2, 4) else 0]),
-    ops.Crop2d: lambda op, x, y: replace(op, height=y.shape[1], width=y.shape[2]),
-    ops.Upsample: lambda op, x, y: replace(op, scale=None, size=y.shape[1:]),
-}
-"""Ops that say one thing in two ways, and how to write them in one; what is read, what is made."""
-
-
-def respelled(genotype: Genotype) -> Genotype:
-    """The genotype in canonical form, with one spelling for ops that have two."""
-    nodes = []
-    for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
-        spell = SPELLINGS.get(type(node.op))
-        op = spell(node.op, *(genotype.specs[i] for i in node.inputs), fact.spec) if spell else node.op
-        nodes.append(Node(op, node.inputs, node.name))
-    return canonicalise(Genotype(genotype.inputs, tuple(nodes), genotype.outputs))
 
 
 def enlivened(network: nn.Module) -> nn.Module:
@@ -101,7 +82,7 @@ def assert_comes_back(name: str, genotype: Genotype) -> None:
         found = imported(network, [torch.zeros(1, *shape) for shape in shapes], check=False)
         assert_same_outputs(network, found, shapes)
         back = found.genotype
-    assert respelled(back).fingerprint == respelled(genotype).fingerprint, name
+    assert canonicalise(back).fingerprint == canonicalise(genotype).fingerprint, name
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -149,7 +130,7 @@ def test_modules_as_people_write_them(name: str) -> None:
     assert analyse(found.genotype).params == sum(p.numel() for p in module.parameters())
     assert {*case.kinds} <= {node.op.kind for node in found.genotype.nodes}
     again = import_network(found.network(), [torch.zeros(1, *shape) for shape in case.shapes])
-    assert respelled(again).fingerprint == respelled(found.genotype).fingerprint
+    assert canonicalise(again).fingerprint == canonicalise(found.genotype).fingerprint
     assert Genotype.from_json(found.genotype.to_json()) == found.genotype
 
 

@@ -128,8 +128,10 @@ def test_zeros_where_the_op_says_so_and_only_there(op: Op, shapes: tuple[tuple[i
     values = tensors(op, shapes, 2)
     result = op.build(layers, *specs(shapes)).eval()(*values)
     assert op.is_zero == (not result.any())
-    if op.is_identity(len(shapes)):
-        assert torch.equal(result, values[0])
+    assert not op.is_identity(len(shapes)) or torch.equal(result, values[0])
+    assert not op.keeps_elements or torch.equal(result.flatten(1), values[0].flatten(1))
+    signed = [x if x.dtype == torch.int64 else x - 0.5 for x in values]
+    assert not op.never_negative or op.build(layers, *specs(shapes)).eval()(*signed).min() >= 0
     if op.commutative:
         torch.testing.assert_close(op.build(layers, *specs(shapes[::-1]))(*values[::-1]), result)
 

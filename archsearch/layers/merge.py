@@ -42,7 +42,14 @@ class Mul(nn.Module):
 
 
 class Zero(nn.Module):
-    """Zeros in the shape of the input."""
+    """Zeros in the shape of the input, or of the samples given."""
+
+    def __init__(self, shape: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x)
+        return torch.zeros_like(x) if self.shape is None else x.new_zeros((x.shape[0], *self.shape))
+
+    def extra_repr(self) -> str:
+        return "" if self.shape is None else f"{self.shape}"

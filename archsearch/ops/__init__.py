@@ -19,12 +19,14 @@ from archsearch.ops.layer_norm import *
 from archsearch.ops.linear import *
 from archsearch.ops.merge import *
 from archsearch.ops.norm import *
+from archsearch.ops.other_pooling import *
 from archsearch.ops.pooling import *
 from archsearch.ops.pyramid_regions import *
 from archsearch.ops.regions import *
 from archsearch.ops.resampling import *
 from archsearch.ops.residual_scale import *
 from archsearch.ops.scale import *
+from archsearch.ops.shrinking import *
 from archsearch.ops.split_attention import *
 from archsearch.ops.tokens import *
 from archsearch.ops.transposed import *

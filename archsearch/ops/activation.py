@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_flags, check_number, register
+from archsearch.ops.merge import Identity
 from archsearch.ops.saved import Amount, moments
 from archsearch.tensor import TensorSpec
 
@@ -14,7 +16,6 @@ __all__ = [
     "ELU",
     "GELU",
     "SELU",
-    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -27,20 +28,22 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softplus",
-    "Softshrink",
     "Softsign",
     "Tanh",
-    "Tanhshrink",
-    "Threshold",
 ]
 
 FREE = Cost()
 
 
 class Activation(Op):
-    """What all activations share; `keeps_output` says whether autograd keeps the result or the input."""
+    """What all activations share; `keeps_output` says whether autograd keeps the result or the input.
+
+    `through_zero`: zero stays zero; `once`: doing it again changes nothing.
+    """
 
     keeps_output: ClassVar[bool] = False
+    through_zero: ClassVar[bool] = True
+    once: ClassVar[bool] = False
     layer: ClassVar[str]
 
     def infer(self, x: TensorSpec) -> TensorSpec:
@@ -51,6 +54,12 @@ class Activation(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(output=True) if self.keeps_output else Saved(inputs=(0,))
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return before if self.once and before == self else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros) and self.through_zero
 
     def channels_are(self) -> Channels:
         return "kept"
@@ -68,7 +77,11 @@ class ReLU(Activation):
     """max(x, 0)."""
 
     keeps_output = True
+    never_negative = True
     layer = "ReLU"
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return before if before.never_negative else None
 
 
 @register("relu6")
@@ -76,7 +89,12 @@ class ReLU(Activation):
 class ReLU6(Activation):
     """min(max(x, 0), 6)."""
 
+    never_negative = True
+    once = True
     layer = "ReLU6"
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return self if before == ReLU() else super().merged(before, *inputs)
 
 
 @register("leaky_relu")
@@ -99,6 +117,10 @@ class LeakyReLU(Activation):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(output=True) if self.keep_output else Saved(inputs=(0,))
 
+    def normal(self, x: TensorSpec) -> Op:
+        """`keep_output` counts: it is the same function at another price."""
+        return ReLU() if self.slope == 0 and not self.keep_output else Identity() if self.slope == 1 else self
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.FrugalLeakyReLU(self.slope) if self.keep_output else layers.LeakyReLU(self.slope)
 
@@ -113,6 +135,9 @@ class ELU(Activation):
 
     def __post_init__(self) -> None:
         check_number(self, "alpha", 0, 1000)
+
+    def normal(self, x: TensorSpec) -> Op:
+        return ReLU() if self.alpha == 0 else self
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.ELU(self.alpha)
@@ -162,6 +187,9 @@ class Mish(Activation):
 class Softplus(Activation):
     """log(1 + exp(x))."""
 
+    through_zero = False
+    never_negative = True
+
     layer = "Softplus"
 
 
@@ -171,6 +199,8 @@ class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
     keeps_output = True
+    through_zero = False
+    never_negative = True
     layer = "Sigmoid"
 
 
@@ -196,6 +226,9 @@ class Hardswish(Activation):
 class Hardsigmoid(Activation):
     """relu6(x + 3) / 6."""
 
+    through_zero = False
+    never_negative = True
+
     layer = "Hardsigmoid"
 
 
@@ -210,6 +243,9 @@ class CELU(Activation):
     def __post_init__(self) -> None:
         check_number(self, "alpha", 1e-6, 1000)
 
+    def normal(self, x: TensorSpec) -> Op:
+        return ELU() if self.alpha == 1 else self
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.CELU(self.alpha)
 
@@ -221,6 +257,7 @@ class Hardtanh(Activation):
 
     low: float = -1.0
     high: float = 1.0
+    once = True
     layer = "Hardtanh"
 
     def __post_init__(self) -> None:
@@ -229,72 +266,22 @@ class Hardtanh(Activation):
         if self.low >= self.high:
             raise ValueError(f"hardtanh: low={self.low} must be under high={self.high}")
 
+    def normal(self, x: TensorSpec) -> Op:
+        return ReLU6() if (self.low, self.high) == (0, 6) else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros) and self.low <= 0 <= self.high
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Hardtanh(self.low, self.high)
-
-
-@register("hardshrink")
-@dataclass(frozen=True)
-class Hardshrink(Activation):
-    """0 where |x| is at most `threshold`, x elsewhere."""
-
-    threshold: float = 0.5
-    layer = "Hardshrink"
-
-    def __post_init__(self) -> None:
-        check_number(self, "threshold", 0, 1000)
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Hardshrink(self.threshold)
-
-
-@register("softshrink")
-@dataclass(frozen=True)
-class Softshrink(Activation):
-    """0 where |x| is at most `threshold`, elsewhere x moved by that much towards 0."""
-
-    threshold: float = 0.5
-    layer = "Softshrink"
-
-    def __post_init__(self) -> None:
-        check_number(self, "threshold", 0, 1000)
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Softshrink(self.threshold)
-
-
-@register("tanhshrink")
-@dataclass(frozen=True)
-class Tanhshrink(Activation):
-    """x - tanh(x)."""
-
-    layer = "Tanhshrink"
-
-    def saved(self, x: TensorSpec) -> Saved:
-        return Saved(elements=x.elements, stretched=(0,), eval_elements=x.elements)
-
-
-@register("threshold")
-@dataclass(frozen=True)
-class Threshold(Activation):
-    """x where it is over `threshold`, `value` elsewhere."""
-
-    threshold: float = 0.0
-    value: float = 0.0
-    layer = "Threshold"
-
-    def __post_init__(self) -> None:
-        check_number(self, "threshold", -1000, 1000)
-        check_number(self, "value", -1000, 1000)
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Threshold(self.threshold, self.value)
 
 
 @register("log_sigmoid")
 @dataclass(frozen=True)
 class LogSigmoid(Activation):
     """log(sigmoid(x))."""
+
+    through_zero = False
 
     layer = "LogSigmoid"
 
@@ -331,6 +318,9 @@ class RReLU(Activation):
         check_number(self, "high", 0, 1000)
         if self.low > self.high:
             raise ValueError(f"rrelu: low={self.low} must be at most high={self.high}")
+
+    def normal(self, x: TensorSpec) -> Op:
+        return LeakyReLU(self.low).normal(x) if self.low == self.high else self
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,), elements=x.elements, eval_elements=x.elements)

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import Any
 
 from archsearch.ops.attention_memory import Parts, features_of, unfused, windowed
-from archsearch.ops.base import (
-    POINT,
-    WHOLE,
-    Cost,
-    Layers,
-    Op,
-    Saved,
-    Size,
-    Window,
-    check_counts,
-    check_flags,
-    check_sizes,
-    pair,
-    register,
-)
+from archsearch.ops.base import POINT, WHOLE, Cost, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
 from archsearch.ops.reading import Reads, all_of, in_groups
 from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
@@ -64,6 +51,9 @@ class Attention(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(x.shape[0])
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Attention(self.heads, self.fused)
@@ -107,6 +97,9 @@ class CrossAttention(Op):
 
     def reads(self, queries: TensorSpec, x: TensorSpec) -> Reads:
         return all_of(x.shape[0])
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return zeros[1]
 
     def build(self, layers: Layers, queries: TensorSpec, x: TensorSpec) -> Any:
         return layers.CrossAttention(self.heads, self.fused)
@@ -288,6 +281,9 @@ class Tiling(Op):
 
     def window(self) -> Window:
         return POINT
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
 
 @register("windows")

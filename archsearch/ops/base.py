@@ -74,12 +74,16 @@ class Op(ABC):
     by running its module on torch's meta device, never counted as zero. `integer`: its result is of int64 whatever the
     network's dtype (the places of maxima), and no gradient passes it. `random`: it draws numbers in training, so that two of
     them make two values of one. `stays`: fields that keep their value while others are edited, although None would be worked out
-    anew; `either`: fields of which one is given.
+    anew; `either`: fields of which one is given. `associative`: one of one is one of all operands in a row; `keeps_elements`: it
+    returns its input's in order, in another shape; `is_zero`: it returns zeros; `never_negative`: nothing returned is under 0.
     """
 
     kind: ClassVar[str]
     commutative: ClassVar[bool] = False
+    associative: ClassVar[bool] = False
+    keeps_elements: ClassVar[bool] = False
     is_zero: ClassVar[bool] = False
+    never_negative: ClassVar[bool] = False
     integer: ClassVar[bool] = False
     random: ClassVar[bool] = False
     stays: ClassVar[tuple[str, ...]] = ()
@@ -114,7 +118,19 @@ class Op(ABC):
         return tuple(range(len(zeros)))
 
     def is_identity(self, inputs: int) -> bool:
-        """Whether the op with so many inputs returns its first input unchanged."""
+        """Whether the op with so many inputs returns its first input unchanged, whatever its shape."""
+        return False
+
+    def normal(self, *inputs: Any, **named: Any) -> Op:
+        """The one op that stands for all those that compute the same at these inputs with the same weights; itself if it is that."""
+        return self
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        """The one op that does what `before` and this one do, on what `before` reads; `before` itself if that is enough."""
+        return None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: Any) -> bool:
+        """Whether the result is always zero, given which of the inputs are; never of an op with weights, which would go with it."""
         return False
 
     def channels_are(self) -> Channels:
@@ -199,6 +215,7 @@ class Facts(NamedTuple):
     `plain`: in inference it allocates its result, of the network's dtype, and nothing else; `straight`: so it does in training, and
     makes new gradients in one go. `growth`: for a window that slides by whole steps, down and across: by how many
     strides before it it lies before and behind a position, and the factor of that stride; True for others, None where all stays.
+    `normal`: the op's normal form there, None if it is that; `same`: it returns its first input.
     """
 
     spec: TensorSpec
@@ -215,6 +232,8 @@ class Facts(NamedTuple):
     straight: bool
     growth: Growth | None
     reads: Reads
+    normal: Op | None = None
+    same: bool = False
 
 
 @lru_cache(maxsize=1 << 16)
@@ -235,7 +254,9 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
         raise failure(op, len(inputs), error) from error
     if cost.params > MAX_PARAMS:
         raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
-    return summary(spec, cost, saved, window, reads, op.integer)
+    same, normal = op.is_identity(len(inputs)), op.normal(*inputs)
+    found = summary(spec, cost, saved, window, reads, op.integer)
+    return found._replace(normal=None if normal is op else normal, same=same)
 
 
 def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, reads: Reads, integer: bool) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,12 @@ class PReLU(Activation):
     def cost(self, x: TensorSpec) -> Cost:
         return Cost(params=x.channels if self.each else 1)
 
+    def normal(self, x: TensorSpec) -> Op:
+        return PReLU() if self.each and x.channels == 1 else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return False  # it has weights
+
     def saved(self, x: TensorSpec) -> Saved:
         # torch makes both gradients for every element, whichever is needed; that of the slopes is then summed
         both, learned = Amount(2 * x.elements), Amount(weights=self.cost(x).params)
@@ -48,6 +55,8 @@ class PReLU(Activation):
 
 class AcrossChannels(Activation):
     """Activation over the channels of an image, the last axis of tokens, or a vector."""
+
+    through_zero = False
 
     def channels_are(self) -> Channels:
         return "mixed"
@@ -65,6 +74,7 @@ class Softmax(AcrossChannels):
     """exp(x) divided by its sum over the channels."""
 
     keeps_output = True
+    never_negative = True
     layer = "Softmax"
 
 
@@ -82,6 +92,7 @@ class LogSoftmax(AcrossChannels):
 class Softmin(AcrossChannels):
     """exp(-x) divided by its sum over the channels."""
 
+    never_negative = True
     layer = "Softmin"
 
     def saved(self, x: TensorSpec) -> Saved:
@@ -94,6 +105,7 @@ class Softmin(AcrossChannels):
 class GLU(AcrossChannels):
     """First half of the channels, gated by the sigmoid of the second (Dauphin et al. 2016, arXiv:1612.08083)."""
 
+    through_zero = True
     layer = "GLU"
 
     def infer(self, x: TensorSpec) -> TensorSpec:
@@ -135,6 +147,9 @@ class Maxout(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return MIXED
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Maxout(x.channel_axis + 1, self.pieces)

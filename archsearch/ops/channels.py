@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import MAX_FIELD, POINT, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.merge import Identity
 from archsearch.ops.reading import MIXED, Reads
 from archsearch.tensor import ShapeError, TensorSpec
 
@@ -55,6 +57,19 @@ class Slice(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return MIXED
 
+    def normal(self, x: TensorSpec) -> Op:
+        if self.infer(x) == x:
+            return Identity()
+        return Slice(self.start) if self.stop == x.shape[x.channel_axis] else self
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        if not isinstance(before, Slice):
+            return None
+        return Slice(before.start + self.start, before.stop if self.stop is None else before.start + self.stop)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         axis = x.channel_axis
         return layers.Slice(axis + 1, self.start, self.infer(x).shape[axis])
@@ -91,6 +106,16 @@ class ChannelShuffle(Op):
     def window(self) -> Window:
         return POINT
 
+    def normal(self, x: TensorSpec) -> Op:
+        return Identity() if self._keeps_order(x) else self
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        back = isinstance(before, ChannelShuffle) and before.groups * self.groups == inputs[0].channels
+        return Identity() if back else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Identity() if self._keeps_order(x) else layers.ChannelShuffle(self.groups)
 
@@ -123,6 +148,12 @@ class PadChannels(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return MIXED
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return PadChannels(self.before + before.before, before.after + self.after) if isinstance(before, PadChannels) else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         if len(x.shape) <= 2:

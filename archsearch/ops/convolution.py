@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
 from archsearch.ops.base import (
     Channels,
@@ -68,6 +68,20 @@ class Convolution(Op):
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride), pair(self.dilation), padding=pair(self.padding or 0))
 
+    def plain(self, x: TensorSpec) -> Self:
+        """The op without what does not count there: strides where nothing follows, dilation along an axis of one pixel."""
+        spread = [1 if kernel == 1 else apart for kernel, apart in zip(pair(self.kernel), pair(self.dilation), strict=True)]
+        stride = list(pair(self.stride))
+        for axis, (size, places) in enumerate(zip(x.shape[-2:], self.infer(x).shape[-2:], strict=True)):
+            if places == 1:
+                stride[axis] = size + 2 * pair(self.padding or 0)[axis] - spread[axis] * (pair(self.kernel)[axis] - 1)
+        plain = {"stride": tuple(stride), **({"dilation": tuple(spread)} if any(f.name == "dilation" for f in fields(self)) else {})}  # type: ignore[arg-type]
+        found = replace(self, **plain)  # type: ignore[type-var]
+        return self if found == self else found
+
+    def normal(self, x: TensorSpec) -> Op:
+        return self.plain(x)
+
 
 @register("conv2d")
 @dataclass(frozen=True)
@@ -107,6 +121,14 @@ class Conv2d(Convolution):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,))
+
+    def normal(self, x: TensorSpec) -> Op:
+        """Depthwise where every channel is a group of its own; one channel is no group."""
+        plain, channels = self.plain(x), x.shape[-3]
+        if self.groups == 1 or self.groups != channels or len(x.shape) != 3:
+            return plain
+        multiplier = self.channels // channels
+        return DepthwiseConv2d(plain.kernel, plain.stride, plain.padding, plain.dilation, multiplier, plain.bias)
 
     def channels_are(self) -> Channels:
         return "made" if self.groups == 1 else "mixed"
@@ -152,6 +174,12 @@ class DepthwiseConv2d(Convolution):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,))
+
+    def normal(self, x: TensorSpec) -> Op:
+        plain = self.plain(x)
+        if x.channels > 1:
+            return plain
+        return Conv2d(plain.multiplier, plain.kernel, plain.stride, plain.padding, plain.dilation, bias=plain.bias)
 
     def channels_are(self) -> Channels:
         return "kept" if self.multiplier == 1 else "mixed"

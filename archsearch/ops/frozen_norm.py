@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,9 @@ class L2Norm2d(Op):
 
     def window(self) -> Window:
         return POINT
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.L2Norm2d()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
+from archsearch.ops.merge import Identity
 from archsearch.ops.reading import MIXED, Reads, all_of, positions
 from archsearch.tensor import ShapeError, TensorSpec
 
@@ -54,6 +56,8 @@ class Linear(Op):
 class Flatten(Op):
     """Any shape -> (F,), the elements in order."""
 
+    keeps_elements = True
+
     def infer(self, x: TensorSpec) -> TensorSpec:
         return TensorSpec((x.elements,))
 
@@ -62,6 +66,15 @@ class Flatten(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(view=True, eval_view=True, gradient="same" if len(x.shape) == 1 else "view")
+
+    def normal(self, x: TensorSpec) -> Op:
+        return Identity() if len(x.shape) == 1 else self
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return self if before.keeps_elements else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def window(self) -> Window:
         return WHOLE

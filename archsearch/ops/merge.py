@@ -28,6 +28,7 @@ class Add(Op):
     """Sum of inputs of one shape."""
 
     commutative = True
+    associative = True
 
     def infer(self, *inputs: TensorSpec) -> TensorSpec:
         at_least_one(self, inputs)
@@ -55,6 +56,9 @@ class Add(Op):
     def is_identity(self, inputs: int) -> bool:
         return inputs == 1
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def channels_are(self) -> Channels:
         return "kept"
 
@@ -69,6 +73,8 @@ class Add(Op):
 @dataclass(frozen=True)
 class Concat(Op):
     """Inputs side by side along the channels; all other axes must be equal."""
+
+    associative = True
 
     def infer(self, *inputs: TensorSpec) -> TensorSpec:
         at_least_one(self, inputs)
@@ -92,6 +98,9 @@ class Concat(Op):
 
     def window(self) -> Window:
         return POINT
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Concat(inputs[0].channel_axis + 1)
@@ -126,6 +135,9 @@ class Mul(Op):
     def reads(self, a: TensorSpec, b: TensorSpec) -> Reads:
         return SAME if a.shape[1:] == b.shape[1:] else WHOLE_INPUT  # a gate for several positions
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return any(zeros)
+
     def build(self, layers: Layers, a: TensorSpec, b: TensorSpec) -> Any:
         return layers.Mul()
 
@@ -147,6 +159,9 @@ class Identity(Op):
     def is_identity(self, inputs: int) -> bool:
         return True
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def channels_are(self) -> Channels:
         return "kept"
 
@@ -160,18 +175,29 @@ class Identity(Op):
 @register("zero")
 @dataclass(frozen=True)
 class Zero(Op):
-    """Zeros in the shape of the input; no gradient passes."""
+    """Zeros in the shape of the input, or in another if one is given; no gradient passes."""
 
+    shape: tuple[int, ...] | None = None
     is_zero = True
 
+    def __post_init__(self) -> None:
+        if self.shape is not None:
+            object.__setattr__(self, "shape", TensorSpec(tuple(self.shape)).shape)
+
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return x
+        return x if self.shape is None else TensorSpec(self.shape)
 
     def cost(self, x: TensorSpec) -> Cost:
         return FREE
 
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(gradient="none")
+
+    def normal(self, x: TensorSpec) -> Op:
+        return Zero() if self.shape == x.shape else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return True
 
     def channels_are(self) -> Channels:
         return "kept"
@@ -183,4 +209,4 @@ class Zero(Op):
         return NO_GRADIENT
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.Zero()
+        return layers.Zero(None if self.infer(x) == x else self.shape)

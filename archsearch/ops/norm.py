@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -100,6 +101,9 @@ class Dropout(Op):
     def is_identity(self, inputs: int) -> bool:
         return self.p == 0
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def channels_are(self) -> Channels:
         return "kept"
 
@@ -139,6 +143,11 @@ class GroupNorm(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(x.shape[1] * x.shape[2])
+
+    def normal(self, x: TensorSpec) -> Op:
+        """Groups of one channel each are instance norm, which wants more than one pixel."""
+        alone = self.groups == x.channels and x.elements > x.channels
+        return InstanceNorm2d(affine=True, eps=self.eps) if alone else self
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.GroupNorm(self.groups, x.channels, eps=self.eps)
@@ -184,6 +193,9 @@ class InstanceNorm2d(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(x.shape[1] * x.shape[2])
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros) and not self.affine and self.eps > 0
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.InstanceNorm2d(x.channels, eps=self.eps, affine=self.affine)
 
@@ -223,6 +235,9 @@ class LocalResponseNorm(Op):
 
     def window(self) -> Window:
         return POINT
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.CrossChannelNorm(self.size, self.alpha, self.beta, self.k)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from archsearch.ops.base import (
     WHOLE,
@@ -14,29 +15,34 @@ from archsearch.ops.base import (
     Saved,
     Size,
     Window,
-    check_counts,
     check_flags,
-    check_number,
     check_sizes,
     pair,
     register,
 )
-from archsearch.ops.reading import UNSTATED, Reads, all_of, positions, sharing
-from archsearch.ops.saved import LET_GO, Amount, moments
+from archsearch.ops.merge import Identity
+from archsearch.ops.reading import Reads, all_of, positions, sharing
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
-    "FractionalMaxPool2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
-    "LPPool2d",
     "MaxPool2d",
 ]
 
 FREE = Cost()
+
+
+def fewest_strides(places: Sequence[int], sizes: Sequence[int], stride: Size, windows: Sequence[int]) -> Size:
+    """The stride, but the smallest that gives one place along an axis where there is only one: `windows` are what one spans."""
+    found = [
+        max(size - window, 0) + 1 if number == 1 else step
+        for number, size, step, window in zip(places, sizes, pair(stride), windows, strict=True)
+    ]
+    return (found[0], found[1])
 
 
 def pooled_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
@@ -87,6 +93,18 @@ class Pooling(Op):
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride or 1), pair(self.dilation), padding=pair(self.padding))
 
+    def plain(self, x: TensorSpec) -> Self:
+        """The op without what does not count there: strides where nothing follows, spreading of one pixel, a last window that is whole."""
+        padded = [size + 2 * padding for size, padding in zip(x.shape[1:], pair(self.padding), strict=True)]
+        spread = [1 if kernel == 1 else apart for kernel, apart in zip(pair(self.kernel), pair(self.dilation), strict=True)]
+        spans = [apart * (kernel - 1) + 1 for kernel, apart in zip(pair(self.kernel), spread, strict=True)]
+        out = self.infer(x)
+        found: Self = replace(self, stride=fewest_strides(out.shape[1:], padded, self.stride or 1, spans), ceil=False)  # type: ignore[type-var]
+        if hasattr(found, "dilation") and self.dilation != 1:
+            found = replace(found, dilation=(spread[0], spread[1]))  # type: ignore[type-var]
+        fits = all(size >= span for size, span in zip(padded, spans, strict=True))
+        return found if found != self and fits and found.infer(x) == out else self
+
     def channels_are(self) -> Channels:
         return "kept"
 
@@ -105,6 +123,18 @@ class MaxPool2d(Pooling):
     def saved(self, x: TensorSpec) -> Saved:
         places = self.infer(x).elements
         return Saved(inputs=(0,), indices=places, eval_indices=places)
+
+    def normal(self, x: TensorSpec) -> Op:
+        """Windows of one pixel choose nothing, so they need no indices; one window over the whole image is global."""
+        if self.kernel == 1:
+            return AvgPool2d(1, self.stride, ceil=self.ceil).normal(x)
+        if pair(self.kernel) == x.shape[1:] and self.padding == 0 and self.dilation == 1 and self.infer(x).shape[1:] == (1, 1):
+            return GlobalMaxPool2d()
+        return self.plain(x)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        """Windows that are spread out may see nothing but padding, which is minus infinity."""
+        return all(zeros) and (self.padding == 0 or self.dilation == 1)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.MaxPool2d(self.kernel, stride=self.stride, padding=self.padding, dilation=self.dilation, ceil_mode=self.ceil)
@@ -128,94 +158,21 @@ class AvgPool2d(Pooling):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,))
 
+    def normal(self, x: TensorSpec) -> Op:
+        if self.kernel == 1 and self.stride == 1:
+            return Identity()
+        if pair(self.kernel) == x.shape[1:] and self.padding == 0 and self.infer(x).shape[1:] == (1, 1):
+            return GlobalAvgPool2d()
+        plain = self.plain(x)
+        return plain if plain.count_padding or plain.padding != 0 else replace(plain, count_padding=True)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AvgPool2d(
             self.kernel, stride=self.stride, padding=self.padding, ceil_mode=self.ceil, count_include_pad=self.count_padding
         )
-
-
-@register("lp_pool2d")
-@dataclass(frozen=True)
-class LPPool2d(Pooling):
-    """(C, H, W) -> (C, H', W'), the p-norm of every window: sum of |x| for p = 1, near the maximum for large p (arXiv:1204.3968)."""
-
-    p: int = 2
-    kernel: Size = 2
-    stride: Size | None = None
-    ceil: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_counts(self, "p")
-
-    def saved(self, x: TensorSpec) -> Saved:
-        powers, sums = x.elements, self.infer(x).elements
-        one, each = Amount(sums), Amount(powers)
-        root = (3 * one, -2 * one, LET_GO, one, -2 * one, each, -one, -each, each, each, each)
-        if self.p % 2 == 0:
-            return Saved(inputs=(0,), elements=powers + sums, eval_elements=max(powers, sums), backward=moments(*root))
-        return Saved(
-            inputs=(0,), elements=2 * powers + sums, eval_elements=max(2 * powers - sums, powers, sums),
-            backward=moments(*root, -3 * each, each, each),
-        )  # fmt: skip
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.PNormPool2d(self.p, self.kernel, self.stride, ceil_mode=self.ceil)
-
-
-@register("fractional_max_pool2d")
-@dataclass(frozen=True)
-class FractionalMaxPool2d(Op):
-    """(C, H, W) -> (C, *size), or ratio * H and ratio * W rounded down: the largest values of windows that are spread unevenly.
-
-    Where the windows lie is drawn anew for every sample and channel in training, and fixed in inference (Graham 2014, arXiv:1412.6071).
-    The ratio is 1 / sqrt(2) if neither is given.
-    """
-
-    kernel: Size = 2
-    size: Size | None = None
-    ratio: float | None = None
-    random = True
-    either = ("size", "ratio")
-
-    def __post_init__(self) -> None:
-        if self.size is not None and self.ratio is not None:
-            raise ValueError(f"fractional_max_pool2d: size={self.size} and ratio={self.ratio} are given; give one of them")
-        check_sizes(self, "kernel", *(["size"] if self.size is not None else []))
-        if self.size is None:
-            object.__setattr__(self, "ratio", 0.5**0.5 if self.ratio is None else self.ratio)
-            check_number(self, "ratio", 0, 1)
-
-    def infer(self, x: TensorSpec) -> TensorSpec:
-        channels, *image = x.expect(rank=3, by=self.kind)
-        sizes = pair(self.size) if self.size is not None else [int(side * (self.ratio or 0)) for side in image]
-        if any(not 1 <= size <= side - kernel + 1 for size, side, kernel in zip(sizes, image, pair(self.kernel), strict=True)):
-            raise ShapeError(
-                f"fractional_max_pool2d: {tuple(sizes)} windows with kernel={self.kernel} do not fit into {x.shape}; "
-                "use a smaller size or kernel, or a larger image"
-            )
-        return TensorSpec((channels, *sizes))
-
-    def cost(self, x: TensorSpec) -> Cost:
-        return FREE
-
-    def saved(self, x: TensorSpec) -> Saved:
-        places = self.infer(x).elements
-        drawn = 2 * x.channels
-        made = Amount(drawn + places, indices=places)
-        return Saved(inputs=(0,), indices=places, eval_elements=drawn, eval_indices=places, training=(made,))
-
-    def window(self) -> Window:
-        return WHOLE
-
-    def channels_are(self) -> Channels:
-        return "kept"
-
-    def reads(self, x: TensorSpec) -> Reads:
-        return UNSTATED  # windows are drawn
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.FractionalPool2d(self.kernel, self.infer(x).shape[1:])
 
 
 @register("global_avg_pool2d")
@@ -240,6 +197,12 @@ class GlobalAvgPool2d(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(positions(x))
+
+    def normal(self, x: TensorSpec) -> Op:
+        return Identity() if x.shape[1:] == (1, 1) else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveAvgPool2d(1)
@@ -268,8 +231,21 @@ class GlobalMaxPool2d(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(positions(x))
 
+    def normal(self, x: TensorSpec) -> Op:
+        return Identity() if x.shape[1:] == (1, 1) else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveMaxPool2d(1)
+
+
+def even_windows(x: TensorSpec, size: Size) -> Size | None:
+    """Windows that lie side by side, where the image can be shared out so."""
+    _, height, width = x.shape
+    high, wide = pair(size)
+    return None if height % high or width % wide else (height // high, width // wide)
 
 
 @register("adaptive_avg_pool2d")
@@ -299,6 +275,13 @@ class AdaptiveAvgPool2d(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return shared_out(x, self.size)
+
+    def normal(self, x: TensorSpec) -> Op:
+        kernel = even_windows(x, self.size)
+        return self if kernel is None else AvgPool2d(kernel).normal(x)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveAvgPool2d(self.size)
@@ -332,6 +315,13 @@ class AdaptiveMaxPool2d(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return shared_out(x, self.size)
+
+    def normal(self, x: TensorSpec) -> Op:
+        kernel = even_windows(x, self.size)
+        return self if kernel is None else MaxPool2d(kernel).normal(x)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.AdaptiveMaxPool2d(self.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -21,7 +22,8 @@ from archsearch.ops.base import (
     reads_of,
     register,
 )
-from archsearch.ops.merge import at_least_one
+from archsearch.ops.linear import Flatten
+from archsearch.ops.merge import Identity, at_least_one
 from archsearch.ops.reading import APART, PIECES, UNSTATED, WHOLE_INPUT, Reads, line, positions
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
@@ -37,6 +39,7 @@ class Reshape(Op):
     """The elements in order, in another shape of as many: a vector to an image, boxes (N, C, H, W) to tokens (N, C * H * W)."""
 
     shape: tuple[int, ...]
+    keeps_elements = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", TensorSpec(tuple(self.shape)).shape)
@@ -60,6 +63,17 @@ class Reshape(Op):
             return WHOLE_INPUT if len(self.shape) == 1 else UNSTATED
         one = line(1)
         return Reads("window", one, one) if len(self.shape) > 2 else APART
+
+    def normal(self, x: TensorSpec) -> Op:
+        if self.shape == x.shape:
+            return Identity()
+        return Flatten() if len(self.shape) == 1 else self
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return self if before.keeps_elements else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Reshape(*self.shape)
@@ -95,6 +109,9 @@ class BoxRows(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return APART
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.BoxRows(self.width)
 
@@ -103,6 +120,8 @@ class BoxRows(Op):
 @dataclass(frozen=True)
 class JoinTokens(Op):
     """Tokens (T, D) of several inputs, one after the other: (sum of all T, D)."""
+
+    associative = True
 
     def infer(self, *inputs: TensorSpec) -> TensorSpec:
         at_least_one(self, inputs)
@@ -125,6 +144,9 @@ class JoinTokens(Op):
 
     def reads(self, *inputs: TensorSpec) -> Reads:
         return PIECES
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Concat(1)
@@ -157,6 +179,9 @@ class Pyramid(Op):
 
     def reads(self, *levels: TensorSpec) -> Reads:
         return PIECES
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, *levels: TensorSpec) -> Any:
         return layers.Pyramid()
@@ -276,6 +301,9 @@ class MultiScaleRoIAlign(Op):
 
     def window(self) -> Window:
         return WHOLE
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros[:-1])
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.MultiScaleRoIAlign(self.size, self.scales, sampling=self.sampling, canonical=self.canonical)

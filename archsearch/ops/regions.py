@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Size, Window, check_counts, check_number, check_sizes, pair, register
+from archsearch.ops.pyramid_regions import Reshape
 from archsearch.ops.reading import Reads, all_of
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
@@ -59,6 +61,9 @@ class RoIAlign(Op):
     def window(self) -> Window:
         return WHOLE
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return zeros[0]
+
     def build(self, layers: Layers, features: TensorSpec, boxes: TensorSpec) -> Any:
         return layers.RoIAlign(pair(self.size), self.scale, self.sampling)
 
@@ -67,6 +72,8 @@ class RoIAlign(Op):
 @dataclass(frozen=True)
 class FlattenBoxes(Op):
     """(N, C, H, W) -> (N, C * H * W): the features of each box in a row, as a view."""
+
+    keeps_elements = True
 
     def infer(self, x: TensorSpec) -> TensorSpec:
         if len(x.shape) != 4:
@@ -79,11 +86,17 @@ class FlattenBoxes(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(view=True, eval_view=True, gradient="view")
 
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def window(self) -> Window:
         return WHOLE
 
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(x.shape[2] * x.shape[3])
+
+    def normal(self, x: TensorSpec) -> Op:
+        return Reshape(self.infer(x).shape)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Flatten(2)

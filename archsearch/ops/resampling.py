@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archsearch.ops.base import (
@@ -23,6 +24,7 @@ from archsearch.ops.base import (
     register,
 )
 from archsearch.ops.channels import check_offsets
+from archsearch.ops.merge import Identity
 from archsearch.ops.reading import Reads, Taps, sampling, sliding
 from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
@@ -90,6 +92,19 @@ class Upsample(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved()
 
+    def normal(self, x: TensorSpec) -> Op:
+        """A scale rather than a size, where there is one: of it the window is known."""
+        _, height, width = x.shape
+        _, high, wide = self.infer(x).shape
+        if (high, wide) == (height, width):
+            return Identity()
+        if high % height or wide % width or self.size is None:
+            return self
+        return replace(self, size=None, scale=(high // height, wide // width))
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def window(self) -> Window:
         """How far `size` is from the input's is not known here, so that form counts as a scale of 1, which is never too small."""
         kernel = SAMPLED[self.mode]
@@ -139,6 +154,12 @@ class PixelShuffle(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return Reads("window", spread(self.factor), spread(self.factor))
 
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return Identity() if before == PixelUnshuffle(self.factor) else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PixelShuffle(self.factor)
 
@@ -170,6 +191,12 @@ class PixelUnshuffle(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return self.factor == 1
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return Identity() if before == PixelShuffle(self.factor) else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PixelUnshuffle(self.factor)
@@ -211,6 +238,15 @@ class Pad2d(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return self.top == self.bottom == self.left == self.right == 0
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        if not isinstance(before, Pad2d) or (before.mode, before.value) != (self.mode, self.value) or self.mode == "reflect":
+            return None
+        sides = {side: getattr(before, side) + getattr(self, side) for side in ("top", "bottom", "left", "right")}
+        return replace(self, **sides)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros) and self.value == 0
 
     def channels_are(self) -> Channels:
         return "kept"
@@ -260,6 +296,26 @@ class Crop2d(Op):
             return Saved(view=True, eval_view=True)
         rows = Amount(x.channels * height * x.shape[2])  # rows are cut first, then columns of them; the way back is in two steps too
         return Saved(view=True, eval_view=True, backward=moments(rows, LET_GO, Amount(x.elements)))
+
+    def normal(self, x: TensorSpec) -> Op:
+        if self.infer(x) == x:
+            return Identity()
+        _, height, width = x.shape
+        reach = [
+            None if length is not None and start + length == size else length
+            for start, length, size in ((self.top, self.height, height), (self.left, self.width, width))
+        ]
+        return self if reach == [self.height, self.width] else Crop2d(self.top, self.left, *reach)
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        if not isinstance(before, Crop2d):
+            return None
+        _, height, width = before.infer(*inputs).shape
+        high, wide = height - self.top if self.height is None else self.height, width - self.left if self.width is None else self.width
+        return Crop2d(before.top + self.top, before.left + self.left, high, wide)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def channels_are(self) -> Channels:
         return "kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,9 @@ class StochasticDepth(Op):
 
     def is_identity(self, inputs: int) -> bool:
         return self.p == 0
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def channels_are(self) -> Channels:
         return "kept"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from archsearch.ops.base import MAX_FIELD, POINT, WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.linear import Flatten
+from archsearch.ops.merge import Identity
+from archsearch.ops.pyramid_regions import Reshape
 from archsearch.ops.reading import APART, TURNED, Reads, all_of, sliding
 from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
@@ -19,6 +24,11 @@ def turned(x: TensorSpec) -> Saved:
     """What a change between rows and columns keeps: a copy, but a view where one of the two is alone; its gradient is a view always."""
     alone = 1 in x.shape
     return Saved(view=alone, eval_view=alone, gradient="view" if alone else "turned")
+
+
+def in_order(op: Op, x: TensorSpec) -> Op:
+    """A change between rows and columns; where one of the two is alone it is a reshape."""
+    return Reshape(op.infer(x).shape).normal(x) if 1 in x.shape[:1] or prod(x.shape[1:]) == 1 else op
 
 
 def expect_image(op: Op, x: TensorSpec, height: int, width: int) -> tuple[int, ...]:
@@ -52,6 +62,15 @@ class Tokens(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return Reads("rows", sides=(x.shape[1], x.shape[2]))
 
+    def normal(self, x: TensorSpec) -> Op:
+        return in_order(self, x)
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return Identity() if isinstance(before, Image) else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Tokens()
 
@@ -83,6 +102,15 @@ class Image(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return Reads("grid", sides=(self.height, self.width))
 
+    def normal(self, x: TensorSpec) -> Op:
+        return in_order(self, x)
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return Reshape((inputs[0].channels, self.height, self.width)) if isinstance(before, Tokens) else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Image(self.height, self.width)
 
@@ -107,6 +135,15 @@ class Transpose(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return TURNED
+
+    def normal(self, x: TensorSpec) -> Op:
+        return in_order(self, x)
+
+    def merged(self, before: Op, *inputs: Any) -> Op | None:
+        return Identity() if isinstance(before, Transpose) else None
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Transpose()
@@ -188,6 +225,12 @@ class TakeToken(Op):
     def reads(self, x: TensorSpec) -> Reads:
         return APART
 
+    def normal(self, x: TensorSpec) -> Op:
+        return Flatten() if x.shape[0] == 1 else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.TakeToken(self.index)
 
@@ -211,6 +254,12 @@ class MeanTokens(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return all_of(x.shape[0])
+
+    def normal(self, x: TensorSpec) -> Op:
+        return Flatten() if x.shape[0] == 1 else self
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.MeanTokens()
@@ -249,6 +298,9 @@ class PatchMerge(Op):
 
     def reads(self, x: TensorSpec) -> Reads:
         return Reads("window", sliding(2, 2, 0, 1), sliding(2, 2, 0, 1), (self.height, self.width))
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return all(zeros)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.PatchMerge(self.height, self.width)

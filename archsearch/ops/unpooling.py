@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,9 @@ class MaxUnpool2d(Op):
         windows = zip(pair(self.kernel), pair(self.stride or 1), pair(self.padding), strict=True)
         down, across = (spreading(kernel, stride, padding, 1) for kernel, stride, padding in windows)
         return Reads("window", down, across)
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return zeros[0]
 
     def channels_are(self) -> Channels:
         return "kept"

@@ -102,9 +102,24 @@ def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> N
     if not objectives:
         raise SearchError("a search needs at least one objective, such as error")
     known = [*COSTS, *evaluator.metrics]
-    for objective in objectives:
+    for place, objective in enumerate(objectives):
         if objective.metric not in known:
-            raise SearchError(f"objective {objective.metric!r} is not measured; {nearest(objective.metric, known)}")
+            raise SearchError(f"objective {objective.metric!r} is not measured; {instead(objective.metric, known)}")
+        if objective.metric in [other.metric for other in objectives[:place]]:
+            raise SearchError(f"objective {objective.metric!r} is given twice; give each metric once")
+
+
+OTHER_WORDS = {"accuracy": "error", "acc": "error", "top1": "error", "flops": "macs", "size": "params", "parameters": "params"}
+"""What people say -> the metric that is smallest where that is best."""
+
+
+def instead(metric: str, known: Sequence[str]) -> str:
+    """What to write for an objective that is not measured."""
+    meant = OTHER_WORDS.get(metric.lower())
+    if meant not in known:
+        return nearest(metric, known)
+    why = " (error = 1 - accuracy)" if meant == "error" else " (flops = 2 x macs)" if meant == "macs" else ""
+    return f"give {meant}, which is minimised{why}"
 
 
 def lookahead(workers: int) -> int:

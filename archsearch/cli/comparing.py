@@ -141,7 +141,7 @@ def warn(comparison: Comparison) -> None:
 
 def tabulate_command(
     space: str, data: str, out: Path | None, sample: int | None, seeds: int, epochs: int | None, evaluator: str,
-    evaluator_options: Sequence[str], settings: Sequence[str], seed: int, quiet: bool, json: bool,
+    evaluator_options: Sequence[str], settings: Sequence[str], seed: int, force: bool, quiet: bool, json: bool,
 ) -> None:  # fmt: skip
     """Train a small space, or a sample of one, into a table."""
     target = out or Path(f"{Path(space).stem}-{Path(data).stem}.npz")
@@ -151,7 +151,7 @@ def tabulate_command(
     with environment(ONE_THREAD):  # before torch is imported: on one thread equal seeds give equal tables
         fitted, judge = trainer(space, data, evaluator, options, bare.settings, chosen)
         with watched(quiet, "trainings", "stopped; the same command goes on") as tick:
-            table = tabulate(fitted, judge, target, sample=sample, seeds=seeds, seed=seed, progress=tick)
+            table = tabulate(fitted, judge, target, sample=sample, seeds=seeds, seed=seed, overwrite=force, progress=tick)
     print_json({"table": str(table)}) if json else print_text(f"{table}: compare strategies on it with archsearch compare --table {table}")
 
 

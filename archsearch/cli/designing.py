@@ -28,7 +28,7 @@ def zoo_command(pattern: str | None, json: bool) -> None:
         print_json(rows)
         return
     cells = [[str(row["name"]), str(row["input"]), str(row["about"]), f"{row['params']:,}", prefixed(float(row["macs"]))] for row in rows]
-    print_table(["Network", "Input", "About", "Params", "MACs"], cells, left=3)
+    print_table(["Network", "Input", "About", "Params", "MACs"], cells, left=3, prose=("About",))
 
 
 def describe(name: str, genotype: Genotype) -> dict[str, str | int]:
@@ -48,7 +48,7 @@ def diff_command(first: str, second: str, batch: int, ops: list[str], json: bool
         return
     rows = [[row.what, row.name, row.before, row.after] for row in found.rows()]
     if rows:
-        print_table(["What", "Node", "Before", "After"], rows, left=4)
+        print_table(["What", "Node", "Before", "After"], rows, left=4, prose=("Before", "After"))
     else:
         print_text("the networks are equal in structure")
     print_text("")

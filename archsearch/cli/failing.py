@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from archsearch.cli.console import print_text
 from archsearch.store import Run
-from archsearch.trial import Trial
 
 MOST_SHOWN = 5
 
@@ -30,15 +28,3 @@ def numbers(trials: Iterable[int]) -> str:
     """Numbers of trials in words, the first of many."""
     first = [str(number) for number in trials]
     return f"trial{'s' if len(first) > 1 else ''} {', '.join(first[:8])}{f' and {len(first) - 8} more' if len(first) > 8 else ''}"
-
-
-def print_failure(trial: Trial) -> None:
-    """Say of one trial that it failed and why; nothing of one that did not."""
-    if trial.failure:
-        print_text(f"trial {trial.number} failed ({trial.failure.kind}): {trial.failure.message[:200]}\n")
-
-
-def plain_failure(trial: Trial | None) -> dict[str, Any]:
-    """The failure as plain data, where there is one."""
-    failure = trial.failure if trial else None
-    return {} if failure is None else {"failure": {"kind": failure.kind, "message": failure.message}}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archsearch.importer import Imported
 
 
-def import_command(target: str, inputs: list[str], out: Path | None, export: Path | None, json: bool) -> None:
+def import_command(target: str, inputs: list[str], out: Path | None, export: Path | None, force: bool, json: bool) -> None:
     """Write the genotype of a module, and with `export` its model files with weights."""
     from archsearch.importer import import_file
 
@@ -26,7 +26,7 @@ def import_command(target: str, inputs: list[str], out: Path | None, export: Pat
     for line in found.remarks:
         remark(f"archsearch: {line}")
     if export is not None:
-        export_imported(found, export, target)
+        export_imported(found, export, target, force)
     if out is not None or not (json or export):
         write_or_print(found.genotype, out, as_json=out is not None and out.suffix == ".json")
     facts = facts_of(found, out, export)
@@ -50,8 +50,8 @@ def written(out: Path | None, export: Path | None) -> str:
     return " and ".join(str(path) for path in (out, export) if path is not None) or "give --out FILE or --export FOLDER to keep it"
 
 
-def export_imported(found: Imported, folder: Path, target: str) -> None:
+def export_imported(found: Imported, folder: Path, target: str, force: bool) -> None:
     """Write the model files with the module's weights."""
     from archsearch.export import export_network
 
-    export_network(found.genotype, folder, found.state, title=f"Imported from {Path(target).name}.")
+    export_network(found.genotype, folder, found.state, title=f"Imported from {Path(target).name}.", overwrite=force)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import typer
 
-from archsearch import zoo
 from archsearch.cli import FAILED, WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
-from archsearch.cli.targets import find_trial, load_ops, read_genotype, trial_network
-from archsearch.genotype import Genotype
+from archsearch.cli.targets import find_network, load_ops
 from archsearch.lint import LEVELS, RULES, Finding, LintError, lint
 
 SHOWN = 3
@@ -26,7 +23,7 @@ def lint_command(target: str | None, object_size: str | None, ignore: Sequence[s
         list_rules(json)
         return
     try:
-        found = lint(read_network(target), object_size=parse_object(object_size), ignore=ignore)
+        found = lint(find_network(target), object_size=parse_object(object_size), ignore=ignore)
     except LintError as error:
         raise WrongUseError(str(error)) from error
     counts = {level: sum(finding.level == level for finding in found) for level in LEVELS}
@@ -45,15 +42,7 @@ def list_rules(json: bool) -> None:
     if json:
         print_json([rule.plain() for rule in rules])
     else:
-        print_table(["Rule", "Level", "Reason"], [[rule.name, rule.level, rule.reason] for rule in rules], left=3)
-
-
-def read_network(target: str) -> Genotype:
-    """The network of a name in the zoo, of a trial, or of a file."""
-    if target in zoo.names() and not Path(target).exists():
-        return zoo.build(target)
-    trial = find_trial(target)
-    return trial_network(*trial) if trial else read_genotype(Path(target))
+        print_table(["Rule", "Level", "Reason"], [[rule.name, rule.level, rule.reason] for rule in rules], left=3, prose=("Reason",))
 
 
 def parse_object(text: str | None) -> tuple[int, int] | None:

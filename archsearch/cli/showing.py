@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import getmodule
 from json import loads
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import Analysis, analyse
-from archsearch.analysis.latency import node_seconds, read_device
+from archsearch.analysis.latency import Device, node_seconds, read_device
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
-from archsearch.cli.failing import plain_failure, print_failure, print_failures
+from archsearch.cli.failing import print_failures
 from archsearch.cli.folding import SORTS, fold
-from archsearch.cli.targets import find_network, find_trial, load_ops
+from archsearch.cli.targets import find_network, find_trial, load_ops, trial_network
+from archsearch.cli.trials import print_trial, tested, trial_row
 from archsearch.genotype import Genotype
 from archsearch.ops.base import nearest
 from archsearch.record import short
@@ -41,20 +43,31 @@ def show_command(target: str, look: Look, ops: list[str], json: bool) -> None:
     if look.sort is not None and look.sort not in SORTS:
         raise WrongUseError(f"--sort {look.sort!r} is unknown; {nearest(look.sort, list(SORTS))}")
     if Path(target).is_dir() and target not in names():
-        show_run(open_run(target), json)
+        show_run(open_run(target), look, json)
         return
-    found = find_trial(target)
-    genotype, trial = find_network(target, look.input), found[0].trial(found[1]) if found else None
-    if trial and not json:
-        print_failure(trial)
-    show_network(genotype, look, json, plain_failure(trial))
+    trial = find_trial(target)
+    if trial is not None and not json:
+        print_trial(*trial)
+    show_network(find_network(target, look.input), look, json, None if trial is None else trial_row(*trial))
 
 
-def show_run(run: Run, json: bool) -> None:
-    """Show where a run stands, and its front."""
+def check_look(look: Look) -> None:
+    """Raise WrongUseError for an option that says nothing of a run as a whole."""
+    given = [name for name in ("input", "depth", "sort") if getattr(look, name) is not None]
+    if look.batch != 1 and look.device is None:
+        given.append("batch")
+    if given:
+        raise WrongUseError(f"--{given[0]} is for one network; give RUN:TRIAL")
+
+
+def show_run(run: Run, look: Look, json: bool) -> None:
+    """Show where a run stands, and its front; with its latency where a device is given."""
+    check_look(look)
+    device = None if look.device is None else read_device(look.device)
+    estimates = {} if device is None else latencies(run, device, look.batch)
     if json:
         standing = {"trials": len(run.trials), "refusals": dict(run.refusals), "failures": dict(run.failures), "notes": run.notes}
-        print_json({"run": str(run.folder), **standing, "record": _plain(run), "front": front_rows(run)})
+        print_json({"run": str(run.folder), **standing, "record": _plain(run), "front": front_rows(run, estimates)})
         return
     record = run.record
     done = f"{len(run.trials)} of {record.trials} trials"
@@ -66,7 +79,14 @@ def show_run(run: Run, json: bool) -> None:
     print_failures(run)
     print_text("")
     if run.front() or not run.failures:
-        print_front(run)
+        print_front(run, estimates)
+    if device is not None:
+        print_text(f"\nEstimated latency: of a batch of {look.batch} on {device.name or 'the device'}")
+
+
+def latencies(run: Run, device: Device, batch: int) -> dict[int, float]:
+    """Estimated latency of every network of the front in ms."""
+    return {trial.number: 1000 * sum(node_seconds(trial_network(run, trial.number), device, batch)) for trial in run.front()}
 
 
 def _plain(run: Run) -> dict[str, Any]:
@@ -79,31 +99,35 @@ def _counts(counter: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counter.items()) or "none"
 
 
-def front_rows(run: Run) -> list[dict[str, Any]]:
-    """The front as plain data, metrics on the test part included."""
-    tests = {number: {f"test_{name}": value for name, value in metrics.items()} for number, metrics in run.tests.items()}
-    return [{"trial": trial.number, **trial.metrics, **tests.get(trial.number, {}), "choices": trial.choices} for trial in run.front()]
+def front_rows(run: Run, estimates: Mapping[int, float] | None = None) -> list[dict[str, Any]]:
+    """The front as plain data, metrics on the test part and estimated latencies included."""
+    rows = []
+    for trial in run.front():
+        known = {ESTIMATE: estimates[trial.number]} if estimates else {}
+        rows.append({"trial": trial.number, **trial.metrics, **tested(run, trial.number), **known, "choices": trial.choices})
+    return rows
 
 
+ESTIMATE = "estimated_latency_ms"
 SHOWN = ("error", "test_error", "params", "macs", "memory_bytes")
 
 
-def print_front(run: Run) -> None:
+def print_front(run: Run, estimates: Mapping[int, float] | None = None) -> None:
     """The front as a table: errors, known costs, and every other objective."""
-    rows = front_rows(run)
+    rows = front_rows(run, estimates)
     extra = [o.metric for o in run.record.objectives if o.metric not in SHOWN]
-    columns = [name for name in (*SHOWN, *extra) if any(name in row for row in rows)]
+    columns = [name for name in (*SHOWN, *extra, ESTIMATE) if any(name in row for row in rows)]
     cells = [[str(row["trial"]), *(unit(name).text(row.get(name)) for name in columns)] for row in rows]
     print_table(["Trial", *(unit(name).label for name in columns)], cells)
 
 
-def show_network(genotype: Genotype, look: Look, json: bool, more: dict[str, Any]) -> None:
+def show_network(genotype: Genotype, look: Look, json: bool, more: Mapping[str, Any] | None = None) -> None:
     """Show what a network costs, node by node or scope by scope; with its latency where a device is given."""
     device = None if look.device is None else read_device(look.device)
     analysis = analyse(genotype, look.batch)
     seconds = [] if device is None else node_seconds(genotype, device, look.batch)
     if json:
-        print_json({**plain(analysis, seconds), **more})
+        print_json({**(more or {}), **plain(analysis, seconds)})
         return
     print_rows(analysis, seconds, look)
     if len(analysis.exits) > 1:
@@ -127,7 +151,7 @@ def print_rows(analysis: Analysis, seconds: list[float], look: Look) -> None:
     feet = ["Total", f"{len(analysis.rows)} nodes", "", f"{analysis.params:,}", f"{analysis.macs:,}", ""]
     if seconds:
         columns, feet = [*columns, "Latency"], [*feet, f"{1000 * sum(seconds):.3f} ms"]
-    print_table(columns, rows, left=2, footer=feet)
+    print_table(columns, rows, left=2, footer=feet, prose=("Op",))
 
 
 def print_totals(analysis: Analysis) -> None:
@@ -181,7 +205,7 @@ def spaces_command(name: str | None, json: bool) -> None:
         print_space(described[0])
     else:
         rows = [[space["name"], space["about"], str(len(space["choices"])), show_size(space)] for space in described]
-        print_table(["Space", "About", "Choices", "Networks"], rows, left=2)
+        print_table(["Space", "About", "Choices", "Networks"], rows, left=2, prose=("About",))
 
 
 def describe(space: Space) -> dict[str, Any]:
@@ -207,9 +231,14 @@ def show_size(space: dict[str, Any]) -> str:
 def print_space(space: dict[str, Any]) -> None:
     """One space with its settings and choices."""
     print_text(f"{space['name']}: {space['about']}\n{show_size(space)} choices of\n")
-    print_table(["Choice", "Options"], [[name, ", ".join(map(str, offered))] for name, offered in space["choices"].items()], left=2)
+    print_table(
+        ["Choice", "Options"],
+        [[name, ", ".join(map(str, offered))] for name, offered in space["choices"].items()],
+        left=2,
+        prose=("Options",),
+    )
     print_text("")
-    print_table(["Setting", "Default"], [[name, str(value)] for name, value in space["settings"].items()], left=2)
+    print_table(["Setting", "Default"], [[name, str(value)] for name, value in space["settings"].items()], left=2, prose=("Default",))
 
 
 def report_command(folder: Path, out: Path | None, json: bool) -> None:

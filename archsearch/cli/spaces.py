@@ -145,7 +145,7 @@ def print_ends(found: Survey) -> None:
     """The cheapest and the dearest networks."""
     rows = [[", ".join(words), *(unit(cost).text(entry.costs[cost]) for cost in COSTS)] for entry, words in found.extremes]
     print_text("")
-    print_table(["Network", *(unit(cost).label for cost in COSTS)], rows)
+    print_table(["Network", *(unit(cost).label for cost in COSTS)], rows, prose=("Network",))
 
 
 def print_choices(found: Survey) -> None:
@@ -156,14 +156,14 @@ def print_choices(found: Survey) -> None:
         for name, offered in found.options.items()
     ]
     print_text("")
-    print_table(["Choice", "Options", *(unit(cost).label for cost in weighed)], rows, left=2)
+    print_table(["Choice", "Options", *(unit(cost).label for cost in weighed)], rows, left=2, prose=("Options",))
 
 
-def sample_command(given: Drawing, count: int, tries: int, out: Path | None, quiet: bool, json: bool) -> None:
+def sample_command(given: Drawing, count: int, tries: int, out: Path | None, force: bool, quiet: bool, json: bool) -> None:
     """Write random networks within a budget as files, each with its choices beside it; Ctrl-C leaves those that are written."""
     space, budget, catalogue = given.parts()
     name = Path(space.source.partition(".py:")[0]).stem
-    folder = free_folder(out or Path(f"{name}-samples"), name, count)
+    folder = free_folder(out or Path(f"{name}-samples"), name, 0 if force else count)
     found = enumerate(samples(catalogue, count, budget, given.seed, tries))
     written = (write_sample(one, given, space, folder / f"{name}-{place:03d}.json") for place, one in found)
     done, stopped = collected(written, count, quiet)
@@ -183,14 +183,14 @@ def sample_command(given: Drawing, count: int, tries: int, out: Path | None, qui
 
 
 def free_folder(folder: Path, name: str, count: int) -> Path:
-    """The folder, made if need be. Raises WrongUseError when it cannot be, or when it holds files of these names."""
+    """The folder, made if need be. Raises WrongUseError when it cannot be, or when it holds files of the first `count` names."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WrongUseError(f"{folder}: {error.strerror}; give another folder with --out") from error
     taken = next((path for place in range(count) if (path := folder / f"{name}-{place:03d}.json").exists()), None)
     if taken is not None:
-        raise WrongUseError(f"{taken} exists; give another folder with --out")
+        raise WrongUseError(f"{taken} exists; give another folder with --out, or --force")
     return folder
 
 

@@ -19,7 +19,9 @@ from archsearch.genotype import Genotype
 EXACT = 1_000_000
 
 
-def around_command(target: str, out: Path | None, shape: str | None, settings: Sequence[str], ops: list[str], json: bool) -> None:
+def around_command(
+    target: str, out: Path | None, shape: str | None, settings: Sequence[str], ops: list[str], force: bool, json: bool
+) -> None:
     """Write the file of a space around a network, and say what it can choose; without a file to write, print it."""
     load_ops(ops)
     genotype = find_given(target, shape)
@@ -33,7 +35,7 @@ def around_command(target: str, out: Path | None, shape: str | None, settings: S
         print_text(text.rstrip("\n"))
         return
     if out is not None:
-        write_anew(out, text)
+        write_anew(out, text, force)
     report(out, choices, json)
 
 
@@ -52,19 +54,24 @@ def report(out: Path | None, choices: list[Choice], json: bool) -> None:
         rows = [{"name": c.name, "kind": c.kind, "options": c.options, "given": c.given} for c in choices]
         print_json({"file": str(out) if out else None, "size": size, "choices": rows})
         return
-    print_table(["Choice", "Options", "As given"], [[c.name, ", ".join(map(str, c.options)), str(c.given)] for c in choices], left=2)
+    print_table(
+        ["Choice", "Options", "As given"],
+        [[c.name, ", ".join(map(str, c.options)), str(c.given)] for c in choices],
+        left=2,
+        prose=("Options",),
+    )
     print_text(f"\n{size:,} networks" if size < EXACT else f"\n{size:.1e} networks")
     print_text(f"`archsearch space {out}` shows what they cost, `archsearch search {out} --data ...` searches them")
 
 
-def write_anew(path: Path, text: str) -> None:
-    """Write a Python file that is not there yet. Raises WrongUseError."""
+def write_anew(path: Path, text: str, force: bool) -> None:
+    """Write a Python file that is not there yet, or with `force` in the place of one. Raises WrongUseError."""
     if path.suffix != ".py":
         raise WrongUseError(f"{path} is to be a Python file; give --out a name that ends in .py")
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise WrongUseError(f"{path} exists, and may hold edits of yours; give another --out") from None
+        raise WrongUseError(f"{path} exists, and may hold edits of yours; give another --out, or --force") from None
     except OSError as error:
         raise WrongUseError(f"{path}: {error.strerror}; give another --out") from error

@@ -13,6 +13,7 @@ from archsearch.parts import sha256_of, split_source
 from archsearch.reading import MAX_TEXT, at, read_text, reason
 from archsearch.space import load_file
 from archsearch.store import Run, open_run
+from archsearch.tensor import TensorSpec
 from archsearch.text_form import from_text
 from archsearch.zoo import build, names
 
@@ -24,17 +25,26 @@ def load_ops(files: list[str]) -> None:
 
 
 def find_network(target: str, shape: str | None = None) -> Genotype:
-    """The network that a target stands for: RUN:TRIAL, a file, or a name of the zoo; `shape` is the input of one of the zoo.
+    """The network that a target stands for: a run (its best trial), RUN:TRIAL, a file, or a name of the zoo; `shape`: another input.
 
     Raises:
-        WrongUseError: nothing is called so, or a shape for what has one already. GenotypeError, ZooError: it is no network.
+        WrongUseError: nothing is called so, or it does not take such an input. GenotypeError, ZooError: it is no network.
     """
     trial = find_trial(target)
-    if trial is None and not Path(target).exists() and looks_like_a_name(target):
+    if trial is None and not Path(target).is_file() and looks_like_a_name(target):
         return build(target, **({} if shape is None else {"input": read_shape(shape)}))
-    if shape is not None:
-        raise WrongUseError(f"--input is for networks of the zoo; {target} has its input already")
-    return trial_network(*trial) if trial else read_genotype(Path(target))
+    genotype = trial_network(*trial) if trial else read_genotype(Path(target))
+    return genotype if shape is None else with_input(genotype, read_shape(shape))
+
+
+def with_input(genotype: Genotype, shape: tuple[int, ...]) -> Genotype:
+    """The same ops for an input of another shape. Raises WrongUseError when there are several inputs, or an op does not take it."""
+    if len(genotype.inputs) != 1:
+        raise WrongUseError(f"--input is for networks with one input; this one has {len(genotype.inputs)}")
+    try:
+        return Genotype((TensorSpec(shape),), genotype.nodes, genotype.outputs)
+    except (GenotypeError, ValueError) as error:
+        raise WrongUseError(f"the network does not take an input of {'x'.join(map(str, shape))}: {error}") from error
 
 
 def looks_like_a_name(target: str) -> bool:
@@ -55,11 +65,27 @@ def read_shape(text: str) -> tuple[int, ...]:
 
 
 def find_trial(target: str) -> tuple[Run, int] | None:
-    """Run and number of `RUN:TRIAL`, or None when the target has not that form. Raises StoreError when there is no such run."""
+    """Run and number of `RUN:TRIAL`, or of a run's folder and its best trial; None when the target is neither.
+
+    Raises:
+        StoreError: there is no such run. WrongUseError: it has no result yet.
+    """
+    if Path(target).is_dir() and not (target in names() and not (Path(target) / "run.json").exists()):
+        run = open_run(target)
+        return run, best_trial(run)
     folder, colon, number = target.rpartition(":")
     if not colon or not number.isdigit() or Path(target).exists():
         return None
     return open_run(folder), int(number)
+
+
+def best_trial(run: Run) -> int:
+    """Number of the front's trial that is best in the first objective, one with weights first. Raises WrongUseError when there is none."""
+    front = run.front()
+    if not front:
+        raise WrongUseError(f"{run.folder} has no trial with a result yet; `archsearch show {run.folder}` says how it stands")
+    found = run.best()
+    return front[0].number if found is None else found
 
 
 def trial_network(run: Run, number: int) -> Genotype:

@@ -54,6 +54,7 @@ def tabulate(
     sample: int | None = None,
     seeds: int = 3,
     seed: int = 0,
+    overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train every network of the space, or `sample` of them drawn at random, from `seeds` seeds each, and write the table `out`.
@@ -62,12 +63,13 @@ def tabulate(
     kept in `out`.part as it comes: the same call after a stop goes on from there.
 
     Raises:
-        TableError: a space too large to be tabulated whole, an `out` that exists, or a part that belongs to another table.
+        TableError: a space too large to be tabulated whole, an `out` that exists and is not to be overwritten, or a part that belongs
+            to another table.
     """
     if seeds < 1 or (sample is not None and sample < 1):
         raise TableError(f"seeds={seeds} and sample={sample} must be at least 1")
-    if out.exists():
-        raise TableError(f"{out} exists already; choose another --out")
+    if out.exists() and not overwrite:
+        raise TableError(f"{out} exists already; choose another --out, or replace it (--force)")
     catalogue = Catalogue(space, evaluator.batch, evaluator.optimizer)
     networks = whole(catalogue) if sample is None else sampled(catalogue, sample, seed)
     about = {

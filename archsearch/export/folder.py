@@ -23,7 +23,7 @@ def staged(folder: Path, overwrite: bool) -> Iterator[Path]:
     if folder.exists() and not (overwrite and folder.is_dir()):
         raise ExportError(
             f"{folder} exists already; "
-            + ("choose another folder, or overwrite it" if folder.is_dir() else "it is a file, choose a folder")
+            + ("choose another folder, or replace its files (--force)" if folder.is_dir() else "it is a file, choose a folder")
         )
     staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:

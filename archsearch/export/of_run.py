@@ -25,8 +25,10 @@ def export(target: Genotype | Trial, folder: str | Path) -> Path:
     return export_trial(open_run(target.run), target.number, folder)
 
 
-def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Path:
+def export_trial(run: Run, number: int, folder: str | Path | None = None, *, overwrite: bool = False) -> Path:
     """Write the model files of a trial, into the run's own `export/` when no folder is named, and return their folder.
+
+    With `overwrite`, and in the run's own folder, files that are there are replaced.
 
     Raises:
         ExportError: as `export`.
@@ -43,7 +45,7 @@ def export_trial(run: Run, number: int, folder: str | Path | None = None) -> Pat
         raise ExportError(f"weights of trial {number} were not kept: {why}; `archsearch show {run.folder}` lists the front")
     target = run.folder / "export" / f"trial-{number:04d}" if folder is None else Path(folder)
     title = f"Trial {number} of a search in the space {run.record.space_name}, seed {run.record.seed}."
-    export_network(genotype, target, weights, preprocessing(run), title=title, overwrite=folder is None)
+    export_network(genotype, target, weights, preprocessing(run), title=title, overwrite=overwrite or folder is None)
     return target
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from archsearch import __version__
 from archsearch.cli.app.networks import calibrate, convert, diff, draw, edit, import_, lint, show, zoo
-from archsearch.cli.app.searches import export, report, resume, search
+from archsearch.cli.app.searches import evaluators, export, report, resume, search, strategies
 from archsearch.cli.app.spaces import around, sample, space, spaces, supernet
 from archsearch.cli.app.tables import compare, tabulate
+
+
+def print_version(asked: bool) -> None:
+    """Print the version and end, where it is asked for."""
+    if asked:
+        print(f"archsearch {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="archsearch",
@@ -17,6 +28,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=print_version)] = False,
+) -> None:
+    """Neural architecture search and design: hard budgets, a Pareto front, and model files that run on their own."""
+
+
 for command in (
     search,
     resume,
@@ -30,6 +50,8 @@ for command in (
     draw,
     import_,
     around,
+    strategies,
+    evaluators,
     spaces,
     space,
     sample,

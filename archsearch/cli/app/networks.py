@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archsearch.cli.app.arguments import NETWORK, Json, Ops, Quiet
+from archsearch.cli.app.arguments import NETWORK, Force, Json, Ops, Quiet
 
 
 def show(
@@ -15,7 +15,7 @@ def show(
         str, typer.Argument(help="A network of the zoo (see `zoo`), a run's folder, RUN:TRIAL, or a genotype file.", show_default=False)
     ],
     batch: Annotated[int, typer.Option(min=1, help="Samples at once, for the memory figures.")] = 1,
-    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Input of a network of the zoo, such as 3,64,64.")] = None,
+    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Another input for it, such as 3,64,64.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Fold scopes below this depth into one row with their sums.")] = None,
     sort: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Most first: params, macs, output_bytes, live_bytes or seconds.")
@@ -127,7 +127,7 @@ def draw(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to; ends in .svg, .png, .dot, .mmd or .html.")],
     cost: Annotated[str, typer.Option(help="What the colour shows: macs, params or memory.")] = "macs",
     depth: Annotated[int | None, typer.Option(min=0, help="Fold scopes below this depth. [default: what fits one screen]")] = None,
-    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Input of a network of the zoo, such as 3,64,64.")] = None,
+    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Another input for it, such as 3,64,64.")] = None,
     ops: Ops = None,
     json: Json = False,
 ) -> None:
@@ -148,9 +148,10 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="JSON if it ends in .json, else the text form. [default: stdout]")
     ] = None,
     export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="New folder for model files with the module's weights.")] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Bring a plain PyTorch module in: its genotype, and its weights."""
     from archsearch.cli.importing import import_command
 
-    import_command(target, input or [], out, export, json)
+    import_command(target, input or [], out, export, force, json)

@@ -9,9 +9,11 @@ import typer
 
 from archsearch.cli.app.arguments import (
     DATA,
+    NETWORK,
     SPACE,
     DataDir,
     Folder,
+    Force,
     Json,
     MaxMacs,
     MaxMemory,
@@ -99,12 +101,33 @@ def report(
 
 
 def export(
-    target: Annotated[str, typer.Argument(help="A run's folder (its best network), RUN:TRIAL, or a genotype.json.", show_default=False)],
+    target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: RUN/export/TRIAL]")] = None,
     ops: Ops = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write a network as files that need torch alone, and check them in a fresh process."""
     from archsearch.cli.exporting import export_command
 
-    export_command(target, out, ops or [], json)
+    export_command(target, out, ops or [], force, json)
+
+
+def strategies(
+    strategy: Annotated[str | None, typer.Argument(help="One by name, or file.py:Class; all when left out.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """List the strategies with their options and defaults."""
+    from archsearch.cli.listing import strategies_command
+
+    strategies_command(strategy, json)
+
+
+def evaluators(
+    evaluator: Annotated[str | None, typer.Argument(help="One by name, or file.py:Class; all when left out.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """List the evaluators with their options and defaults."""
+    from archsearch.cli.listing import evaluators_command
+
+    evaluators_command(evaluator, json)

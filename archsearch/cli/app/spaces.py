@@ -12,6 +12,7 @@ from archsearch.cli.app.arguments import (
     NETWORK,
     SPACE,
     DataDir,
+    Force,
     Json,
     MaxMacs,
     MaxMemory,
@@ -71,6 +72,7 @@ def sample(
     optimizer: Annotated[str, typer.Option(help="sgd, momentum, adam or adamw, likewise.")] = "sgd",
     tries: Annotated[int, typer.Option(min=1, help="Networks to draw for each before giving up.")] = 2000,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: SPACE-samples]")] = None,
+    force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -78,24 +80,25 @@ def sample(
     from archsearch.cli.spaces import Drawing, sample_command
 
     drawing = Drawing(space, setting or [], limits_of(max_params, max_macs, max_memory, max_training_memory), seed, batch, optimizer)
-    sample_command(drawing, count, tries, out, quiet, json)
+    sample_command(drawing, count, tries, out, force, quiet, json)
 
 
 def around(
     target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; ends in .py. [default: stdout]")] = None,
-    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Input of a network of the zoo, such as 3,64,64.")] = None,
+    input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Another input for it, such as 3,64,64.")] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="What may vary: widths, kernels, depths, deeper, shortcuts, links, alike, keep."),
     ] = None,
     ops: Ops = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Make a space from a network: other widths, kernels, numbers of blocks and shortcuts, as a file to edit and search."""
     from archsearch.cli.surrounding import around_command
 
-    around_command(target, out, input, setting or [], ops or [], json)
+    around_command(target, out, input, setting or [], ops or [], force, json)
 
 
 def supernet(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archsearch.cli.app.arguments import DATA, SPACE, Json, Quiet, Setting
+from archsearch.cli.app.arguments import DATA, SPACE, Force, Json, Quiet, Setting
 
 
 def tabulate(
@@ -23,13 +23,14 @@ def tabulate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws and trains the same.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to. [default: SPACE-DATA.npz]")] = None,
+    force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Train the networks of a small space into a table, on which strategies are compared in seconds; the same command goes on."""
     from archsearch.cli.comparing import tabulate_command
 
-    tabulate_command(space, data, out, sample, seeds, epochs, evaluator, evaluator_set or [], setting or [], seed, quiet, json)
+    tabulate_command(space, data, out, sample, seeds, epochs, evaluator, evaluator_set or [], setting or [], seed, force, quiet, json)
 
 
 def compare(

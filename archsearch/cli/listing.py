@@ -1,0 +1,62 @@
+"""`strategies` and `evaluators`: what there is to search and judge with, and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from inspect import cleandoc
+from typing import Any
+
+from archsearch.cli import WrongUseError
+from archsearch.cli.console import print_json, print_table, print_text
+from archsearch.evaluators import EVALUATORS, load_evaluator
+from archsearch.search import METHODS, load_method
+
+
+def strategies_command(name: str | None, json: bool) -> None:
+    """List strategies with their options, or describe one."""
+    listed(name, METHODS, load_method, "--strategy", "--strategy-set", json)
+
+
+def evaluators_command(name: str | None, json: bool) -> None:
+    """List evaluators with their options, or describe one."""
+    listed(name, EVALUATORS, load_evaluator, "--evaluator", "--evaluator-set", json)
+
+
+def listed(name: str | None, table: Mapping[str, str], load: Callable[[str], Any], flag: str, option: str, json: bool) -> None:
+    """Print all parts of a table, or one of them, or one of the user's own."""
+    found = [described(one, load) for one in ([name] if name else sorted(table))]
+    if json:
+        print_json(found)
+    elif name:
+        print_part(found[0], flag, option)
+    else:
+        rows = [[part["name"], part["about"], ", ".join(f"{n}={v}" for n, v in part["options"].items()) or "none"] for part in found]
+        print_table([flag, "About", f"Options ({option} NAME=VALUE)"], rows, left=3, prose=("About", f"Options ({option} NAME=VALUE)"))
+
+
+def described(name: str, load: Callable[[str], Any]) -> dict[str, Any]:
+    """A strategy or evaluator as plain data. Raises WrongUseError when there is none of this name."""
+    try:
+        made = load(name)
+    except ImportError as error:
+        return {"name": name, "about": f"needs a library: {error}", "options": {}, "text": ""}
+    except ValueError as error:
+        raise WrongUseError(str(error)) from error
+    text = cleandoc(made.__doc__ or "")
+    options = {f.name: shown(f) for f in fields(made) if f.init} if is_dataclass(made) else {}
+    return {"name": name, "about": text.partition("\n")[0], "options": options, "text": text}
+
+
+def shown(option: Field[Any]) -> str:
+    """The default of an option in words, as it is written on the command line."""
+    value = option.default_factory() if option.default_factory is not MISSING else option.default
+    if value is MISSING:
+        return "(to be given)"
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def print_part(part: Mapping[str, Any], flag: str, option: str) -> None:
+    """One strategy or evaluator: what it does, and its options with their defaults."""
+    print_text(f"{flag} {part['name']}: {part['text'] or part['about']}\n")
+    print_table([f"Option ({option})", "Default"], [[name, value or "(none)"] for name, value in part["options"].items()], left=2)

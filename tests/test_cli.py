@@ -271,7 +271,7 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         (["calibrate", "--threads", "0"], 2, ["--threads", "1"]),
         (["resume", "nowhere"], 1, ["nowhere is no run"]),
         (["report", "nowhere"], 1, ["nowhere is no run"]),
-        (["export", "nowhere"], 2, ["nowhere", "No such file"]),
+        (["export", "nowhere"], 2, ["nowhere", "no file, run or network"]),
         (["spaces", "cel"], 2, ["unknown space 'cel'", "cell"]),
     ],
 )

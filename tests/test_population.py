@@ -84,6 +84,22 @@ def test_networks_whose_storages_live_and_die_differently() -> None:
     assert_equals_analyse(Population(b.genotype(x), values), range(400), batch=3)
 
 
+def test_networks_that_cut_differently() -> None:
+    b = Builder((3, 9, 9))
+    x = b(o.Crop2d(0, 0, 8, 8), b(o.Slice(0, 4), b(o.Conv2d(8), b.input), name="half"), name="window")
+    x = b(o.Conv2d(4, 1), b(o.GroupNorm(2), x, name="norm"))
+    template = b.genotype(b(o.Linear(3), b(o.Flatten(), b(o.Slice(0, 2), x))))
+    cuts = [o.Crop2d(top, left, 8, 8) for top in (0, 1) for left in (0, 1)] + [o.AvgPool2d(2, 1)] * 2
+    values = {
+        "window": cuts,
+        "half:start": [0, 4, 4, 0, 4, 0],
+        "half:stop": [4, 8, 8, 4, 8, 4],
+        "norm": [*[o.GroupNorm(2)] * 3, *[o.ReLU()] * 3],
+    }
+    for batch in (1, 3):
+        assert_equals_analyse(Population(template, values), range(6), batch=batch)
+
+
 OTHER_FIELDS: dict[type[Op], dict[str, st.SearchStrategy[Any]]] = {
     o.Conv2d: {"channels": CHANNELS, "kernel": KERNELS, "bias": st.booleans()},
     o.SeparableConv2d: {"channels": CHANNELS, "kernel": KERNELS},

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from archsearch.analysis import windows
 from archsearch.analysis.exits import Exit, exits
-from archsearch.analysis.memory import ITEM_BYTES, Memory, Units, inference_memory, state_bytes, value_bytes
+from archsearch.analysis.memory import ITEM_BYTES, Graph, Memory, Units, inference_memory, state_bytes, value_bytes
 from archsearch.analysis.receptive_field import Field, Reach, field_of, reaches, sides_of, widest
 from archsearch.analysis.traffic import intensity, moved_bytes
 from archsearch.analysis.training import Training, training_memory
+from archsearch.analysis.views import laid_out
 from archsearch.genotype import Genotype
 from archsearch.ops.base import Cost, text_of
 from archsearch.tensor import TensorSpec
@@ -162,16 +163,20 @@ class Analysis:
         )  # fmt: skip
 
     @cached_property
+    def _inferring(self) -> Graph:
+        return laid_out(self.genotype, self.batch, training=False)
+
+    @cached_property
     def _inference(self) -> Memory:
-        return inference_memory(self.genotype, self.units)
+        return inference_memory(self._inferring, self.units)
 
     @cached_property
     def _training(self) -> Training:
-        return training_memory(self.genotype, self.units)
+        return training_memory(laid_out(self.genotype, self.batch, training=True), self.units)
 
     @cached_property
     def _moved(self) -> list[int]:
-        return moved_bytes(self.genotype, self.units)
+        return moved_bytes(self._inferring, self.units)
 
     @cached_property
     def _reaches(self) -> list[Reach]:

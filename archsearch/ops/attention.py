@@ -10,6 +10,7 @@ from typing import Any
 
 from archsearch.ops.attention_memory import Parts, features_of, unfused, windowed
 from archsearch.ops.base import POINT, WHOLE, Cost, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
+from archsearch.ops.layout import Layouts
 from archsearch.ops.reading import Reads, all_of, in_groups
 from archsearch.ops.saved import LET_GO, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
@@ -85,12 +86,15 @@ class CrossAttention(Op):
     def cost(self, queries: TensorSpec, x: TensorSpec) -> Cost:
         return Cost(macs=2 * x.shape[0] * self.infer(queries, x).elements)
 
-    def saved(self, queries: TensorSpec, x: TensorSpec) -> Saved:
+    def saved(self, queries: TensorSpec, x: TensorSpec, gaps: bool = False) -> Saved:
         if not self.fused:
-            scores, apart = self.heads * queries.shape[0] * x.shape[0], queries.elements if self.heads > 1 else 0
+            scores, apart = self.heads * queries.shape[0] * x.shape[0], queries.elements if gaps or self.heads > 1 else 0
             return unfused(Parts(x.elements, queries.elements, x.elements // 2, scores, apart, joined=self.heads > 1))
         logarithms = Amount(wide=self.heads * queries.shape[0])
         return Saved(inputs=(0, 1), output=True, more=logarithms, inference=(Amount(queries.elements) + logarithms,))
+
+    def saved_behind(self, layouts: Layouts, queries: TensorSpec, x: TensorSpec) -> Saved:
+        return self.saved(queries, x, layouts[0] is not None)
 
     def window(self) -> Window:
         return WHOLE
@@ -279,6 +283,10 @@ class Tiling(Op):
             back, last = [*back, Amount(size), Amount(-last)], size
         return Saved(training=forward, inference=forward, backward=moments(*back) if others else ())
 
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        saved = self.saved(x)
+        return Saved(gradient="view") if saved.view else saved  # laid in order, if by nothing else
+
     def window(self) -> Window:
         return POINT
 
@@ -326,10 +334,13 @@ class FromWindows(Tiling):
     def infer(self, x: TensorSpec) -> TensorSpec:
         return TensorSpec((self.height * self.width, self.tokens(x, prod(filled(self)))))
 
-    def saved(self, x: TensorSpec) -> Saved:
+    def saved(self, x: TensorSpec, gaps: bool = False) -> Saved:
         out = self.infer(x)
-        made = [x.elements] * sum((self.is_reordered(), self.shift != 0))
+        made = [x.elements] * sum((gaps or self.is_reordered(), self.shift != 0))
         return self.through(x, made if out == x else [*made, out.elements])
+
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        return super().saved_behind(layouts, x) if self.saved(x).view else self.saved(x, gaps=True)
 
     def reads(self, x: TensorSpec) -> Reads:
         return Reads("untiled", sides=(self.height, self.width), tiling=self.tiling())

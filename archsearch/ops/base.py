@@ -16,6 +16,7 @@ from archsearch.ops.checks import check_flags as check_flags
 from archsearch.ops.checks import check_number as check_number
 from archsearch.ops.checks import check_sizes as check_sizes
 from archsearch.ops.declaration import check_declaration, check_op, failure, given, home
+from archsearch.ops.layout import Layouts
 from archsearch.ops.reading import NO_GRADIENT, SAME, UNSTATED, WHOLE_INPUT, Reads, sliding
 from archsearch.ops.saved import Amount as Amount
 from archsearch.ops.saved import Inner as Inner
@@ -104,6 +105,10 @@ class Op(ABC):
     def saved(self, *inputs: Any, **named: Any) -> Saved:
         """What autograd keeps, and how the gradient passes."""
         return _measured(self, inputs).saved
+
+    def saved_behind(self, layouts: Layouts, *inputs: Any) -> Saved:
+        """What `saved` says where some inputs are views with gaps; an op that copies those first says so here, views by themselves do."""
+        return self.saved(*inputs)
 
     def window(self) -> Window:
         """Spatial window of an op on images, or POINT where it works position by position."""
@@ -215,7 +220,7 @@ class Facts(NamedTuple):
     `plain`: in inference it allocates its result, of the network's dtype, and nothing else; `straight`: so it does in training, and
     makes new gradients in one go. `growth`: for a window that slides by whole steps, down and across: by how many
     strides before it it lies before and behind a position, and the factor of that stride; True for others, None where all stays.
-    `normal`: the op's normal form there, None if it is that; `same`: it returns its first input.
+    `cuts`: it returns a part of its input, as a view. `normal`: the op's normal form, None if it is that; `same`: it returns the input.
     """
 
     spec: TensorSpec
@@ -234,6 +239,7 @@ class Facts(NamedTuple):
     reads: Reads
     normal: Op | None = None
     same: bool = False
+    cuts: bool = False
 
 
 @lru_cache(maxsize=1 << 16)
@@ -256,7 +262,8 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
         raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
     same, normal = op.is_identity(len(inputs)), op.normal(*inputs)
     found = summary(spec, cost, saved, window, reads, op.integer)
-    return found._replace(normal=None if normal is op else normal, same=same)
+    cuts = (saved.view or saved.eval_view) and spec.elements < inputs[0].elements
+    return found._replace(normal=None if normal is op else normal, same=same, cuts=cuts)
 
 
 def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, reads: Reads, integer: bool) -> Facts:

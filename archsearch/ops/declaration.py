@@ -17,7 +17,7 @@ from archsearch.tensor import ShapeError
 R = TypeVar("R")
 
 KIND = re.compile(r"\w[\w.-]{0,89}", re.ASCII)
-METHODS = ("infer", "build", "cost", "saved", "window", "operands", "is_identity", "channels_are")
+METHODS = ("infer", "build", "cost", "saved", "saved_behind", "window", "operands", "is_identity", "channels_are")
 PARTS = {"infer": "the shape of its result", "build": "its module"}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, check_number, register
+from archsearch.ops.layout import Layouts
 from archsearch.ops.reading import MIXED, Reads, all_of
-from archsearch.ops.saved import DONE, LET_GO, Amount, moments
+from archsearch.ops.saved import DONE, LET_GO, NOTHING, Amount, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm"]
@@ -138,6 +139,10 @@ class GroupNorm(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return Saved(inputs=(0,), elements=2 * self.groups, eval_elements=2 * self.groups)
 
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        made = x.elements + 2 * self.groups  # a copy without gaps is normalised, and kept
+        return Saved(elements=made, eval_elements=made)
+
     def window(self) -> Window:
         return POINT
 
@@ -175,12 +180,20 @@ class InstanceNorm2d(Op):
         return Cost(params=2 * x.channels * self.affine)
 
     def saved(self, x: TensorSpec) -> Saved:
+        return self._saved(x, 0)
+
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        return self._saved(x, x.elements)
+
+    def _saved(self, x: TensorSpec, copied: int) -> Saved:
         # torch runs it as a batch norm over samples times channels, and repeats weight and bias for every sample
         made, state = (2 + 2 * self.affine) * x.channels, Amount(weights=x.channels)
-        learned = (Amount(2 * x.channels), LET_GO, Amount(-3 * x.channels), DONE, state, state)
+        gone = Amount(-3 * x.channels - copied) + (NOTHING if copied else DONE)
+        learned = (Amount(2 * x.channels), LET_GO, gone, state, state)
         return Saved(
-            inputs=(0,), elements=(2 + self.affine) * x.channels, training=(Amount(x.elements + made),),
-            inference=(Amount(x.elements + made - 2 * x.channels, wide=2 * x.channels),), front=moments(*learned) if self.affine else (),
+            inputs=() if copied else (0,), elements=(2 + self.affine) * x.channels + copied, training=(Amount(x.elements + made + copied),),
+            inference=(Amount(x.elements + made + copied - 2 * x.channels, wide=2 * x.channels),),
+            front=moments(*learned) if self.affine else (),
             backward=moments(Amount(x.elements) + learned[0], *learned[1:]) if self.affine else (),
         )  # fmt: skip
 

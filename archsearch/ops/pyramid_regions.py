@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -22,6 +22,7 @@ from archsearch.ops.base import (
     reads_of,
     register,
 )
+from archsearch.ops.layout import Layouts
 from archsearch.ops.linear import Flatten
 from archsearch.ops.merge import Identity, at_least_one
 from archsearch.ops.reading import APART, PIECES, UNSTATED, WHOLE_INPUT, Reads, line, positions
@@ -173,6 +174,14 @@ class Pyramid(Op):
 
     def saved(self, *levels: TensorSpec) -> Saved:
         return Saved(gradient="slices", rows=levels[0].channels)
+
+    def saved_behind(self, layouts: Layouts, *levels: TensorSpec) -> Saved:
+        """Levels whose rows do not lie as one are copied first, and all copies are there until the result is."""
+        flat = [(level.channels, level.elements // level.channels) for level in levels]
+        lies = zip(levels, layouts, flat, strict=True)
+        copied = sum([level.elements for level, layout, shape in lies if layout is not None and layout.viewed(shape) is None])
+        there = (Amount(self.infer(*levels).elements + copied),) if copied else ()
+        return replace(self.saved(*levels), training=there, inference=there)
 
     def window(self) -> Window:
         return POINT

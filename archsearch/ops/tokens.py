@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from archsearch.ops.base import MAX_FIELD, POINT, WHOLE, Cost, Layers, Op, Saved, Window, check_counts, register
+from archsearch.ops.layout import Layouts
 from archsearch.ops.linear import Flatten
 from archsearch.ops.merge import Identity
 from archsearch.ops.pyramid_regions import Reshape
@@ -24,6 +25,14 @@ def turned(x: TensorSpec) -> Saved:
     """What a change between rows and columns keeps: a copy, but a view where one of the two is alone; its gradient is a view always."""
     alone = 1 in x.shape
     return Saved(view=alone, eval_view=alone, gradient="view" if alone else "turned")
+
+
+def turned_behind(x: TensorSpec, copied: bool) -> Saved:
+    """The same for a view with gaps: it is copied always; `copied`: once before it is turned as well."""
+    if 1 in x.shape:
+        return Saved(gradient="view")
+    there = (Amount(2 * x.elements),) if copied else ()
+    return Saved(gradient="turned", training=there, inference=there)
 
 
 def in_order(op: Op, x: TensorSpec) -> Op:
@@ -55,6 +64,10 @@ class Tokens(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return turned(self.infer(x))
+
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        out = self.infer(x)
+        return turned_behind(out, layouts[0] is not None and layouts[0].viewed(out.shape[::-1]) is None)
 
     def window(self) -> Window:
         return POINT
@@ -96,6 +109,9 @@ class Image(Op):
     def saved(self, x: TensorSpec) -> Saved:
         return turned(x)
 
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        return turned_behind(x, copied=False)
+
     def window(self) -> Window:
         return POINT
 
@@ -129,6 +145,9 @@ class Transpose(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         return turned(x)
+
+    def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
+        return turned_behind(x, copied=False)
 
     def window(self) -> Window:
         return POINT

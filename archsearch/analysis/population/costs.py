@@ -101,7 +101,7 @@ class PopulationAnalysis:
     @cached_property
     def inference_peak_bytes(self) -> Ints:
         """Largest number of bytes in inference."""
-        return self.state_bytes + self._walked(self._inference)[0]
+        return self.state_bytes + self._walked(self._inference, self._kinds(training=False))[0]
 
     @property
     def training_peak_bytes(self) -> Ints:
@@ -115,11 +115,15 @@ class PopulationAnalysis:
 
     @cached_property
     def _steps(self) -> list[Ints]:
-        return self._walked(self._training)
+        return self._walked(self._training, self._kinds(training=True))
+
+    def _kinds(self, training: bool) -> list[Kin]:
+        tables = self.population.tables_behind(self.batch, training)
+        return self._even_kinds if tables is self.population.tables else list(kinds(self.population, tables))
 
     @cached_property
-    def _kinds(self) -> list[Kin]:
-        return list(kinds(self.population))
+    def _even_kinds(self) -> list[Kin]:
+        return list(kinds(self.population, self.population.tables))
 
     def _inference(self, graph: Graph, largest: Callable[[Numbers], Any]) -> Numbers:
         return [largest(inference_memory(graph, self._units).moments)]
@@ -145,11 +149,11 @@ class PopulationAnalysis:
             total += np.array(sofar, np.int64)[part.codes] if part.classes > 1 else sofar[0]
         return total
 
-    def _walked(self, walk: Callable[[Graph, Callable[[Numbers], Any]], Numbers]) -> list[Ints]:
+    def _walked(self, walk: Callable[[Graph, Callable[[Numbers], Any]], Numbers], kins: Sequence[Kin]) -> list[Ints]:
         """What a walker finds for every network, a chunk after the other."""
         found: list[Ints] = []
         template = self.population.template
-        for kin in self._kinds:
+        for kin in kins:
             # With every number at its largest no sum along the way is larger in any network.
             bounds = walk(crowd(template, kin, {id(slot): int(slot.column.max()) for slot in kin.slots}), max)
             check_fits(max(bounds) + int(self.state_bytes.max()))
@@ -181,10 +185,10 @@ def largest(moments: Numbers) -> Any:
     return reduce(np.maximum, moments)
 
 
-def kinds(population: Population) -> Iterator[Kin]:
-    """The networks, parted where facts differ in more than their numbers."""
+def kinds(population: Population, tables: Sequence[Table]) -> Iterator[Kin]:
+    """The networks, parted where facts in these tables differ in more than their numbers."""
     inside, parts = list[tuple[Table, list[int]]](), []
-    for table in population.tables:
+    for table in tables:
         forms: dict[object, int] = {}
         place = [forms.setdefault(form(fact), len(forms)) for fact in table.facts]
         parts.append(population.partitions.merge(table.part, place, len(forms)))

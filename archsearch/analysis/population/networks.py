@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from archsearch.analysis.population.partition import ONE, Part, Partitions, factorised
+from archsearch.analysis.views import placed
 from archsearch.genotype import Genotype, GenotypeError, Node, reason
 from archsearch.ops.base import Facts, Op, edited, facts, nearest
+from archsearch.ops.layout import Layout, Layouts
 from archsearch.tensor import TensorSpec
 
 Values = Sequence[Any] | NDArray[Any]
+Lying = tuple[TensorSpec, Layout | None]
+Placed = tuple[Facts, Layout | None]
 
 
 class Column(NamedTuple):
@@ -65,6 +70,13 @@ class Population:
     def __len__(self) -> int:
         return self.partitions.size
 
+    def tables_behind(self, batch: int, training: bool) -> tuple[Table, ...]:
+        """The tables with what ops copy and keep behind views of larger values. Raises OpError."""
+        if not any(fact.cuts for table in self.tables for fact in table.facts):
+            return self.tables
+        place = partial(placed, samples=min(batch, 2), training=training)
+        return tuple(tabulated(self.template, self.columns, self.partitions, place))
+
     def genotype(self, number: int) -> Genotype:
         """One of the networks, numbered from 0."""
         nodes = list(self.template.nodes)
@@ -110,24 +122,32 @@ def varied(node: Node, columns: Sequence[Column], classes: Sequence[int]) -> Op:
         raise GenotypeError(f"node '{node.name}': {error}") from error
 
 
-def tabulated(template: Genotype, columns: Mapping[str, list[Column]], partitions: Partitions) -> Iterator[Table]:
-    """The table of every node. Raises GenotypeError."""
-    values: list[tuple[Part, list[TensorSpec]]] = [(ONE, [spec]) for spec in template.inputs]
+def by_shape(op: Op, inputs: tuple[TensorSpec, ...], fact: Facts, layouts: Layouts) -> Placed:
+    """The facts that shapes alone say, as if every value lay without gaps."""
+    return fact, None
+
+
+def tabulated(
+    template: Genotype, columns: Mapping[str, list[Column]], partitions: Partitions, place: Callable[..., Placed] = by_shape
+) -> Iterator[Table]:
+    """The table of every node; `place` says what facts an op has at its inputs, and how its result lies. Raises GenotypeError."""
+    values: list[tuple[Part, list[Lying]]] = [(ONE, [(spec, None)]) for spec in template.inputs]
     for node in template.nodes:
         reads, own = [values[i] for i in node.inputs], columns.get(node.name, [])
         part, inside = partitions.join([*[read[0] for read in reads], *[column.part for column in own]])
         ops: dict[tuple[int, ...], Op] = {}
         found = []
         for chosen in zip(*[classes.tolist() for classes in inside], strict=True) if inside else [()]:
-            specs = tuple([shapes[at] for (_, shapes), at in zip(reads, chosen, strict=False)])
+            inputs = [shapes[at] for (_, shapes), at in zip(reads, chosen, strict=False)]
             fields = chosen[len(reads) :]
             if fields not in ops:
                 ops[fields] = varied(node, own, fields)
-            found.append(facts_at(node, ops[fields], specs))
-        shapes: dict[TensorSpec, int] = {}
-        merged = [shapes.setdefault(fact.spec, len(shapes)) for fact in found]
+            specs = tuple([spec for spec, _ in inputs])
+            found.append(place(ops[fields], specs, facts_at(node, ops[fields], specs), tuple([layout for _, layout in inputs])))
+        shapes: dict[Lying, int] = {}
+        merged = [shapes.setdefault((fact.spec, layout), len(shapes)) for fact, layout in found]
         values.append((partitions.merge(part, merged, len(shapes)), list(shapes)))
-        yield Table(part, tuple(found))
+        yield Table(part, tuple([fact for fact, _ in found]))
 
 
 def facts_at(node: Node, op: Op, specs: tuple[TensorSpec, ...]) -> Facts:

@@ -221,7 +221,7 @@ FIX = r"write @dataclass\(frozen=True\)"
         (lambda: int, "op 'own': class int is no subclass of archsearch.Op"),
         (lambda: "text", "op 'own': class text is no subclass of archsearch.Op"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )  # fmt: skip
 def test_a_class_that_is_no_op_is_refused_when_it_is_registered(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:

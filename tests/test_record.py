@@ -207,7 +207,7 @@ class Owning(Random):
     what: Any = None
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), np.zeros(3), b"x"], ids=repr)
+@pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), np.zeros(3), b"x"], ids=lambda value: type(value).__name__)
 def test_an_option_that_cannot_be_kept_is_refused_before_there_is_a_folder(value: object, tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="cannot be recorded"):
         small_search(tmp_path / "run", Owning(value))

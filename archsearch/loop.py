@@ -248,23 +248,26 @@ class Loop:
         self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch))
 
     def test_front(self) -> None:
-        """Measure the final front on the test part, each network once; one whose final training fails for good gets no metrics."""
-        tested = self.before.tests
+        """Measure the final front on the test part, one network after the other where latency is measured: none disturbs another."""
         trains = getattr(self.proposer.evaluator, "keeps_weights", True)
         ready = [trial.number for trial in self.front if not trains or self.store.weights(trial.number).is_file()]
-        waiting = [number for number in ready if number not in tested]
+        waiting = [number for number in ready if number not in self.before.tests]
         run = open_run(self.store.folder)
-        for number in waiting:
-            self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
-        for _ in waiting:
-            outcome = self.executor.wait()
-            if outcome.failure is None:
-                self.store.add_test(outcome.trial, outcome.metrics)
-            elif outcome.failure.kind in LASTING:
-                self.store.drop_weights(outcome.trial)
-                self.store.add_test(outcome.trial, {})
-            else:
-                raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
+        for together in [waiting] if self.limit_ms() is None else [[number] for number in waiting]:
+            for number in together:
+                self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
+            for _ in together:
+                self.take_test(self.executor.wait())
+
+    def take_test(self, outcome: Outcome) -> None:
+        """Record a test; a network whose final training fails for good gets no metrics. Raises SearchError for any other failure."""
+        if outcome.failure is None:
+            self.store.add_test(outcome.trial, outcome.metrics)
+        elif outcome.failure.kind in LASTING:
+            self.store.drop_weights(outcome.trial)
+            self.store.add_test(outcome.trial, {})
+        else:
+            raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
 
 
 def outcome_of(point: Point, number: int, seconds: float) -> Outcome:

@@ -120,3 +120,23 @@ class Meeting(Formula):
                     raise EvaluationError("timeout", f"trial {candidate.trial} met nobody")
                 time.sleep(0.01)
         return super().evaluate(candidate, report)
+
+
+@dataclass(frozen=True)
+class Timed(Formula):
+    """A later trial is worse and faster, so that all are on the front; each test says when it began and ended."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("error", "latency_ms")
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        super().evaluate(candidate, report)
+        return {"error": float(candidate.trial), "latency_ms": 9.0 - candidate.trial}
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        assert candidate.weights is not None
+        began = time.monotonic()
+        time.sleep(0.1)
+        candidate.weights.with_suffix(".when").write_text(f"{began} {time.monotonic()}")
+        return super().test(candidate)

@@ -111,7 +111,7 @@ def test_a_loss_that_explodes_ends_the_trial_at_once():
 
 def test_latency_is_measured_only_where_it_is_limited():
     metrics = QUICK.evaluate(Candidate(0, SMALL, 0, max_latency_ms=1000), go_on)
-    assert metrics.keys() == {"error", "loss", "latency_ms"}
+    assert metrics.keys() == {"error", "loss", "latency_ms", "latency_spread_ms"}
     assert 0 < metrics["latency_ms"] < 1000
 
 

@@ -109,7 +109,7 @@ def front_rows(run: Run, estimates: Mapping[int, float] | None = None) -> list[d
 
 
 ESTIMATE = "estimated_latency_ms"
-SHOWN = ("error", "test_error", "params", "macs", "memory_bytes")
+SHOWN = ("error", "test_error", "params", "macs", "memory_bytes", "latency_ms", "test_latency_ms")
 
 
 def print_front(run: Run, estimates: Mapping[int, float] | None = None) -> None:

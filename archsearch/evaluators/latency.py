@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -34,9 +33,10 @@ from archsearch.ops import (
     ReLU,
     Sigmoid,
 )
+from archsearch.timing import Protocol, time_network
 
-FEWEST, MOST, SECONDS = 5, 500, 0.03
-"""Passes of one measurement, at least and at most, and the time after which no more are begun."""
+ROUNDS, FEWEST, MOST, SECONDS = 3, 2, 200, 0.03
+"""Rounds of one measurement, passes of each at least and at most, and the time after which no more are begun: many ops, quickly."""
 ON_DEVICE = 10
 """Passes timed together where the host runs ahead of the device."""
 IMAGES = [*product((8, 32, 128), (8, 16, 32)), (64, 56), (16, 112)]
@@ -99,27 +99,12 @@ def of_one_node(op: Op, shapes: tuple[tuple[int, ...], ...]) -> Genotype:
     return b.genotype(b(op, *b.inputs))
 
 
-@torch.inference_mode()
 def measured_seconds(network: nn.Module, genotype: Genotype, batch: int = 1, on: str = "cpu", seconds: float = SECONDS) -> float:
     """Shortest time of a forward pass of a batch in eval mode: what the machine does while nothing disturbs it."""
-    network = network.to(on).eval()
-    inputs = [torch.rand(batch, *spec.shape, device=on) for spec in genotype.inputs]
-    cuda = inputs[0].device.type == "cuda"
-    repeats = ON_DEVICE if cuda else 1
-    shortest, passes, began = float("inf"), 0, time.perf_counter()
-    network(*inputs)
-    network(*inputs)
-    while passes < FEWEST or (passes < MOST and time.perf_counter() - began < seconds):
-        if cuda:
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(repeats):
-            network(*inputs)
-        if cuda:
-            torch.cuda.synchronize()
-        shortest = min(shortest, (time.perf_counter() - start) / repeats)
-        passes += 1
-    return shortest
+    device = torch.device(on)
+    together = ON_DEVICE if device.type == "cuda" else 1
+    protocol = Protocol(ROUNDS, MOST, FEWEST, seconds / ROUNDS, 0.0, together)
+    return time_network(network.to(device), [spec.shape for spec in genotype.inputs], device, batch, protocol).shortest
 
 
 @contextmanager

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import torch
 from safetensors import SafetensorError
@@ -24,6 +22,7 @@ from archsearch.ops.base import nearest
 from archsearch.randomness import seeded
 from archsearch.tasks import Feed, feed_of, joint_loss, measure, size_of, task_of
 from archsearch.tasks.anytime import METRICS, by_exit, exit_macs
+from archsearch.timing import time_network
 from archsearch.trial import EvaluationError
 
 OPTIMIZERS = ("adamw", "momentum", "sgd")
@@ -93,7 +92,7 @@ class Train:
         return self.final
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
-        """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` where it is limited.
+        """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` with its spread where it is limited.
 
         Reports every epoch its mean training loss, the validation metrics, and the last learning rate.
 
@@ -120,14 +119,16 @@ class Train:
         return {**metrics, **exit_macs(macs)}
 
     def test(self, candidate: Candidate) -> dict[str, float]:
-        """The metrics of the trained weights on the test part.
+        """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.
 
         Raises:
             ValueError: the weights cannot be read, or are not of this network.
         """
         data, device = self.feed(), pick_device(self.device)
         network = load_weights(compile_network(candidate.genotype, candidate.seed), candidate.weights).to(device)
-        return by_exit(measure(network, data, data.test, 4 * self.batch), [output.macs for output in exits(candidate.genotype)])
+        shape, macs = candidate.genotype.inputs[0].shape, [output.macs for output in exits(candidate.genotype)]
+        latency = {} if candidate.max_latency_ms is None else time_network(network, [shape], device).metrics()
+        return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **latency}
 
     def check(self, genotype: Genotype) -> None:
         """Raise EvaluationError (rejected) unless the network takes one image of the data, and all it gives are answers to the task."""
@@ -248,27 +249,11 @@ def check_loss(loss: float, classes: int) -> float:
 
 
 def within_latency(network: nn.Module, shape: tuple[int, ...], device: torch.device, limit_ms: float) -> dict[str, float]:
-    """`latency_ms` of one image. Raises EvaluationError (rejected) when it is over the limit."""
-    latency = latency_ms(network, shape, device)
-    if latency > limit_ms:
-        raise EvaluationError("rejected", f"one forward pass takes {latency:.3g} ms, the limit is {limit_ms:g} ms")
-    return {"latency_ms": latency}
-
-
-@torch.inference_mode()
-def latency_ms(network: nn.Module, shape: tuple[int, ...], device: torch.device, passes: int = 30, seconds: float = 1.0) -> float:
-    """Median time of a forward pass with one image in ms, after 5 passes to warm up; at most `passes`, and about `seconds` in all."""
-    network.eval()
-    x = torch.zeros(1, *shape, device=device)
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) < 6 or (len(times) < 5 + passes and time.perf_counter() - began < seconds):
-        start = time.perf_counter()
-        network(x)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append((time.perf_counter() - start) * 1000)
-    return median(times[5:])
+    """Latency of one image, and its spread. Raises EvaluationError (rejected) when it is over the limit."""
+    metrics = time_network(network, [shape], device).metrics()
+    if metrics["latency_ms"] > limit_ms:
+        raise EvaluationError("rejected", f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit_ms:g} ms")
+    return metrics
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

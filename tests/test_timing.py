@@ -1,0 +1,77 @@
+"""Measured latency: what the times of several rounds come to, and the front measured once more, one network at a time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from archsearch.analysis import Budget
+from archsearch.evaluators.train import Train
+from archsearch.strategies import Random
+from archsearch.timing import Protocol, Timing, time_network, timing_of
+from tests.evaluators import Timed
+from tests.runs import small_search
+
+
+def test_one_round_disturbed_does_not_move_the_figure() -> None:
+    calm = [[3.0, 2.0, 4.0], [3.0, 3.5, 2.5], [3.25, 1.0, 9.0]]
+    assert timing_of(calm) == Timing(3.0, 0.25, 1.0)
+    assert timing_of([*calm[:2], [90.0, 80.0, 70.0]]) == Timing(3.0, 77.0, 2.0)
+    assert timing_of([[5.0]]) == Timing(5.0, 0.0, 5.0)
+
+
+def test_rounds_count_alike_whatever_they_hold() -> None:
+    assert timing_of([[1.0] * 99, [2.0], [3.0]]).median == 2
+
+
+def test_a_trial_keeps_figure_and_spread_in_milliseconds() -> None:
+    assert Timing(0.25, 0.125, 0.2).metrics() == {"latency_ms": 250, "latency_spread_ms": 125}
+
+
+@pytest.mark.parametrize("rounds", [[], [[1.0], []]])
+def test_a_round_without_times_is_no_measurement(rounds: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="every round of a measurement needs at least one time"):
+        timing_of(rounds)
+
+
+class Counting(nn.Module):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[torch.Size, torch.Size, bool]] = []
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        self.seen.append((a.shape, b.shape, self.training))
+        return a.sum() + b.sum()
+
+
+def test_passes_are_those_of_the_protocol_in_eval_mode_and_use_up_nobodys_random_numbers() -> None:
+    network, before = Counting(), torch.get_rng_state()
+    timing = time_network(network, [(3, 4), (5,)], torch.device("cpu"), 2, Protocol(3, 4, 4, 0.0, 0.001, together=2))
+    assert network.seen == [((2, 3, 4), (2, 5), False)] * (3 + 3 * 4 * 2 + 2)  # before the first round; timed; behind a pause
+    assert 0 < timing.shortest <= timing.median
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_front_carries_a_second_latency(tmp_path: Path) -> None:
+    limits = {"objectives": ("error", "latency_ms"), "budget": Budget(latency_ms=1e6)}
+    run = small_search(tmp_path / "run", Random(), Train(epochs=1), trials=2, **limits)
+    for trial in run.trials:
+        assert trial.metrics["latency_spread_ms"] >= 0
+        assert trial.metrics["latency_ms"] > 0
+    assert run.tests.keys() == {trial.number for trial in run.front()}
+    for number, tested in run.tests.items():
+        assert {"error", "latency_ms", "latency_spread_ms"} <= tested.keys()
+        assert tested["latency_ms"] != run.trials[number].metrics["latency_ms"]
+
+
+def test_a_front_whose_latency_counts_is_tested_one_network_at_a_time(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", Random(), Timed(), trials=4, workers=2, objectives=("error", "latency_ms"))
+    times = sorted(tuple(map(float, path.read_text().split())) for path in tmp_path.rglob("*.when"))
+    assert len(times) == len(run.front()) == 4
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(times))

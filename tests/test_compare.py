@@ -195,6 +195,14 @@ def test_of_a_sampled_table_strategies_are_offered_what_it_holds(tmp_path: Path,
     assert "inf" not in found.out
 
 
+@pytest.mark.parametrize(("name", "options"), [("graph_gp", {"breadth": 24}), ("auto", {"beside": "evolution"})])
+def test_models_find_better_networks_than_chance_on_the_table_that_comes_along(name: str, options: dict[str, object]) -> None:
+    comparison = compare(replace(ONE, table=Table(mean=True)), {name: Player(name, options)}, runs=8)
+    model, chance = comparison.final(name, "regret"), comparison.final(BASELINE, "regret")
+    assert model.quartiles[1] < 0.9 * chance.quartiles[1]
+    assert model.mean < 0.8 * chance.mean
+
+
 def test_bands_by_seconds_follow_the_clock() -> None:
     values, seconds = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])
     found = by_seconds(values, seconds, np.array([0.0, 0.9, 1.0, 2.9, 3.0, 6.0, 99.0]))

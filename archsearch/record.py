@@ -75,6 +75,12 @@ class Record:
         """The data likewise; empty where there are none."""
         return short(str(self.evaluator_options.get("data", "")))
 
+    @property
+    def trained(self) -> tuple[int, str] | None:
+        """Batch and optimiser that training memory is for, where the evaluator has them among its options."""
+        batch, optimizer = self.evaluator_options.get("batch"), self.evaluator_options.get("optimizer")
+        return (batch, optimizer) if type(batch) is int and isinstance(optimizer, str) else None
+
     def ahead(self, number: int) -> int:
         """How many trials may be under way when trial `number` is proposed, itself included."""
         return next((count for first, count in reversed(self.widened) if first <= number), self.lookahead)

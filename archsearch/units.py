@@ -71,6 +71,11 @@ def unit(metric: str) -> Unit:
     return Unit(words(metric), words(metric))
 
 
+def training_note(batch: int, optimizer: str) -> str:
+    """What training memory is for, as a sentence."""
+    return f"Training memory is for a batch of {batch} with {optimizer}."
+
+
 def words(metric: str) -> str:
     """A metric's name as words."""
     text = metric.replace("_", " ").strip()

@@ -206,6 +206,14 @@ def test_rows_add_up_to_the_totals() -> None:
     assert rows[-1].live_bytes == 4 * 4 * (3 * 32 * 32 + 10)
 
 
+def test_inference_moves_values_weights_and_buffers() -> None:
+    b = Builder((4, 6, 6))
+    x = b(o.BatchNorm2d(), b(o.Conv2d(8, 1, bias=False), b.input))
+    rows = analyse(b.genotype(b(o.Slice(0, 4), x)), 3).rows
+    image, wide = 3 * 4 * 4 * 36, 3 * 4 * 8 * 36
+    assert [row.moved_bytes for row in rows] == [image + 4 * 32 + wide, wide + 4 * 4 * 8 + wide, 0]
+
+
 def test_bytes_scale_with_the_dtype_and_the_batch() -> None:
     b = Builder((3, 8, 8))
     genotype = b.genotype(b(o.ReLU(), b(o.Conv2d(4), b.input)))

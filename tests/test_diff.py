@@ -125,9 +125,9 @@ def test_costs_are_those_of_the_analysis() -> None:
         analysis = analyse(genotype, 4, optimizer="adam")
         assert [cost[place] for cost in difference.costs] == [getattr(analysis, cost.name) for cost in difference.costs]
     assert Cost("params", 11_689_512, 21_797_672) in difference.costs
-    assert difference.costs[-1] == Cost("receptive_field", (435, 435), (899, 899))
+    assert difference.costs[-1] == Cost("window_field", (435, 435), (899, 899))
     assert difference.costs[-1].difference == (464, 464)
-    assert str(difference).endswith("receptive_field 435x435 -> 899x899 (+464, +464)")
+    assert str(difference).endswith("window_field 435x435 -> 899x899 (+464, +464)")
     assert "\nparams 11,689,512 -> 21,797,672 (+10,108,160)\n" in str(difference)
     with pytest.raises(ValueError, match="batch=0 must be"):
         diff(one, two, batch=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archsearch import Builder, Cost, Genotype, GenotypeError, Op, TensorSpec, analyse, load_space, register
+from archsearch import Builder, Cost, Genotype, GenotypeError, Op, ShapeError, TensorSpec, analyse, load_space, register
 from archsearch import ops as o
 from archsearch.analysis.population import Population, analyse_population
 from archsearch.analysis.population.partition import FEW, Partitions, compressed, factorised
 from archsearch.ops import OPS
+from tests.networks_of_examples import KINDS, networks_of_examples
+from tests.op_examples import INDICES
 from tests.strategies_hypothesis import CHANNELS, KERNELS, genotypes
 
 FIGURES = ("params", "buffers", "macs", "flops", "state_bytes", "inference_peak_bytes", "training_peak_bytes", "saved_bytes")
@@ -137,6 +140,41 @@ def test_random_populations_cost_what_each_network_costs(
             each_alone(template, values)
     else:
         assert_equals_analyse(population, range(4), batch=batch, dtype=dtype, optimizer=optimizer)
+
+
+@cache
+def others(specs: tuple[TensorSpec, ...], out: TensorSpec) -> list[Op]:
+    """Ops of all kinds that take these inputs and return that shape."""
+    found: list[Op] = []
+    for op, shapes in [case for cases in KINDS.values() for case in cases]:
+        if len(shapes) != len(specs) or op in found or op.kind in INDICES:
+            continue
+        try:
+            fits = op.infer(*specs) == out
+        except ShapeError:
+            continue
+        found += [op] * fits
+    return found
+
+
+@st.composite
+def variations_of_examples(draw: Callable[..., Any], count: int = 4) -> tuple[Genotype, dict[str, list[Any]]]:
+    """A random network over all kinds of ops, and other kinds of ops at its nodes."""
+    template = draw(networks_of_examples().filter(lambda network: network.nodes))
+    values: dict[str, list[Any]] = {}
+    for node, fact in zip(template.nodes, template.facts, strict=True):
+        offered = [] if node.op.integer else others(tuple([template.specs[read] for read in node.inputs]), fact.spec)
+        if offered and draw(st.booleans()):
+            values[node.name] = draw(st.lists(st.sampled_from(offered), min_size=count, max_size=count))
+    return template, values or {template.nodes[0].name: [template.nodes[0].op] * count}
+
+
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@given(variations_of_examples(), st.sampled_from([1, 3]), st.sampled_from(["float64", "float16"]), st.sampled_from(["sgd", "adamw"]))
+def test_random_populations_over_every_kind_of_op_cost_what_each_network_costs(
+    variation: tuple[Genotype, dict[str, list[Any]]], batch: int, dtype: str, optimizer: str
+) -> None:
+    assert_equals_analyse(Population(*variation), range(4), batch=batch, dtype=dtype, optimizer=optimizer)
 
 
 def each_alone(template: Genotype, values: dict[str, list[Any]]) -> None:

@@ -351,3 +351,8 @@ def test_write_report_replaces_the_file_whole(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(ReportError, match=r"report.html/x.html cannot be written: File exists; free space"):
         write_report(STATES["none"], path / "x.html")
+
+
+def test_training_memory_is_named_with_its_batch_and_optimiser() -> None:
+    assert "training memory for <b>a batch of 64 with adamw</b>" in page(summary(drawn(3), trained=(64, "adamw")))
+    assert "training memory for" not in page(summary(drawn(3)))

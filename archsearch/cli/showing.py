@@ -22,7 +22,7 @@ from archsearch.ops.base import nearest
 from archsearch.record import short
 from archsearch.space import Space, load_space, space_names
 from archsearch.store import Run, open_run
-from archsearch.units import prefixed, unit
+from archsearch.units import prefixed, training_note, unit
 from archsearch.zoo import names
 
 
@@ -119,6 +119,8 @@ def print_front(run: Run, estimates: Mapping[int, float] | None = None) -> None:
     columns = [name for name in (*SHOWN, *extra, ESTIMATE) if any(name in row for row in rows)]
     cells = [[str(row["trial"]), *(unit(name).text(row.get(name)) for name in columns)] for row in rows]
     print_table(["Trial", *(unit(name).label for name in columns)], cells)
+    if "training_memory_bytes" in columns and (trained := run.record.trained):
+        print_text(training_note(*trained))
 
 
 def show_network(genotype: Genotype, look: Look, json: bool, more: Mapping[str, Any] | None = None) -> None:

@@ -23,7 +23,7 @@ from archsearch.space import Space, load_space
 from archsearch.space_report.sampling import Sample, samples
 from archsearch.space_report.survey import QUANTILES, Survey, draws, is_walked
 from archsearch.space_report.words import about, limits_text, percent, share_text, size_text
-from archsearch.units import unit
+from archsearch.units import training_note, unit
 
 BLOCKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 BINS = 40
@@ -127,6 +127,7 @@ def print_costs(found: Survey) -> None:
         rows.append([unit(cost).label, text(spread.least), *map(text, spread.quantiles), text(spread.most), *within])
     print_text("")
     print_table(["Cost", "Least", *map(percent, QUANTILES), "Most", *["Within"] * bool(limits)], rows)
+    print_text(training_note(found.batch, found.optimizer))
     bars = []
     for cost in COSTS:
         shown = found.histogram(cost, BINS)
@@ -172,6 +173,7 @@ def sample_command(given: Drawing, count: int, tries: int, out: Path | None, for
     elif done:
         rows = [[str(path), *(unit(cost).text(one.costs[cost]) for cost in COSTS)] for path, one in done]
         print_table(["File", *(unit(cost).label for cost in COSTS)], rows)
+        print_text(training_note(given.batch, given.optimizer))
     if stopped:
         remark(f"stopped after {len(done)} of {count} networks")
         raise typer.Exit(INTERRUPTED)

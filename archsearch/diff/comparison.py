@@ -11,7 +11,7 @@ from archsearch.diff.matching import matched
 from archsearch.genotype import Genotype, GenotypeError
 from archsearch.text_form.op_syntax import op_text
 
-COSTS = ("params", "macs", "inference_peak_bytes", "training_peak_bytes", "receptive_field")
+COSTS = ("params", "macs", "inference_peak_bytes", "training_peak_bytes", "window_field")
 
 
 def diff(a: Genotype, b: Genotype, batch: int = 1, dtype: str = "float32", optimizer: str = "sgd") -> Difference:

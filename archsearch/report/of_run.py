@@ -49,5 +49,6 @@ def summarise(run: Run) -> Summary:
             for number in front
             if (run.folder / f"export/trial-{number:04d}/model.py").is_file()
         },
+        trained=record.trained,
         status="" if done >= record.trials else f"{done} of {record.trials} trials",
     )

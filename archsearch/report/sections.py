@@ -47,6 +47,8 @@ def header(summary: Summary) -> str:
     for verb, maximise in (("minimising", False), ("maximising", True)):
         goals = ", ".join(words_of(goal.metric) for goal in summary.objectives if goal.maximise is maximise)
         parts += [f"{verb} <b>{escape(goals)}</b>"] * bool(goals)
+    if summary.trained:
+        parts.append("training memory for <b>a batch of {} with {}</b>".format(*map(escape, map(str, summary.trained))))
     numbers = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
         for name, value, note in headline(summary)

@@ -15,7 +15,7 @@ class Summary:
 
     `budget`: limits by metric; `front`: numbers of the trials on the front; `tests`: metrics on the test part by trial;
     `refusals`: how many candidates were refused before evaluation, by reason; `links`: where a trial's files lie, relative to
-    the page; `status`: a word or two, such as `running`.
+    the page; `status`: a word or two, such as `running`; `trained`: batch and optimiser that training memory is for.
     """
 
     title: str
@@ -33,6 +33,7 @@ class Summary:
     versions: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[int, str] = field(default_factory=dict)
     status: str = ""
+    trained: tuple[int, str] | None = None
 
     @property
     def front_trials(self) -> tuple[Trial, ...]:

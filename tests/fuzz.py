@@ -197,7 +197,7 @@ def database(data: bytes, rng: np.random.Generator) -> bytes:
             new = [new.encode("utf-8", "surrogateescape"), None, 10**15, -1, 1.5, new.encode("utf-8", "replace").decode()][rng.integers(6)]
             db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = (SELECT min(rowid) FROM {table})", (new,))
             db.commit()
-        except (sqlite3.Error, OverflowError):
+        except (sqlite3.Error, OverflowError, UnicodeError):
             return flip(data, rng)
         finally:
             db.close()

@@ -214,6 +214,40 @@ def test_a_drawn_option_stands_alone_and_all_scores_learn(tmp_path: Path) -> Non
     assert (phase.slope(batch(whole.course), generator()) != 0).any(1).all()
 
 
+@pytest.mark.parametrize(("done", "heat"), [(0.0, 10.0), (0.5, 1.0), (1.0, 0.1)])
+def test_a_draw_has_the_slope_of_a_softmax_that_cools_from_10_to_a_tenth(done: float, heat: float, tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    phase = mixing(whole, sampled=True)
+    phase.training.step = round(done * phase.training.total)
+    whole.scores.data = torch.linspace(-1, 1, whole.scores.numel()).view_as(whole.scores)
+    towards = torch.randn(whole.scores.shape, generator=generator(1))
+    (slope,) = torch.autograd.grad((phase.drawn(generator()) * towards).sum(), [whole.scores])
+    noise = -(-torch.rand(whole.scores.shape, generator=generator()).log()).log()
+    soft = torch.softmax((whole.scores + noise) / heat, 1)  # Gumbel softmax, arXiv:1611.01144
+    (expected,) = torch.autograd.grad((soft * towards).sum(), [whole.scores])
+    torch.testing.assert_close(slope, expected, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("done", [0.0, 1.0])
+def test_options_are_drawn_as_often_as_their_scores_say_however_hot(done: float, tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    phase, draws = mixing(whole, sampled=True), generator()
+    phase.training.step = round(done * phase.training.total)
+    whole.scores.data[:, 0] = 1.5
+    share = torch.stack([phase.drawn(draws).detach() for _ in range(600)]).mean(0)
+    torch.testing.assert_close(share, whole.weights().detach(), atol=0.08, rtol=0)
+
+
+def test_labels_are_smoothed_for_weights_and_scores(tmp_path: Path) -> None:
+    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    phase, sample = Mixing(whole, replace(TRAIN, label_smoothing=0.4), 0.3, False, False, (0, 2)), batch(whole.course)
+    whole.network.eval()
+    loss = phase.loss(sample, generator()).item()
+    answers = whole.network(sample[0])
+    assert loss == pytest.approx(torch.nn.functional.cross_entropy(answers, sample[1], label_smoothing=0.4).item(), rel=1e-5)
+    assert loss != pytest.approx(torch.nn.functional.cross_entropy(answers, sample[1]).item(), rel=1e-3)
+
+
 def test_weights_and_scores_learn_from_different_images(tmp_path: Path) -> None:
     course = mixed(load_space("small_cell"), HELD, tmp_path).course
     first, second = halved(course.data, 0)

@@ -103,6 +103,17 @@ def test_tanh_bounds_logits_and_temperature_flattens(tanh: float, temperature: f
         assert free._normal(raw, column).exp().min() == 0
 
 
+@pytest.mark.parametrize(("temperature", "heat"), [(1.0, 1.0), (4.0, 1.0), (1.0, 4.0), (2.0, 3.0)])
+def test_options_are_drawn_as_often_as_temperature_and_heat_say(temperature: float, heat: float) -> None:
+    controller, rows = Independent(SCRIPT, Shape(temperature=temperature)), 20_000
+    raw = torch.tensor([2.0, 0.0, -3.0])
+    with torch.no_grad():
+        controller.table[0] = raw
+    drawn = controller.write(Draft(rows), 0, np.random.default_rng(0), heat)
+    expected = torch.softmax(raw / (temperature * heat), 0).numpy()
+    assert np.bincount(drawn, minlength=3) / rows == pytest.approx(expected, abs=0.015)
+
+
 def test_the_controller_is_that_of_the_paper() -> None:
     strategy = Reinforce()
     strategy.begin(Problem(Catalogue(small_space("cell")), (Objective("error"),), Budget(), 10))

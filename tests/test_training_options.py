@@ -1,0 +1,159 @@
+"""Every option of training has its effect, and of each effect exactly as much as it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archsearch import Builder, compile_network
+from archsearch.data import Part, load_data
+from archsearch.evaluators.base import Candidate
+from archsearch.evaluators.train import Train, Training, schedule
+from archsearch.ops import Flatten, Linear
+from archsearch.tasks import Feed
+
+B = Builder((1, 8, 8))
+LINEAR = B.genotype(B(Linear(10), B(Flatten(), B.input)))
+PLAIN = Train(epochs=1, batch=1024, optimizer="sgd", lr=0.1, weight_decay=0.0, label_smoothing=0.0, warmup=0.0, shift=0.0)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def trained(options: Train, batches: int = 1) -> tuple[float, list[Tensor], list[Tensor]]:
+    """Mean loss of so many steps with a whole epoch as the batch, and the weights before and behind."""
+    network, feed = compile_network(LINEAR), options.feed()
+    training = Training(options, network, feed, generator())
+    before = [weight.detach().clone() for weight in network.parameters()]
+    loss = training.steps(batch_of(feed) * batches) / batches
+    return loss, before, [weight.detach().clone() for weight in network.parameters()]
+
+
+def batch_of(feed: Feed) -> list[tuple[Tensor, Tensor]]:
+    return next(feed.epoch(len(feed), generator()))
+
+
+def answers_and_truth(feed: Feed) -> tuple[Tensor, Tensor]:
+    ((images, labels),) = batch_of(feed)
+    return compile_network(LINEAR)(images), labels
+
+
+# What is judged
+
+
+@pytest.mark.parametrize(("final", "part"), [(False, "validation"), (True, "test")])
+def test_evaluate_measures_on_the_validation_part_unless_the_search_is_over(final: bool, part: str, tmp_path: Path) -> None:
+    train, weights = replace(PLAIN, batch=64, final=final), tmp_path / "w.safetensors"
+    found = train.evaluate(Candidate(0, LINEAR, 0, weights), lambda *_: False)
+    data, network = load_data("digits", 0), compile_network(LINEAR).eval()
+    network.load_state_dict(load_file(weights))
+    losses = {name: loss_on(network, getattr(data, name), train.feed()) for name in ("validation", "test")}
+    assert abs(losses["validation"] - losses["test"]) > 1e-3
+    assert found["loss"] == pytest.approx(losses[part], rel=1e-5)
+    assert train.test(Candidate(0, LINEAR, 0, weights))["loss"] == pytest.approx(losses["test"], rel=1e-5)
+
+
+@torch.inference_mode()
+def loss_on(network: nn.Module, part: Part, feed: Feed) -> float:
+    return float(functional.cross_entropy(network(feed.normalised(torch.tensor(part.images))), torch.tensor(part.labels)))
+
+
+# What a step does
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.6])
+def test_labels_are_smoothed_by_as_much_as_is_said(smoothing: float) -> None:
+    options = replace(PLAIN, label_smoothing=smoothing)
+    answers, labels = answers_and_truth(options.feed())
+    expected = functional.cross_entropy(answers, labels, label_smoothing=smoothing)
+    loss, before, behind = trained(options)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    assert (smoothing == 0) == (loss == pytest.approx(functional.cross_entropy(answers, labels).item(), rel=1e-5))
+    network = compile_network(LINEAR)
+    functional.cross_entropy(network(batch_of(options.feed())[0][0]), labels, label_smoothing=smoothing).backward()
+    for weight, old, new in zip(network.parameters(), before, behind, strict=True):
+        torch.testing.assert_close(old - new, 0.1 * weight.grad, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("optimizer", "share"), [("adamw", 1.0), ("sgd", 1.0), ("momentum", 1.9)])
+def test_weights_decay_by_as_much_as_is_said(optimizer: str, share: float) -> None:
+    """Nesterov's momentum of 0.9 counts a first gradient 1.9 times."""
+    options = replace(PLAIN, optimizer=optimizer)
+    _, before, without = trained(options)
+    _, _, decayed = trained(replace(options, weight_decay=0.5))
+    for old, plain, shrunk in zip(before, without, decayed, strict=True):
+        torch.testing.assert_close(plain - shrunk, share * 0.1 * 0.5 * old, atol=1e-6, rtol=1e-4)
+    assert before[0].abs().max() > 0.1
+
+
+def test_momentum_goes_on_where_plain_descent_stands() -> None:
+    _, before, sgd = trained(PLAIN, 3)
+    _, _, momentum = trained(replace(PLAIN, optimizer="momentum"), 3)
+    assert (momentum[0] - before[0]).norm() > 2 * (sgd[0] - before[0]).norm()
+
+
+# The order of images
+
+
+def numbered(train: Train) -> Feed:
+    """The data with their own numbers for labels."""
+    feed = train.feed()
+    return replace(feed, train=(feed.train[0], torch.arange(len(feed))))
+
+
+def order(feed: Feed, batch: int, drawn: torch.Generator) -> list[int]:
+    return torch.cat([labels for batches in feed.epoch(batch, drawn) for _, labels in batches]).tolist()
+
+
+def test_every_epoch_has_an_order_of_its_own_and_all_images_once() -> None:
+    feed, drawn = numbered(PLAIN), generator()
+    first, second = order(feed, len(feed), drawn), order(feed, len(feed), drawn)
+    assert sorted(first) == sorted(second) == list(range(len(feed)))
+    assert first != sorted(first)
+    assert sum(a == b for a, b in zip(first, second, strict=True)) < 20  # of about a thousand: as chance has it, one
+    assert sum(a < b for a, b in pairwise(first)) < 0.6 * len(first)
+
+
+def test_images_go_with_their_labels_and_an_incomplete_batch_waits() -> None:
+    feed = numbered(PLAIN)
+    seen = [pair for batches in feed.epoch(100, generator()) for pair in batches]
+    assert [len(labels) for _, labels in seen] == [100] * (len(feed) // 100)
+    assert len({*torch.cat([labels for _, labels in seen]).tolist()}) == 100 * len(seen)
+    for images, labels in seen:
+        torch.testing.assert_close(images, feed.normalised(feed.train[0][labels]))
+
+
+# The learning rate
+
+
+def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
+    assert schedule(0, 0.25) == pytest.approx(0.01 / 0.26)
+    assert schedule(0.125, 0.25) == pytest.approx(0.135 / 0.26)
+    assert schedule(0.25, 0.25) == 1
+    assert schedule(0.625, 0.25) == pytest.approx(0.5)
+    assert schedule(1, 0.25) == pytest.approx(0)
+    assert schedule(0, 0) == 1
+    assert schedule(1 / 3, 0) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("warmup", [0.25, 0.5])
+def test_the_first_step_is_as_small_as_the_warm_up_says(warmup: float) -> None:
+    _, before, full = trained(PLAIN)
+    _, _, small = trained(replace(PLAIN, warmup=warmup))
+    for old, far, near in zip(before, full, small, strict=True):
+        torch.testing.assert_close(near - old, (far - old) * 0.01 / (warmup + 0.01), atol=1e-7, rtol=1e-2)
+
+
+def test_the_rate_that_an_epoch_reports_is_that_of_its_last_step() -> None:
+    rates: list[float] = []
+    train = replace(PLAIN, epochs=4, warmup=0.5)
+    train.evaluate(Candidate(0, LINEAR, 0), lambda _, metrics: bool(rates.append(metrics["lr"])))
+    assert rates == pytest.approx([0.1 * schedule(step / 4, 0.5) for step in range(4)])

@@ -164,7 +164,7 @@ def test_colours_are_of_the_fields_by_their_types_and_of_nothing_else() -> None:
     @register("slotted")
     @dataclass(frozen=True, slots=True)
     class Slotted(Plain):
-        width: Any = 8
+        width: int | float = 8
 
     @register("remembering")
     @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def test_colours_are_of_the_fields_by_their_types_and_of_nothing_else() -> None:
         def half(self) -> int:
             return self.width // 2
 
-    assert len({op_colour(Slotted(width)) for width in (1, 1.0, True, (1,), (1.0,), "1", None)}) == 7
+    assert len({op_colour(Slotted(width)) for width in (1, 1.0, True, 2)}) == 4
     alone = op_colour(Slotted(1.0))
     op_colour.cache_clear()
     assert op_colour(Slotted(1)) != op_colour(Slotted(1.0)) == alone

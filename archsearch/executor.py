@@ -24,7 +24,8 @@ from archsearch.worker import Job, Method, end_group, numbers, run_safely, work
 Stopper = Callable[[int, int, dict[str, float]], bool]
 """Called with trial, epoch and metrics; true stops that evaluation early."""
 Watch = Callable[[int, int], None]
-"""Called with a trial and how many of its epochs are done: 0 when its evaluation begins."""
+"""Called with a trial and how many of its epochs are done: 0 when its evaluation begins, ENDED when it is over."""
+ENDED = -1
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 MAX_FALSE_STARTS = 3
@@ -85,6 +86,7 @@ class Inline:
         self._tell(candidate.trial, 0)
         began = time.perf_counter()
         metrics, failure = run_safely(self._evaluator, candidate, method, report)
+        self._tell(candidate.trial, ENDED)
         return Outcome(candidate.trial, metrics, failure, tuple(curve), time.perf_counter() - began)
 
     def _tell(self, trial: int, epochs: int) -> None:
@@ -240,6 +242,7 @@ class Processes:
     def _finish(self, worker: _Worker, metrics: dict[str, float], failure: Failure | None, seconds: float) -> None:
         if worker.job is not None:
             self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), seconds))
+            self._tell(worker.job.trial, ENDED)
             worker.job = None
 
     def _bury(self, worker: _Worker, failure: Failure | None = None) -> None:

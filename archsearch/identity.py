@@ -96,6 +96,8 @@ def check_files(out: Path, record: Record, now: Mapping[str, Any]) -> None:
 def check_options(out: Path, what: str, before: Mapping[str, Any], now: Mapping[str, Any], places: Mapping[str, str]) -> None:
     """Raise SearchError for an option that is another; what `places` names, and files, may have moved, and one may be new in archsearch."""
     for name in before.keys() & now.keys() - places.keys():
+        if name == "device" and before[name] == "auto":
+            continue  # of an earlier version: now it is decided when the run begins
         if not alike(kept(before[name]), kept(now[name])):
             told = f"{name}={str(before[name])[:60]}, now given {str(now[name])[:60]}"
             raise SearchError(f"{out}: the run began with {what} {told}; resume with the same")

@@ -11,8 +11,9 @@ import numpy as np
 
 from archsearch.analysis import COSTS
 from archsearch.catalogue import Entry
-from archsearch.evaluators.base import Candidate
-from archsearch.executor import Executor, Outcome
+from archsearch.clock import Clock, Running
+from archsearch.evaluators.base import Candidate, Evaluator
+from archsearch.executor import ENDED, Executor, Outcome
 from archsearch.genotype import Genotype
 from archsearch.pareto import dominates
 from archsearch.proposal import Proposal, Proposer, Refused, SearchError
@@ -32,7 +33,11 @@ LASTING = ("diverged", "rejected")
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: at its beginning, after every trial that is recorded, and after every `epoch` of a supernet (done, of all)."""
+    """Where a run stands: at its beginning, when an evaluation begins, after every epoch, and after every trial that is recorded.
+
+    `epoch` of a supernet (done, of all before its next point); the trials `running`; seconds `elapsed` since the run began or went on;
+    about how many are `left` to the last trial, None while nobody can know; whether the front is `testing`.
+    """
 
     done: int
     trials: int
@@ -41,6 +46,10 @@ class Progress:
     refused: int
     failed: int
     epoch: tuple[int, int] | None = None
+    running: tuple[Running, ...] = ()
+    elapsed: float = 0.0
+    left: float | None = None
+    testing: bool = False
 
 
 @dataclass
@@ -61,6 +70,11 @@ class Loop:
     asked: dict[int, Proposal] = field(default_factory=dict)
     refused: int = 0
     failed: int = 0
+    clock: Clock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.record.workers if self.supernet is None else 1, epochs_of(self.proposer.evaluator))
+        self.executor.watch = None if self.progress is None else self.watch
 
     def run(self) -> None:
         """Evaluate what is missing, in order of trial numbers, then test the front."""
@@ -88,6 +102,7 @@ class Loop:
             proposal = self.asked.pop(outcome.trial)
             trial = self.made(outcome, proposal)
             self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds)
+            self.clock.end(trial.number, outcome.seconds)
             self.take_in(trial)
             self.show()
 
@@ -171,7 +186,7 @@ class Loop:
         checkpoint = checkpoint_file(self.store.folder)
         return Setting(
             proposer.problem.catalogue, proposer.evaluator, record.budget, record.seed, checkpoint, self.limit_ms(),
-            watch=lambda done, of: self.show((done, of)),
+            watch=self.watch_supernet,
         )  # fmt: skip
 
     def catch_up(self, count: int) -> None:
@@ -213,6 +228,7 @@ class Loop:
         proposal = self.asked.pop(outcome.trial)
         trial = self.made(outcome, proposal)
         self.store.add(trial, proposal.genotype, proposal.refusals, outcome.seconds)
+        self.clock.end(trial.number, outcome.seconds)
         self.take_in(trial)
         self.show()
 
@@ -240,12 +256,33 @@ class Loop:
             self.store.drop_weights(other.number)
         self.front.append(trial)
 
+    def watch(self, trial: int, epochs: int) -> None:
+        """An evaluation has begun, done so many epochs, or ended; of the end its outcome tells more."""
+        if epochs == ENDED:
+            self.clock.end(trial, None)
+            return
+        self.clock.hear(trial, epochs)
+        self.show()
+
+    def watch_supernet(self, done: int, of: int) -> None:
+        """A supernet has done so many epochs of those before its next point."""
+        self.clock.hear(len(self.trials), done, of)
+        self.show((done, of))
+
     def show(self, epoch: tuple[int, int] | None = None) -> None:
         """Say where the run stands."""
         if self.progress is None:
             return
         best = min((trial.values for trial in self.front if trial.values), default=None)
-        self.progress(Progress(len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch))
+        running = self.clock.running()
+        testing = any(one.trial in self.trials for one in running)
+        left = None if testing else self.clock.left(self.record.trials - len(self.trials))
+        self.progress(
+            Progress(
+                len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,
+                left, testing,
+            )
+        )  # fmt: skip
 
     def test_front(self) -> None:
         """Measure the final front on the test part, one network after the other where latency is measured: none disturbs another."""
@@ -261,6 +298,7 @@ class Loop:
 
     def take_test(self, outcome: Outcome) -> None:
         """Record a test; a network whose final training fails for good gets no metrics. Raises SearchError for any other failure."""
+        self.clock.end(outcome.trial, None)
         if outcome.failure is None:
             self.store.add_test(outcome.trial, outcome.metrics)
         elif outcome.failure.kind in LASTING:
@@ -273,6 +311,12 @@ class Loop:
 def outcome_of(point: Point, number: int, seconds: float) -> Outcome:
     """What a supernet measured of a network, as the outcome of a trial."""
     return Outcome(number, {**point.metrics, STEP: point.number}, point.failure, point.curve, seconds)
+
+
+def epochs_of(evaluator: Evaluator) -> int | None:
+    """How many epochs an evaluation reports, where the evaluator says so: by `reports`, or by its option `epochs`."""
+    said = getattr(evaluator, "reports", getattr(evaluator, "epochs", None))
+    return said if type(said) is int and said > 0 else None
 
 
 def finite_curve(curve: Sequence[dict[str, float]]) -> tuple[dict[str, float], ...]:

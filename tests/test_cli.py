@@ -47,7 +47,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = call("search", "chain", "--trials", "5", "--objective", "error", "--objective", "macs", *QUICK, "--out", "x", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "Report  x/report.html" in done.stdout
-    assert "strategy auto: graph_gp and predictor in turn for the first 300 trials, then local" in done.stderr
+    assert "auto: graph_gp and predictor in turn for the first 300 trials, then local" in done.stderr
     assert re.search(r"Model   x/export/trial-\d{4}/model.py", done.stdout)
     assert "5/5" in done.stderr
     return folder

@@ -21,7 +21,7 @@ LAYERS = [
     {"zoo", "layers", "compiler"},
     {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "timing", "spawning", "parts", "shared_weights"},
     {"strategies", "evaluators", "tasks", "data", "supernets"},
-    {"record", "database", "rows", "store", "executor", "worker"},
+    {"record", "database", "rows", "store", "executor", "worker", "clock"},
     {"proposal", "identity", "restoring", "loop", "search", "compare"},
     {"report", "export", "importer", "space_report", "drawing"},
     {"cli"},

@@ -11,7 +11,8 @@ import typer
 
 from archsearch.analysis.latency import KINDS, Device, kind_of, node_seconds
 from archsearch.cli import INTERRUPTED, WrongUseError
-from archsearch.cli.console import print_json, print_table, print_text, progress_bar, remark
+from archsearch.cli.console import print_json, print_table, print_text, remark
+from archsearch.cli.progress import progress_bar
 from archsearch.units import prefixed
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import numpy as np
 import typer
 
 from archsearch.cli import INTERRUPTED, WrongUseError
-from archsearch.cli.console import print_json, print_table, print_text, progress_bar, remark
+from archsearch.cli.console import print_json, print_table, print_text, remark
 from archsearch.cli.options import defaults_of, make, parse_pairs, parse_value
+from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import fit, read_objectives
 from archsearch.compare import BASELINE, Comparison, Match, Player, compare, is_part
 from archsearch.evaluators import load_evaluator

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -88,43 +87,3 @@ def fit(widths: list[int], texts: Sequence[int], room: int) -> None:
     while sum(widths[place] for place in texts) > room:
         widest = max(texts, key=lambda place: widths[place])
         widths[widest] -= 1
-
-
-@contextmanager
-def progress_bar(quiet: bool, words: Callable[[Any], str]) -> Iterator[Callable[[Any], None] | None]:
-    """A function to be called with a run's progress: a bar on a terminal, a line now and then elsewhere, nothing when quiet."""
-    if quiet:
-        yield None
-    elif not sys.stderr.isatty():
-        yield lines(words)
-    else:
-        with bar(words) as update:
-            yield update
-
-
-def lines(words: Callable[[Any], str]) -> Callable[[Any], None]:
-    """A function that writes a line after every tenth step and the last."""
-    latest = 0
-
-    def update(at: Any) -> None:
-        nonlocal latest
-        if at.done > latest and (at.done % 10 == 0 or at.done == at.trials):
-            remark(f"{at.done}/{at.trials}  {words(at)}")
-        latest = at.done
-
-    return update
-
-
-@contextmanager
-def bar(words: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
-    """A rich progress bar with time left and `words` about the run."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=Console(stderr=True), transient=False) as shown:
-        task = shown.add_task("starting", total=None)
-
-        def update(at: Any) -> None:
-            shown.update(task, completed=at.done, total=at.trials, description=escape(words(at)))
-
-        yield update

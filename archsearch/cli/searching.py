@@ -12,16 +12,19 @@ import typer
 
 from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
-from archsearch.cli.console import print_json, print_text, progress_bar, remark
+from archsearch.cli.console import print_json, print_text, remark
+from archsearch.cli.opening import opening
 from archsearch.cli.options import defaults_of, make, parse_pairs
+from archsearch.cli.progress import foretold, progress_bar
 from archsearch.cli.showing import front_rows, print_front
+from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
 from archsearch.loop import Progress
 from archsearch.proposal import SearchError
-from archsearch.restoring import Places, restored
+from archsearch.restoring import Parts, Places, restored
 from archsearch.search import load_method, resume, search
 from archsearch.space import Space, load_space
 from archsearch.store import Run, open_run
@@ -47,6 +50,7 @@ class Plan:
     strategy_options: Sequence[str]
     evaluator_options: Sequence[str]
     data_dir: str = ""
+    device: str = ""
 
     def parts(self) -> tuple[Space, Strategy | Supernet, Evaluator]:
         """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
@@ -60,7 +64,9 @@ class Plan:
             raise
         except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
-        where = [f"data_dir={self.data_dir}"] if self.data_dir else []
+        where = [f"{name}={value}" for name, value in (("data_dir", self.data_dir), ("device", self.device)) if value]
+        if self.device and "device" not in defaults_of(evaluators[self.evaluator]):
+            raise WrongUseError(f"evaluator {self.evaluator!r} has no option device; leave --device out")
         own = {"space": self.space} if "space" in defaults_of(evaluators[self.evaluator]) else {}  # of a supernet: the space of the search
         evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, [*where, *self.evaluator_options], data=self.data, **own)
         return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
@@ -113,9 +119,8 @@ def search_command(
     wanted = read_objectives(objectives)
     folder = out or Path("results") / f"{Path(plan.space).stem}-{Path(plan.data).stem}-{seed}"
     space, strategy, evaluator = plan.parts()
-    if plan.strategy == "auto" and not quiet:
-        remark(f"strategy auto: {strategy}")
-    for line in () if quiet else getattr(evaluator, "remarks", tuple)():
+    parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
+    for line in () if quiet else opening(parts, names, wanted, budget, trials, workers, seed, folder):
         remark(line)
     run = watched(
         folder, quiet, wanted,
@@ -165,7 +170,7 @@ def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Call
     """Run with a progress bar; on Ctrl-C say how to go on, and end with 130."""
     try:
         with progress_bar(quiet, lambda at: standing(at, objectives[0])) as tick:
-            return go(tick)
+            return go(tick and foretold(tick))
     except KeyboardInterrupt:
         recorded = (folder / "run.json").is_file()
         remark(f"stopped; `archsearch resume {folder}` goes on" if recorded else "stopped before the first trial was done; nothing is left")
@@ -173,11 +178,23 @@ def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Call
 
 
 def standing(at: Progress, objective: Objective) -> str:
-    """Best error, front, refusals, failures and the epoch of a supernet in words."""
+    """Best value, what is under way, failures, front and refusals in words, in this order of importance."""
     best = "none yet" if at.best is None else unit(objective.metric).text(-at.best[0] if objective.maximise else at.best[0])
-    failed = f"  failed {at.failed}" if at.failed else ""
-    epoch = f"  epoch {at.epoch[0]} of {at.epoch[1]}" if at.epoch else ""
-    return f"best {objective.metric} {best}  front {at.front}  refused {at.refused}{failed}{epoch}"
+    failed = f"failed {at.failed}" if at.failed else ""
+    return GAP.join(filter(None, [f"best {objective.metric} {best}", under_way(at), failed, f"front {at.front}", f"refused {at.refused}"]))
+
+
+def under_way(at: Progress) -> str:
+    """The trial and epoch under way, of several the first; empty when there is none."""
+    if at.epoch is not None:
+        return f"epoch {at.epoch[0]} of {at.epoch[1]}"
+    if not at.running:
+        return ""
+    first, more = at.running[0], f"{GAP}{len(at.running) - 1} more" * (len(at.running) > 1)
+    if at.testing:
+        return f"testing trial {first.trial}{more}"
+    epoch = f" epoch {min(first.epochs + 1, first.of)} of {first.of}" if first.of else f" epoch {first.epochs + 1}" * (first.epochs > 0)
+    return f"trial {first.trial}{epoch}{more}"
 
 
 def finish(run: Run, json: bool) -> None:

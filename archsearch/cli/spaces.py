@@ -15,8 +15,9 @@ from archsearch.analysis import COSTS, OPTIMIZERS, Budget
 from archsearch.catalogue import Catalogue
 from archsearch.cli import FAILED, INTERRUPTED, WrongUseError
 from archsearch.cli.calibrating import write_whole
-from archsearch.cli.console import print_json, print_table, print_text, progress_bar, remark
+from archsearch.cli.console import print_json, print_table, print_text, remark
 from archsearch.cli.options import parse_pairs
+from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import read_budget
 from archsearch.ops.base import nearest
 from archsearch.space import Space, load_space

@@ -3,6 +3,6 @@
 from archsearch.data.base import VOID, Data, Images, Part
 from archsearch.data.datasets import DATASETS, PUBLISHED, load_data, place_of
 from archsearch.data.fingerprint import fingerprint
-from archsearch.data.remarks import remarks
+from archsearch.data.remarks import about, remarks
 
-__all__ = ["DATASETS", "PUBLISHED", "VOID", "Data", "Images", "Part", "fingerprint", "load_data", "place_of", "remarks"]
+__all__ = ["DATASETS", "PUBLISHED", "VOID", "Data", "Images", "Part", "about", "fingerprint", "load_data", "place_of", "remarks"]

@@ -20,6 +20,14 @@ def remarks(data: Data) -> tuple[str, ...]:
     return tuple(one_line(line) for line in lines if line)
 
 
+def about(data: Data) -> str:
+    """A dataset in words: what is learnt, the shape of an image, images of each part."""
+    parts = (("training", data.train), ("validation", data.validation), ("test", data.test))
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts)
+    learnt = " of pixels" if data.task == "segmentation" else ""
+    return one_line(f"{data.name}, {data.classes} classes{learnt} of {'x'.join(map(str, data.shape))}: {sizes}")
+
+
 def balance(data: Data) -> str:
     """How uneven the classes of the training part are, in words; empty where they are about even."""
     labels = data.train.labels

@@ -73,7 +73,7 @@ class Shared:
             object.__setattr__(self, name, os.fspath(getattr(self, name)))
         if type(self.recalibrate) is not int or self.recalibrate < 1:
             raise ValueError(f"recalibrate={self.recalibrate!r} must be a whole number of at least 1")
-        self.alone()
+        object.__setattr__(self, "device", self.alone().device)
 
     def alone(self) -> Train:
         """The evaluator that trains networks from scratch."""
@@ -132,6 +132,19 @@ class Shared:
     def task(self) -> str:
         """What is learnt from the data: classification or segmentation."""
         return self.alone().task
+
+    @property
+    def reports(self) -> int:
+        """How often `evaluate` reports; `epochs` are those of the final training."""
+        return 1
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the data before a search. Raises ValueError."""
+        return self.alone().remarks()
+
+    def about(self) -> str:
+        """The data in words. Raises ValueError."""
+        return self.alone().about()
 
     def describe(self) -> Description:
         """As the evaluator `train`, and which supernet. Raises ValueError or SharingError for data or a supernet of no use."""

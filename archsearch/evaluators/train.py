@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
 from archsearch.compiler import compile_network
-from archsearch.data import Data, fingerprint, load_data, place_of, remarks
+from archsearch.data import Data, about, fingerprint, load_data, place_of, remarks
 from archsearch.description import Description
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.genotype import Genotype
@@ -46,12 +46,12 @@ class Train:
     (none on the 8x8 digits, two at 32x32), and mirror where the data allow it. With `crop`, for data with masks, the network sees
     squares of so many pixels: training takes them from anywhere, as many in an epoch as fit into the images, and measuring goes tile
     by tile. `final` trains on the validation part too and measures on the test part: for a network whose search is over.
-    `device` auto is cuda where there is one.
+    `device` auto becomes cuda where there is one, else cpu, at once.
 
     On one CPU thread equal seeds give equal bits.
 
     Raises:
-        ValueError: an option out of range, or data that cannot be loaded (when they are first needed).
+        ValueError: an option out of range, a device that is not there, or data that cannot be loaded (when they are first needed).
     """
 
     data: str = "digits"
@@ -85,6 +85,7 @@ class Train:
                 raise ValueError(f"{name}={value!r} must be a number from 0 up to, not with, {high}")
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
+        object.__setattr__(self, "device", pick_device(self.device).type)
 
     @property
     def sees_test(self) -> bool:
@@ -159,6 +160,10 @@ class Train:
     def remarks(self) -> tuple[str, ...]:
         """What a person should know of the data before a search. Raises ValueError."""
         return remarks(self._data())
+
+    def about(self) -> str:
+        """The data in words: name, images of each part, shape, classes. Raises ValueError."""
+        return about(self._data())
 
     def _data(self) -> Data:
         return load_data(self.data, self.data_seed, self.data_dir)

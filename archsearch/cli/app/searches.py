@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,8 @@ from archsearch.cli.app.arguments import (
     Setting,
     limits_of,
 )
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def search(
@@ -52,6 +54,9 @@ def search(
     evaluator_set: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")
     ] = None,
+    device: Annotated[
+        Device | None, typer.Option(help="Where networks train; auto uses a GPU where there is one. [default: the evaluator's: cpu]")
+    ] = None,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
     quiet: Quiet = False,
@@ -61,7 +66,7 @@ def search(
     from archsearch.cli.searching import Plan, search_command
 
     limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
-    plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir)
+    plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir, device or "")
     search_command(plan, limits, max_latency, objective or ["error", "macs"], trials, seed, workers, timeout, out, quiet, json)
 
 

@@ -1,0 +1,116 @@
+"""How far the trials under way are, and about how long a run still takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heapreplace
+from statistics import fmean
+from typing import NamedTuple
+
+RECENT = 100
+"""Trials whose durations tell of those to come."""
+
+
+class Running(NamedTuple):
+    """A trial under way: its seconds so far, epochs done, of how many where that is known, seconds of one, and since the last was done."""
+
+    trial: int
+    seconds: float
+    epochs: int = 0
+    of: int | None = None
+    epoch_seconds: float | None = None
+    since: float = 0.0
+
+    @property
+    def whole(self) -> float | None:
+        """Seconds of all its epochs; None while that is not known."""
+        return None if self.of is None or self.epoch_seconds is None else self.of * self.epoch_seconds
+
+    def rest(self, typical: float) -> float:
+        """Seconds until it is done: by its epochs, or as long as a typical trial."""
+        if self.of is None or self.epoch_seconds is None:
+            return max(0.0, typical - self.seconds)
+        return max(0.0, (self.of - self.epochs) * self.epoch_seconds - self.since)
+
+
+def seconds_left(mean: float | None, workers: int, waiting: int, running: Sequence[Running]) -> float | None:
+    """Seconds until all trials are done, those `running` and then `waiting` more, `workers` at a time; None while nothing is known.
+
+    A trial takes the `mean` of those that are done; before the first is, what the epochs of those under way come to.
+    """
+    known = [one.whole for one in running if one.whole is not None]
+    if mean is None and not known:
+        return None
+    typical = fmean(known) if mean is None else mean
+    rests = [one.rest(typical) for one in running]
+    free = [*rests, *[0.0] * (max(1, workers) - len(rests))]
+    heapify(free)
+    while typical and waiting and (waiting % len(free) or max(free) - free[0] > typical):
+        heapreplace(free, free[0] + typical)
+        waiting -= 1
+    return max(free) + waiting // len(free) * typical  # when they are in step, all take one each in turn
+
+
+@dataclass
+class _Mark:
+    heard: float
+    epochs: int
+    began: float
+    of: int | None
+    first: tuple[int, float] | None = None
+
+
+@dataclass
+class Clock:
+    """Hears of beginnings, epochs and ends of trials; `epochs` are those of every trial, where that is known."""
+
+    workers: int
+    epochs: int | None = None
+    began: float = field(default_factory=time.perf_counter)
+    _first: list[float] = field(default_factory=list)
+    _later: list[float] = field(default_factory=list)
+    _latest: float = field(default_factory=time.perf_counter)
+    _marks: dict[int, _Mark] = field(default_factory=dict)
+
+    def hear(self, trial: int, epochs: int, of: int | None = None) -> None:
+        """So many epochs of a trial are done; fewer than before mean that it begins again, epochs without a beginning that it went on."""
+        now, mark = time.perf_counter(), self._marks.get(trial)
+        if mark is None or epochs < mark.epochs:
+            began = self._latest if epochs else now
+            mark = self._marks[trial] = _Mark(now, epochs, began, of or self.epochs)
+        if epochs and mark.first is None:
+            mark.first = epochs, now
+        mark.heard, mark.epochs, self._latest = now, epochs, now
+
+    def end(self, trial: int, seconds: float | None) -> None:
+        """A trial is done after so many seconds; None for what says nothing of those to come."""
+        self._marks.pop(trial, None)
+        self._latest = time.perf_counter()
+        if seconds is not None:
+            (self._first if len(self._first) < max(1, self.workers) else self._later).append(seconds)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the clock was made."""
+        return time.perf_counter() - self.began
+
+    def running(self) -> tuple[Running, ...]:
+        """The trials under way, in order of their beginnings."""
+        now = time.perf_counter()
+        return tuple(running(trial, mark, now) for trial, mark in self._marks.items())
+
+    def left(self, trials: int) -> float | None:
+        """Seconds until so many trials are done, those under way among them; None while nothing is known."""
+        under_way = self.running()
+        recent = self._later[-RECENT:] or self._first  # the first of a worker is longer: torch and data are loaded
+        return seconds_left(fmean(recent) if recent else None, self.workers, max(0, trials - len(under_way)), under_way)
+
+
+def running(trial: int, mark: _Mark, now: float) -> Running:
+    """How far a trial is; its first epoch tells nothing of the others, as torch and data are loaded in it."""
+    epochs, heard = mark.first or (0, mark.began)
+    passed = mark.epochs - epochs
+    epoch_seconds = (mark.heard - heard) / passed if passed else None
+    return Running(trial, now - mark.began, mark.epochs, mark.of, epoch_seconds, now - mark.heard)

@@ -55,7 +55,7 @@ def search(
         out: A folder that does not exist yet, or is empty.
         workers: Processes that evaluate side by side; 0 evaluates in this process.
         timeout_s: Limit for one evaluation in seconds.
-        progress: Called at the beginning and after every trial.
+        progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
         SearchError: no network of the space fits the budget, or an objective is never measured.

@@ -138,7 +138,7 @@ def test_every_kind_of_failure_is_recorded_and_the_run_goes_on(tmp_path: Path) -
 def test_progress_tells_where_the_run_stands(tmp_path: Path) -> None:
     told: list[Progress] = []
     run = small_search(tmp_path / "run", trials=10, progress=told.append)
-    assert [at.done for at in told] == list(range(11))
+    assert [at.done for at in told if not at.running and not at.testing] == list(range(11))
     assert told[-1].front == len(run.front())
     assert told[-1].best == run.front()[0].values
     assert told[-1].refused == sum(run.refusals.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -78,8 +78,9 @@ class Loop:
 
     def run(self) -> None:
         """Evaluate what is missing, in order of trial numbers, then test the front."""
-        again = [trial for trial in self.before.trials if self.retry_failed and trial.failure]
-        for trial in self.before.trials:
+        before = self.current(self.before.trials)
+        again = [trial for trial in before if self.retry_failed and trial.failure]
+        for trial in before:
             if not (self.retry_failed and trial.failure):
                 self.take_in(trial)
         self.refused = sum(self.before.refusals.values())
@@ -90,6 +91,13 @@ class Loop:
         elif len(self.trials) < self.record.trials:
             self.gather(self.supernet)
         self.test_front()
+
+    def current(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Trials with fingerprints as they are made now, which an earlier version made in another way."""
+        catalogue, rng = self.proposer.problem.catalogue, np.random.default_rng(0)
+        if not trials or catalogue.look_up(trials[0].choices, rng).fingerprint == trials[0].fingerprint:
+            return trials
+        return [replace(trial, fingerprint=catalogue.look_up(trial.choices, rng).fingerprint) for trial in trials]
 
     def retry(self, failed: Sequence[Trial]) -> None:
         """Evaluate again what failed, before the strategy is told; each failure stays recorded until its new outcome takes its place."""

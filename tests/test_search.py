@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from archsearch.analysis import Budget, known_costs
@@ -18,9 +22,10 @@ from archsearch.pareto import dominates
 from archsearch.passes import canonicalise
 from archsearch.proposal import SearchError
 from archsearch.search import resume, search
-from archsearch.space import load_space
-from archsearch.store import RunExistsError
+from archsearch.space import Choices, load_space
+from archsearch.store import RunExistsError, open_run
 from archsearch.strategies import STRATEGIES, Evolution, Random
+from archsearch.trial import Trial
 from tests.evaluators import Failing, Formula, Meeting, Unfinished
 from tests.runs import assert_same_run, made, small_search, small_space, table
 
@@ -207,3 +212,29 @@ def test_a_run_begun_with_one_worker_goes_on_with_two_and_still_repeats(tmp_path
     assert table(both[0], "trials") == table(both[1], "trials")
     few = resume(both[0], small_space(), strategy(), Meeting(folder=str(both[0].parent / "met"), first=4), workers=1)
     assert few.record.widened == ((4, 4),)
+
+
+@dataclass
+class Repeating(Random):
+    """Asks for what it was told first, and for something else every other time."""
+
+    _first: Choices | None = field(default=None, init=False, repr=False)
+    _again: bool = field(default=False, init=False, repr=False)
+
+    def ask(self, rng: np.random.Generator) -> Choices:
+        self._again = not self._again
+        return self._first if self._first and self._again else {}
+
+    def tell(self, trial: Trial) -> None:
+        self._first = self._first or trial.choices
+
+
+def test_a_run_of_other_fingerprints_proposes_no_network_again(tmp_path: Path) -> None:
+    run = small_search(tmp_path / "run", Repeating(), trials=3)
+    with closing(sqlite3.connect(run.folder / "run.db")) as database, database:
+        database.execute("UPDATE trials SET fingerprint = 'f' || substr(fingerprint, 2)")
+    resume(run.folder, small_space(), Repeating(), Formula(), trials=9)
+    found = open_run(run.folder)
+    assert len({found.genotype(number).fingerprint for number in range(9)}) == 9
+    whole = small_search(tmp_path / "whole", Repeating(), trials=9)
+    assert [trial.choices for trial in found.trials] == [trial.choices for trial in whole.trials]

@@ -95,7 +95,13 @@ def description_of(evaluator: object) -> Description:
     """
     if not isinstance(evaluator, Describing):
         return marked(getattr(evaluator, "data", None))
-    found = evaluator.describe()
+    try:
+        found = evaluator.describe()
+    except ValueError:
+        raise
+    except Exception as error:  # a user's evaluator may raise anything
+        text = " ".join(str(error).split())[:160]
+        raise ValueError(f"{type(evaluator).__name__}.describe raised {type(error).__name__}: {text}") from error
     if not isinstance(found, Description):
         raise ValueError(f"{type(evaluator).__name__}.describe() gave {type(found).__name__}; it must give a Description")  # noqa: TRY004
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from archsearch.analysis import COSTS
 from archsearch.catalogue import Entry
 from archsearch.clock import Clock, Running
-from archsearch.evaluators.base import Candidate, Evaluator
+from archsearch.evaluators.base import Candidate, Evaluator, has, said
 from archsearch.executor import ENDED, Executor, Outcome
 from archsearch.genotype import Genotype
 from archsearch.pareto import dominates
@@ -294,7 +294,10 @@ class Loop:
 
     def test_front(self) -> None:
         """Measure the final front on the test part, one network after the other where latency is measured: none disturbs another."""
-        trains = getattr(self.proposer.evaluator, "keeps_weights", True)
+        evaluator = self.proposer.evaluator
+        if not has(evaluator, "test"):
+            return
+        trains = said(evaluator, "keeps_weights")
         ready = [trial.number for trial in self.front if not trains or self.store.weights(trial.number).is_file()]
         waiting = [number for number in ready if number not in self.before.tests]
         run = open_run(self.store.folder)
@@ -308,7 +311,8 @@ class Loop:
         """Record a test; a network whose final training fails for good gets no metrics. Raises SearchError for any other failure."""
         self.clock.end(outcome.trial, None)
         if outcome.failure is None:
-            self.store.add_test(outcome.trial, outcome.metrics)
+            if outcome.metrics:  # none recorded stand for a training that failed
+                self.store.add_test(outcome.trial, outcome.metrics)
         elif outcome.failure.kind in LASTING:
             self.store.drop_weights(outcome.trial)
             self.store.add_test(outcome.trial, {})

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from archsearch.catalogue import Catalogue, Entry, UnlistedError
-from archsearch.evaluators.base import Evaluator
+from archsearch.evaluators.base import Evaluator, said
 from archsearch.genotype import Genotype
 from archsearch.record import Record
 from archsearch.space import Choices, Space
@@ -76,7 +76,7 @@ class Proposer:
     def __post_init__(self) -> None:
         record, evaluator = self.record, self.evaluator
         self.space.check_drawable(ATTEMPTS)
-        catalogue = Catalogue(self.space, evaluator.batch, evaluator.optimizer)
+        catalogue = Catalogue(self.space, said(evaluator, "batch"), said(evaluator, "optimizer"))
         self.problem = Problem(catalogue, record.objectives, record.budget, record.trials)
         if isinstance(self.strategy, Informed):
             self.strategy.begin(self.problem)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import COSTS, Budget
-from archsearch.evaluators.base import Evaluator
+from archsearch.evaluators.base import Evaluator, check_evaluator, said
 from archsearch.executor import Executor, Inline, Processes
 from archsearch.identity import METHODS, check_same, identity, load_method
 from archsearch.loop import Loop, Progress
@@ -59,11 +59,13 @@ def search(
 
     Raises:
         SearchError: no network of the space fits the budget, or an objective is never measured.
+        EvaluatorError: the evaluator lacks `evaluate`, or says of itself what it may not.
         StoreError: `out` exists or cannot be written.
     """
     refuse_unguarded()
     folder = Path(out)
     check_numbers(trials, workers, seed, timeout_s)
+    check_evaluator(evaluator)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, evaluator)
     record = Record(
@@ -97,11 +99,11 @@ def check_numbers(trials: int, workers: int, seed: int, timeout_s: float | None)
 
 def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
     """Raise SearchError when there is no objective, one that nobody computes or measures, or one measured on the test part."""
-    if getattr(evaluator, "sees_test", False):
+    if said(evaluator, "sees_test"):
         raise SearchError("this evaluator measures on the test part, which a search must not see; leave its option final out")
     if not objectives:
         raise SearchError("a search needs at least one objective, such as error")
-    known = [*COSTS, *evaluator.metrics]
+    known = [*COSTS, *said(evaluator, "metrics")]
     for place, objective in enumerate(objectives):
         if objective.metric not in known:
             raise SearchError(f"objective {objective.metric!r} is not measured; {instead(objective.metric, known)}")
@@ -153,6 +155,7 @@ def resume(
         StoreError: no run there, or another process is writing it.
     """
     refuse_unguarded()
+    check_evaluator(evaluator)
     folder = Path(out)
     record = open_run(folder).record
     if retry_failed and isinstance(strategy, Supernet):

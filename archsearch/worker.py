@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archsearch.evaluators.base import Candidate, Evaluator, Report, failure_of
+from archsearch.evaluators.base import Candidate, Evaluator, Report, failure_of, setting_of
 from archsearch.genotype import Genotype
 from archsearch.space import Choices, load_file
 from archsearch.trial import EvaluationError, Failure, finite
@@ -51,7 +51,8 @@ class Job(NamedTuple):
 def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, report: Report) -> tuple[dict[str, float], Failure | None]:
     """Metrics of a candidate, or the failure that its exception stands for."""
     try:
-        metrics = numbers(evaluator.evaluate(candidate, report) if method == "evaluate" else evaluator.test(candidate))
+        judge: Any = evaluator  # one without `test` is never asked for it
+        metrics = numbers(judge.evaluate(candidate, report) if method == "evaluate" else judge.test(candidate))
     except EvaluationError as error:
         return {}, error.failure
     except Exception as error:  # a user's evaluator may raise anything; it becomes data and is shown
@@ -119,8 +120,7 @@ def set_up(pipe: Connection, files: tuple[str, ...]) -> Evaluator:
     for file in files:
         load_file(file)
     evaluator: Evaluator = pipe.recv()
-    if hasattr(evaluator, "setting"):
-        evaluator.setting()
+    setting_of(evaluator)
     return evaluator
 
 

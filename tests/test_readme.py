@@ -135,6 +135,15 @@ def test_the_space_and_the_op_can_be_searched(tmp_path: Path) -> None:
     )
 
 
+def test_an_evaluator_of_ones_own_is_searched_with(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(block("python", "class Mine"), encoding="utf-8")
+    command = re.findall(r"`archsearch (search chain --evaluator mine.py[^`]*)`", README)
+    assert len(command) == 1
+    call(tmp_path, str(TREE / "cli.py"), *command[0].split(), "--trials", "3", "--out", "x")
+    done = open_run(tmp_path / "x")
+    assert [trial.metrics["error"] for trial in done.trials] == [1 / (1 + 2 * trial.metrics["params"] / 5000) for trial in done.trials]
+
+
 def test_the_python_runs(tmp_path: Path) -> None:
     code = block("python", "archsearch.search(").replace("trials=40", "trials=3").replace("epochs=20", "epochs=1")
     (tmp_path / "mine.py").write_text(code, encoding="utf-8")

@@ -12,11 +12,11 @@ import typer
 
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text, remark
+from archsearch.cli.judging import data_name, evaluator_of
 from archsearch.cli.options import defaults_of, make, parse_pairs, parse_value
 from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import fit, read_objectives
 from archsearch.compare import BASELINE, Comparison, Match, Player, compare, is_part
-from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.table import Table
 from archsearch.evaluators.tabulate import tabulate
 from archsearch.executor import ONE_THREAD, environment
@@ -141,28 +141,24 @@ def warn(comparison: Comparison) -> None:
 
 
 def tabulate_command(
-    space: str, data: str, out: Path | None, sample: int | None, seeds: int, epochs: int | None, evaluator: str,
+    space: str, data: str | None, out: Path | None, sample: int | None, seeds: int, epochs: int | None, evaluator: str,
     evaluator_options: Sequence[str], settings: Sequence[str], seed: int, force: bool, quiet: bool, json: bool,
 ) -> None:  # fmt: skip
     """Train a small space, or a sample of one, into a table."""
-    target = out or Path(f"{Path(space).stem}-{Path(data).stem}.npz")
     bare = load_space(space)
     chosen = parse_pairs(settings, bare.settings, f"space {space!r}")
     options = [*evaluator_options, *([f"epochs={epochs}"] if epochs is not None else [])]
     with environment(ONE_THREAD):  # before torch is imported: on one thread equal seeds give equal tables
         fitted, judge = trainer(space, data, evaluator, options, bare.settings, chosen)
+        target = out or Path(f"{Path(space).stem}-{data_name(judge)}.npz")
         with watched(quiet, "trainings", "stopped; the same command goes on") as tick:
             table = tabulate(fitted, judge, target, sample=sample, seeds=seeds, seed=seed, overwrite=force, progress=tick)
     print_json({"table": str(table)}) if json else print_text(f"{table}: compare strategies on it with archsearch compare --table {table}")
 
 
 def trainer(
-    space: str, data: str, evaluator: str, options: Sequence[str], known: dict[str, Any], chosen: dict[str, Any]
+    space: str, data: str | None, evaluator: str, options: Sequence[str], known: dict[str, Any], chosen: dict[str, Any]
 ) -> tuple[Any, Any]:
     """The space with its settings, and the evaluator. Raises WrongUseError."""
-    try:
-        maker = load_evaluator(evaluator)
-    except (ValueError, ImportError) as error:
-        raise WrongUseError(str(error)) from error
-    judge = make("evaluator", evaluator, {evaluator: maker}, options, data=data)
+    judge = evaluator_of(evaluator, options, data)
     return fit(space, known, chosen, judge), judge

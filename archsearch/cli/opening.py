@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import Budget
-from archsearch.evaluators.base import Evaluator
+from archsearch.evaluators.base import Evaluator, remarks_of
 from archsearch.record import options_of
 from archsearch.restoring import Parts
 from archsearch.trial import Objective
@@ -40,7 +40,7 @@ def opening(
         *data_lines(evaluator),
         f"evaluator  {joined(names[1], judged_by(evaluator))}{on_device(evaluator)}",
     ]
-    notes: Sequence[str] = getattr(evaluator, "remarks", tuple)()
+    notes: Sequence[str] = remarks_of(evaluator)
     room = MOST - len(lines)
     return [shortened(line) for line in lines] + ([*notes] if len(notes) <= room else [*notes[: room - 1], " ".join(notes[room - 1 :])])
 

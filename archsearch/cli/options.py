@@ -64,6 +64,12 @@ def defaults_of(maker: Callable[..., Any]) -> dict[str, Any]:
     return {p.name: None if p.default is p.empty else p.default for p in inspect.signature(maker).parameters.values()}
 
 
+def required(maker: Callable[..., Any]) -> list[str]:
+    """Parameters of a class or function that have to be given."""
+    found = inspect.signature(maker).parameters.values()
+    return [p.name for p in found if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
 def make(kind: str, name: str, table: Mapping[str, Callable[..., Any]], pairs: Sequence[str], **given: Any) -> Any:
     """An object of a table by its name and `NAME=VALUE` options. Raises WrongUseError."""
     if name not in table:

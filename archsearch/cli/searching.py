@@ -13,6 +13,7 @@ import typer
 from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
+from archsearch.cli.judging import data_name, evaluator_of
 from archsearch.cli.opening import opening
 from archsearch.cli.options import defaults_of, make, parse_pairs
 from archsearch.cli.progress import foretold, progress_bar
@@ -20,7 +21,7 @@ from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import load_evaluator
-from archsearch.evaluators.base import Evaluator
+from archsearch.evaluators.base import Evaluator, has, said, setting_of
 from archsearch.genotype import Genotype
 from archsearch.loop import Progress
 from archsearch.proposal import SearchError
@@ -43,7 +44,7 @@ class Plan:
     """What a search is made of, by name and in words."""
 
     space: str
-    data: str
+    data: str | None
     strategy: str
     evaluator: str
     settings: Sequence[str]
@@ -59,17 +60,16 @@ class Plan:
         try:
             strategies = {self.strategy: load_method(self.strategy)}
             strategy: Strategy | Supernet = make("strategy", self.strategy, strategies, self.strategy_options)
-            evaluators = {self.evaluator: load_evaluator(self.evaluator)}
+            judge_class = load_evaluator(self.evaluator)
         except WrongUseError:
             raise
         except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
         where = [f"{name}={value}" for name, value in (("data_dir", self.data_dir), ("device", self.device)) if value]
-        if self.device and "device" not in defaults_of(evaluators[self.evaluator]):
+        if self.device and "device" not in defaults_of(judge_class):
             raise WrongUseError(f"evaluator {self.evaluator!r} has no option device; leave --device out")
-        own = {"space": self.space} if "space" in defaults_of(evaluators[self.evaluator]) else {}  # of a supernet: the space of the search
-        evaluator: Evaluator = make("evaluator", self.evaluator, evaluators, [*where, *self.evaluator_options], data=self.data, **own)
-        return fit(self.space, bare.settings, settings, evaluator), strategy, evaluator
+        judge = evaluator_of(self.evaluator, [*where, *self.evaluator_options], self.data, space=self.space)  # a supernet's space, too
+        return fit(self.space, bare.settings, settings, judge), strategy, judge
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator
         WrongUseError: data that cannot be loaded, or a space whose networks do not fit them.
     """
     try:
-        asked = {**evaluator.setting(), "task": getattr(evaluator, "task", "")}
+        asked = {**setting_of(evaluator), "task": said(evaluator, "task")}
     except ValueError as error:
         raise WrongUseError(str(error)) from error
     space = load_space(name, **{**{key: value for key, value in asked.items() if key in known}, **settings})
-    check = getattr(evaluator, "check", None)
-    if check is not None:
-        check_network(space, check)
+    if has(evaluator, "check"):
+        judge: Any = evaluator
+        check_network(space, judge.check)
     return space
 
 
@@ -117,8 +117,8 @@ def search_command(
     """Search, then write the report and the model file."""
     budget = read_budget(limits, max_latency)
     wanted = read_objectives(objectives)
-    folder = out or Path("results") / f"{Path(plan.space).stem}-{Path(plan.data).stem}-{seed}"
     space, strategy, evaluator = plan.parts()
+    folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
     for line in () if quiet else opening(parts, names, wanted, budget, trials, workers, seed, folder):
         remark(line)

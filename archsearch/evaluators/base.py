@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+from archsearch.analysis import OPTIMIZERS
 from archsearch.genotype import Genotype
 from archsearch.space import Choices
 from archsearch.trial import EvaluationError, Failure
@@ -35,31 +37,153 @@ class Candidate:
 class Evaluator(Protocol):
     """Genotype -> metrics: a frozen dataclass whose fields are its options; it is sent to worker processes.
 
-    A failure that the evaluator foresees is raised as `EvaluationError`; any other exception counts as a crash. It may say what is
-    learnt from its data, `task`, and with `check(genotype)` raise `EvaluationError` for a network that does not fit them. With
-    `keeps_weights = False` the front is tested although there are no trained weights.
+    A failure that the evaluator foresees is raised as `EvaluationError`; any other exception counts as a crash. All but `evaluate` may be
+    left out: `said` gives what holds then.
+
+    - `test(candidate)`: the same metrics of the trained weights in `candidate.weights` on data that the search never saw, for the final
+      front only; without it the front is not tested. With `keeps_weights = False` it is, although there are no trained weights.
+    - `metrics`: names of what `evaluate` measures; `latency_ms` may be among them where a limit asks for it.
+    - `batch`, `optimizer`: samples in a training batch and optimiser as `analyse` names it, for the analysis of training memory.
+    - `setting()`: what the data ask of a network, such as `input` shape and number of `classes`; `task`: what is learnt from them.
+    - `check(genotype)` raises `EvaluationError` for a network that does not fit the data; `describe()` gives their `Description`;
+      `remarks()` lines that are said when a search starts.
     """
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Metrics of a candidate, `error` among them where there is one."""
 
-    def test(self, candidate: Candidate) -> dict[str, float]:
-        """The same metrics of the trained weights in `candidate.weights` on data that the search never saw; for the final front only."""
 
-    def setting(self) -> dict[str, object]:
-        """What the data ask of a network: `input` shape and number of `classes`."""
+class EvaluatorError(ValueError):
+    """An evaluator that is not what the protocol asks for; one line that names class and attribute."""
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of what `evaluate` measures; `latency_ms` may be among them where a limit asks for it."""
 
-    @property
-    def batch(self) -> int:
-        """Samples in a training batch, for the analysis of training memory."""
+class Said(NamedTuple):
+    """An attribute that an evaluator may have: what holds without it, what it may be, and that in words."""
 
-    @property
-    def optimizer(self) -> str:
-        """Optimiser as `analyse` names it, likewise."""
+    default: Any
+    fits: Callable[[Any], bool]
+    words: str
+
+
+def is_names(value: object) -> bool:
+    """Whether this is a tuple of one text or more."""
+    return isinstance(value, tuple) and bool(value) and all(isinstance(name, str) and name for name in value)
+
+
+SAID = {
+    "metrics": Said(("error",), is_names, 'a tuple of names, such as ("error",)'),
+    "batch": Said(1, lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
+    "optimizer": Said("sgd", lambda value: isinstance(value, str) and value in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
+    "task": Said("", lambda value: isinstance(value, str), "a text"),
+    "keeps_weights": Said(True, lambda value: type(value) is bool, "true or false"),
+    "sees_test": Said(False, lambda value: type(value) is bool, "true or false"),
+}
+"""What an evaluator says of itself in attributes or properties."""
+
+TAKEN = {"evaluate": "candidate, report", "test": "candidate", "check": "genotype", "setting": "", "describe": "", "remarks": ""}
+"""Methods of an evaluator, and what each is called with."""
+
+
+def said(evaluator: object, name: str) -> Any:
+    """What an evaluator says by one of `SAID`, or the default. Raises EvaluatorError for what it may not be."""
+    default, fits, words = SAID[name]
+    if not has(evaluator, name):
+        return default
+    with told(evaluator, name):
+        value = getattr(evaluator, name)
+    if not fits(value):
+        raise EvaluatorError(f"{class_of(evaluator)}.{name} is {shortened(value)}; it must be {words}")
+    return value
+
+
+def setting_of(evaluator: object) -> dict[str, Any]:
+    """What its data ask of a network, by name; nothing where it does not say. Raises EvaluatorError, or what loading the data raises."""
+    if not has(evaluator, "setting"):
+        return {}
+    judge: Any = evaluator
+    with told(evaluator, "setting"):
+        found = judge.setting()
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise EvaluatorError(
+            f"{class_of(evaluator)}.setting() gave {shortened(found)}; it must give values by name, such as {{'classes': 10}}"
+        )
+    return dict(found)
+
+
+def remarks_of(evaluator: object) -> list[str]:
+    """Lines that are said when a search starts; none where it has none. Raises EvaluatorError."""
+    if not has(evaluator, "remarks"):
+        return []
+    judge: Any = evaluator
+    with told(evaluator, "remarks"):
+        found = judge.remarks()
+    if not isinstance(found, Iterable) or isinstance(found, str):
+        raise EvaluatorError(f"{class_of(evaluator)}.remarks() gave {shortened(found)}; it must give lines")
+    return [str(line) for line in found]
+
+
+def has(evaluator: object, name: str) -> bool:
+    """Whether an evaluator has this attribute, and not as None; a property counts, whatever it raises."""
+    found = inspect.getattr_static(evaluator, name, MISSING)
+    return found is not None and (found is not MISSING or hasattr(evaluator, name))
+
+
+def check_evaluator(evaluator: object) -> None:
+    """Raise EvaluatorError, one line that names class and attribute, for an object that is no evaluator."""
+    if isinstance(evaluator, type):
+        raise EvaluatorError(f"the evaluator is the class {evaluator.__qualname__}; give an object, {evaluator.__qualname__}()")
+    if not has(evaluator, "evaluate"):
+        raise EvaluatorError(f"{class_of(evaluator)} has no method evaluate(self, candidate, report), so it is no evaluator")
+    check_options(evaluator)
+    for name, taken in TAKEN.items():
+        if has(evaluator, name):
+            check_method(evaluator, name, taken)
+    for name in SAID:
+        said(evaluator, name)
+
+
+def check_options(evaluator: object) -> None:
+    """Raise EvaluatorError when options are no fields, so that a run could not record them."""
+    maker = type(evaluator)
+    if not is_dataclass(maker) and inspect.signature(maker).parameters:
+        raise EvaluatorError(f"{class_of(evaluator)} takes options that no run can record; make it a dataclass: @dataclass(frozen=True)")
+
+
+def check_method(evaluator: object, name: str, taken: str) -> None:
+    """Raise EvaluatorError unless this is a method that takes so many arguments."""
+    method = getattr(evaluator, name)
+    if not callable(method):
+        raise EvaluatorError(f"{class_of(evaluator)}.{name} is {shortened(method)}; it must be a method")
+    given = [part for part in taken.split(", ") if part]
+    try:
+        inspect.signature(method).bind(*given)
+    except ValueError:
+        return  # made by a compiler, which does not say what it takes
+    except TypeError:
+        right = ", ".join(["self", *given])
+        raise EvaluatorError(f"{class_of(evaluator)}.{name} takes other arguments; it must be {name}({right})") from None
+
+
+@contextmanager
+def told(evaluator: object, name: str) -> Iterator[None]:
+    """Say class and attribute of whatever a user's evaluator raises; errors of archsearch's own pass."""
+    try:
+        yield
+    except Exception as error:
+        if any(part.__module__.startswith("archsearch.") for part in (type(evaluator), type(error))):
+            raise
+        text = " ".join(str(error).split())[:160]
+        raise EvaluatorError(f"{class_of(evaluator)}.{name} raised {type(error).__name__}: {text}") from error
+
+
+def class_of(evaluator: object) -> str:
+    """Name of an evaluator's class, as messages give it."""
+    return type(evaluator).__qualname__[-60:]
+
+
+def shortened(value: object) -> str:
+    """A value as messages give it."""
+    return " ".join(repr(value).split())[:60]
 
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archsearch.catalogue import Catalogue, Entry
-from archsearch.evaluators.base import Candidate, Evaluator, failure_of
+from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, failure_of, has, said
 from archsearch.space import Choices, Space
 from archsearch.tables import Arrays, TableError, choices_to_arrays, write_arrays
 from archsearch.trial import EvaluationError, finite
@@ -70,7 +70,8 @@ def tabulate(
         raise TableError(f"seeds={seeds} and sample={sample} must be at least 1")
     if out.exists() and not overwrite:
         raise TableError(f"{out} exists already; choose another --out, or replace it (--force)")
-    catalogue = Catalogue(space, evaluator.batch, evaluator.optimizer)
+    check_evaluator(evaluator)
+    catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"))
     networks = whole(catalogue) if sample is None else sampled(catalogue, sample, seed)
     about = {
         "format": FORMAT, "space": space.source, "settings": space.settings, "evaluator": type(evaluator).__name__,
@@ -140,10 +141,11 @@ def trained(catalogue: Catalogue, evaluator: Evaluator, entry: Entry, seed: int)
     began = time.process_time()  # other work on the machine does not count
     with TemporaryDirectory() as scratch:
         candidate = Candidate(0, catalogue.genotype(entry), seed, Path(scratch) / "weights.safetensors", choices=entry.choices)
+        judge: Any = evaluator
         try:
-            metrics = evaluator.evaluate(candidate, report)
+            metrics = judge.evaluate(candidate, report)
             seconds = time.process_time() - began
-            tests = evaluator.test(candidate) if candidate.weights and candidate.weights.is_file() else {}
+            tests = judge.test(candidate) if has(judge, "test") and candidate.weights and candidate.weights.is_file() else {}
         except EvaluationError as error:
             return {"failure": error.failure.kind}
         except Exception as error:  # a user's evaluator may raise anything; it becomes data

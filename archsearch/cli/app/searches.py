@@ -30,7 +30,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
-    data: Annotated[str, typer.Option(help=DATA)] = "digits",
+    data: Annotated[str | None, typer.Option(help=f"{DATA} [default: the evaluator's; digits for train]")] = None,
     data_dir: DataDir = "",
     strategy: Annotated[str, typer.Option(help="How to search: see the README; or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,

@@ -12,7 +12,7 @@ from archsearch.cli.app.arguments import DATA, SPACE, Force, Json, Quiet, Settin
 
 def tabulate(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
-    data: Annotated[str, typer.Option(help=DATA)] = "digits",
+    data: Annotated[str | None, typer.Option(help=f"{DATA} [default: the evaluator's; digits for train]")] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="Train only so many networks, drawn at random. [default: all]")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 3,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training. [default: the evaluator's]")] = None,

@@ -58,8 +58,7 @@ def search(
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
-        SearchError: no network of the space fits the budget, or an objective is never measured.
-        EvaluatorError: the evaluator lacks `evaluate`, or says of itself what it may not.
+        SearchError: no network fits the budget, or an objective is never measured. EvaluatorError: the evaluator is none.
         StoreError: `out` exists or cannot be written.
     """
     refuse_unguarded()

@@ -23,7 +23,7 @@ from archsearch.analysis.windows import fields_and_strides
 from archsearch.compiler import module_path
 from archsearch.space import space_names
 from tests.meta_tracker import StorageTracker, allocated_peak, inference, inputs_of, on_meta, state_of, training_step
-from tests.networks_of_examples import networks_of_examples
+from tests.networks_of_examples import KINDS, indexed, networks_of_examples
 from tests.strategies_hypothesis import genotypes
 
 OPTIMIZERS = ["sgd", "momentum", "adam", "adamw"]
@@ -123,6 +123,14 @@ def test_random_networks_over_every_kind_of_op_hold_no_more_than_said(part: int,
 
     hold()
     assert sum(equal) >= 0.95 * len(equal)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_op_whose_result_is_not_put_out_costs_what_torch_says(kind: str) -> None:
+    for op, shapes in KINDS[kind]:
+        b = Builder(*shapes)
+        b(op, *indexed(b, op, b.inputs))
+        assert assert_holds_what_torch_holds(b.genotype(b.inputs[0]), 2, "sgd", "float32"), op
 
 
 @pytest.mark.parametrize("space", space_names())

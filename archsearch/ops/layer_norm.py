@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_number, register
 from archsearch.ops.reading import MIXED, Reads
+from archsearch.ops.saved import Amount
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["LayerNorm", "LayerNorm2d"]
@@ -64,7 +65,8 @@ class LayerNorm2d(Op):
     def saved(self, x: TensorSpec) -> Saved:
         positions = x.elements // x.channels
         copied = 0 if 1 in (positions, x.channels) else x.elements  # the result is brought back into the order of images
-        return Saved(inputs=(0,), elements=2 * positions, eval_elements=max(copied, 2 * positions))
+        both = Amount(x.elements + copied + 2 * positions)  # the peak where no gradient comes back: then no backward pass tops it
+        return Saved(inputs=(0,), elements=2 * positions, eval_elements=max(copied, 2 * positions), training=(both,))
 
     def window(self) -> Window:
         return POINT

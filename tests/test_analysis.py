@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from archsearch import Budget, Builder, Genotype, Value, analyse, canonicalise, compile_network, load_space
@@ -119,6 +119,8 @@ def test_random_networks_over_every_kind_of_op_hold_no_more_than_said(part: int,
     @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(networks_of_examples(), st.sampled_from([1, 2, 3]), st.sampled_from(OPTIMIZERS))
     def hold(genotype: Genotype, batch: int, optimizer: str) -> None:
+        most = torch.finfo(getattr(torch, dtype)).max  # torch refuses to pad with -1e30 in float16
+        assume(not any(isinstance(node.op, o.Pad2d) and abs(node.op.value) > most for node in genotype.nodes))
         equal.append(assert_holds_what_torch_holds(genotype, max(least_batch(genotype), batch), optimizer, dtype))
 
     hold()

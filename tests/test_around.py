@@ -530,7 +530,7 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
     """The command, as a function that returns what is printed."""
 
     def run(target: str, out: str | None = None, *settings: str, ops: tuple[str, ...] = (), json: bool = False) -> str:
-        around_command(target, tmp_path / out if out else None, None, settings, list(ops), json)
+        around_command(target, tmp_path / out if out else None, None, settings, list(ops), force=False, json=json)
         return capsys.readouterr().out
 
     return run

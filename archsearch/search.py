@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import COSTS, Budget
-from archsearch.evaluators.base import Evaluator, check_evaluator, said
+from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, said
 from archsearch.executor import Executor, Inline, Processes
 from archsearch.identity import METHODS, check_same, identity, load_method
 from archsearch.loop import Loop, Progress
@@ -154,7 +154,6 @@ def resume(
         StoreError: no run there, or another process is writing it.
     """
     refuse_unguarded()
-    check_evaluator(evaluator)
     folder = Path(out)
     record = open_run(folder).record
     if retry_failed and isinstance(strategy, Supernet):
@@ -186,7 +185,10 @@ def widened(record: Record, workers: int, folder: Path) -> Record:
 def same_parts(folder: Path, record: Record, parts: Parts) -> dict[str, Any]:
     """Space, strategy, evaluator and data, with the places where they are now, as fields of a record. Raises SearchError for others."""
     try:
+        check_evaluator(parts.evaluator)
         now = identity(*parts)
+    except EvaluatorError:
+        raise
     except ValueError as error:
         raise SearchError(f"{folder}: {' '.join(str(error).split())[:180]}; data elsewhere: say by --data where they are now") from error
     check_same(folder, record, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -159,6 +160,7 @@ def test_what_no_gradient_comes_back_from_has_no_field() -> None:
 
 def test_an_op_that_does_not_say_what_it_reads_makes_the_field_unknown() -> None:
     @register("blurred")
+    @dataclass(frozen=True)
     class Blurred(Op):
         def infer(self, x: TensorSpec) -> TensorSpec:
             return x

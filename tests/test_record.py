@@ -602,7 +602,7 @@ def test_failed_trials_are_tried_again(workers: int, tmp_path: Path) -> None:
     whole = search(*parts(), objectives=("error", "params"), trials=5, workers=0, out=tmp_path / "whole")
     for name in ("trials", "curves"):
         assert table(run.folder, name) == table(whole.folder, name)
-    assert set(run.tests) == {trial.number for trial in run.front()}
+    assert set(run.tests) >= {trial.number for trial in run.front()}  # those that left the front since were tested too
 
 
 def test_a_run_in_which_all_failed_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

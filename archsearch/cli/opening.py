@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import Budget
+from archsearch.cli.console import remark
+from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of
+from archsearch.loop import Progress
 from archsearch.record import options_of
 from archsearch.restoring import Parts
 from archsearch.trial import Objective
@@ -43,6 +46,19 @@ def opening(
     notes: Sequence[str] = remarks_of(evaluator)
     room = MOST - len(lines)
     return [shortened(line) for line in lines] + ([*notes] if len(notes) <= room else [*notes[: room - 1], " ".join(notes[room - 1 :])])
+
+
+def told_once_begun(tick: Tick, lines: Callable[[], Sequence[str]]) -> Tick:
+    """As `tick`, and the lines before it, once the first evaluation begins: a search that cannot begin says why, and nothing else."""
+    waiting = [lines]
+
+    def update(at: Progress) -> None:
+        while waiting and (at.running or at.done or at.epoch):
+            for line in waiting.pop()():
+                remark(line)
+        tick(at)
+
+    return update
 
 
 def data_lines(evaluator: Evaluator) -> list[str]:

@@ -14,7 +14,7 @@ from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
 from archsearch.cli.judging import data_name, evaluator_of
-from archsearch.cli.opening import opening
+from archsearch.cli.opening import opening, told_once_begun
 from archsearch.cli.options import defaults_of, make, parse_pairs
 from archsearch.cli.progress import foretold, progress_bar
 from archsearch.cli.showing import front_rows, print_front
@@ -120,13 +120,15 @@ def search_command(
     space, strategy, evaluator = plan.parts()
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
-    for line in () if quiet else opening(parts, names, wanted, budget, trials, workers, seed, folder):
-        remark(line)
-    run = watched(
-        folder, quiet, wanted,
-        lambda tick: search(space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
-                            out=folder, workers=workers, timeout_s=timeout, progress=tick),
-    )  # fmt: skip
+
+    def go(tick: Tick) -> Run:
+        told = told_once_begun(tick, lambda: opening(parts, names, wanted, budget, trials, workers, seed, folder)) if tick else None
+        return search(
+            space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
+            out=folder, workers=workers, timeout_s=timeout, progress=told,
+        )  # fmt: skip
+
+    run = watched(folder, quiet, wanted, go)
     finish(run, json)
 
 

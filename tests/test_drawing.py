@@ -329,7 +329,7 @@ class Hostile(Op):
 
     kind: ClassVar[str] = 'a"]; <b>&\\N\x00\u202e'
     kernel: str = '"]--><script>alert(1)</script>\n"; end;\\" #quot; ]]> \ud800'
-    stride: object = None
+    stride: int | None = None
 
     def infer(self, x: TensorSpec) -> TensorSpec:
         return x

@@ -259,7 +259,7 @@ def test_ctrl_c_shows_what_was_drawn_until_then(file: str, capsys: pytest.Captur
 
 
 def test_samples_are_files_with_their_choices_beside_them(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sample_command(given(file, "100"), 3, 2000, tmp_path / "out", quiet=True, json=True)
+    sample_command(given(file, "100"), 3, 2000, tmp_path / "out", force=False, quiet=True, json=True)
     told: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
     assert [Path(one["file"]).name for one in told] == ["mine-000.json", "mine-001.json", "mine-002.json"]
     for one in told:
@@ -269,13 +269,13 @@ def test_samples_are_files_with_their_choices_beside_them(file: str, tmp_path: P
         assert beside["costs"]["params"] <= 100
         assert beside["choices"] == one["choices"]
         assert beside["fingerprint"] == network.fingerprint
-    with pytest.raises(WrongUseError, match=r"mine-000\.json exists; give another folder"):
-        sample_command(given(file), 1, 2000, tmp_path / "out", quiet=True, json=True)
+    with pytest.raises(WrongUseError, match=r"mine-000\.json exists; give another folder with --out, or --force"):
+        sample_command(given(file), 1, 2000, tmp_path / "out", force=False, quiet=True, json=True)
 
 
 def test_too_tight_a_budget_ends_with_a_clear_line(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as stop:
-        sample_command(given(file, "4"), 5, 100, tmp_path / "out", quiet=True, json=False)
+        sample_command(given(file, "4"), 5, 100, tmp_path / "out", force=False, quiet=True, json=False)
     assert stop.value.exit_code == FAILED
     told = capsys.readouterr()
     assert told.err.startswith("archsearch: found 2 of 5 networks within params \u2264 4: 100 draws in a row brought no further one; raise")
@@ -285,7 +285,7 @@ def test_too_tight_a_budget_ends_with_a_clear_line(file: str, tmp_path: Path, ca
 
 def test_ctrl_c_leaves_the_samples_that_are_written(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as stop:
-        sample_command(given(file, None, "last=203"), 50, 100, tmp_path / "out", quiet=True, json=False)
+        sample_command(given(file, None, "last=203"), 50, 100, tmp_path / "out", force=False, quiet=True, json=False)
     assert stop.value.exit_code == INTERRUPTED
     assert capsys.readouterr().err == "stopped after 3 of 50 networks\n"
     assert len(list((tmp_path / "out").glob("mine-00?.json"))) == 3
@@ -299,7 +299,7 @@ def test_wrong_use_is_one_line(file: str, tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="'many' must be a number"):
         given(file, "many").parts()
     with pytest.raises(WrongUseError, match="give another folder with --out"):
-        sample_command(given(file), 1, 10, Path(file) / "x", quiet=True, json=True)
+        sample_command(given(file), 1, 10, Path(file) / "x", force=False, quiet=True, json=True)
 
 
 def test_blocks_are_as_high_as_counts() -> None:

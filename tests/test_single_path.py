@@ -30,7 +30,7 @@ from archsearch.evaluators.train import Train
 from archsearch.passes import canonicalise
 from archsearch.search import search
 from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
-from archsearch.shared_weights.folder import RECORD
+from archsearch.shared_weights.folder import RECORD, write_checkpoint
 from archsearch.space import load_space
 from archsearch.store import open_run
 from archsearch.strategies import Random
@@ -214,12 +214,27 @@ def test_another_call_does_not_go_on_with_a_folder(trained, change, words):
     ("damage", "words"),
     [
         (lambda text: text[:100], "not valid JSON at line"),
-        (lambda text: text.replace("archsearch.shared_weights/1", "x"), "these are no shared weights of format"),
-        (lambda text: text.replace('"epochs": 6', '"epochs": "6"'), '"epochs" must be a whole number of at least 1'),
-        (lambda text: text.replace('"sandwich"', '"sandwitch"'), "fields missing or unknown: sandwich, sandwitch"),
-        (lambda text: text.replace('"checked": []', '"checked": [3]'), '"checked" must list choices'),
-        (lambda text: text.replace('"agreement": {}', '"agreement": {"tau": "high"}'), "must hold numbers by name"),
-        (lambda text: text.replace('"done": 6', '"done": 5'), '"curve" one entry for each epoch'),
+        (
+            lambda text: text.replace("archsearch.shared_weights/1", "x"),
+            r'/supernet\.json: its format is "x", expected an object of format "archsearch\.shared_weights/1"; it is another file,',
+        ),
+        (
+            lambda text: text.replace('"epochs": 6', '"epochs": "6"'),
+            r'/supernet\.json: "epochs" of the supernet must be a whole number of at least 1, got "6"$',
+        ),
+        (lambda text: text.replace('"sandwich"', '"sandwitch"'), r'/supernet\.json: the supernet has no "sandwich"$'),
+        (
+            lambda text: text.replace('"checked": []', '"checked": [3]'),
+            r'"checked" of the supernet must be a list of entries that are each an object of choices, macs, shared, retrained, got',
+        ),
+        (
+            lambda text: text.replace('"agreement": {}', '"agreement": {"tau": "high"}'),
+            r'"agreement" of the supernet must be an object that holds by name what is each a number, got an object of 1$',
+        ),
+        (
+            lambda text: text.replace('"done": 6', '"done": 5'),
+            r'/supernet\.json: "curve" must have one entry for each epoch that is "done"$',
+        ),
         (lambda text: text.replace('"seed": 0', '"seed": 1e400'), "1e400 is not allowed"),
         (lambda text: text.replace('"warmup"', '"warmop"'), '"training" of the supernet cannot be used'),
     ],
@@ -286,7 +301,10 @@ def test_the_front_is_trained_from_scratch(trained, tmp_path):
     ("options", "words"),
     [
         ({"supernet": ""}, r"evaluator shared needs a supernet: train one by `archsearch supernet`, then set supernet=FOLDER"),
-        ({"supernet": "nowhere"}, r"nowhere holds no supernet: there is no readable supernet\.json"),
+        (
+            {"supernet": "nowhere"},
+            r"^nowhere: it holds no supernet: there is no readable supernet\.json; train one by `archsearch supernet`$",
+        ),
         ({"data_seed": 1}, "was trained with data_seed=0, now given 1; give the same, or train another"),
         ({"data": "shapes"}, "was trained with data=digits, now given shapes"),
     ],
@@ -481,7 +499,10 @@ def test_the_command_trains_checks_and_goes_on(tmp_path, monkeypatch, capsys):
     assert "untrained" in open_run("run").trials[0].metrics
     capsys.readouterr()
     for given, words in (
-        (["small_cell", "--evaluator-set", "supernet=nowhere"], "nowhere holds no supernet"),
+        (
+            ["small_cell", "--evaluator-set", "supernet=nowhere"],
+            "nowhere: it holds no supernet: there is no readable supernet.json; train one by `archsearch supernet`",
+        ),
         (["small_cell"], "evaluator shared needs a supernet"),
         (["chain", "--evaluator-set", "supernet=s"], "the network is not of the supernet in s"),
         (["small_cell", "--evaluator-set", "supernet=s", "--evaluator-set", "data_seed=3"], "was trained with data_seed=0, now given 3"),
@@ -500,6 +521,39 @@ def test_the_command_says_what_must_be_given_again(trained):
     other = dataclasses.replace(found, training={**found.training, "data": "own.npz", "data_seed": 3, "epochs": 9})
     words = "archsearch search small_cell --data own.npz --evaluator shared --evaluator-set supernet=s --evaluator-set data_seed=3"
     assert search_with(other, Path("s")) == words
+
+
+def test_a_stop_between_an_epochs_record_and_its_progress_loses_nothing(trained, tmp_path, monkeypatch):
+    def stop(*given: object) -> None:
+        write_checkpoint(*given)
+        raise KeyboardInterrupt("enough")
+
+    folder = tmp_path / "s"
+    with monkeypatch.context() as patch:
+        patch.setattr("archsearch.supernets.single_path.write_checkpoint", stop)
+        with pytest.raises(KeyboardInterrupt, match="enough"):
+            train_supernet(SPACE, QUICK, folder, epochs=6)
+    assert read_supernet(folder).done == 1
+    assert read_bank(folder, read_supernet(folder)).modules
+    train_supernet(SPACE, QUICK, folder, epochs=6)
+    assert_same_folder(folder, trained)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_stop_before_the_first_epoch_is_recorded_leaves_nothing_in_the_way(tmp_path, monkeypatch, new):
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt("enough")
+
+    folder = tmp_path / "s"
+    if not new:
+        folder.mkdir()
+        (folder / "notes").write_text("mine")
+    monkeypatch.setattr("archsearch.shared_weights.folder.write_supernet", stop)
+    with pytest.raises(KeyboardInterrupt, match="enough"):
+        train_supernet(SPACE, QUICK, folder, epochs=2)
+    assert folder.exists() != new
+    assert not (folder / RECORD).exists()
+    assert new or (folder / "notes").read_text() == "mine"
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -22,7 +23,7 @@ from archsearch.passes import canonicalise
 from archsearch.randomness import seeded
 from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
 from archsearch.shared_weights.file import load_tensors, parameters_of
-from archsearch.shared_weights.folder import RECORD, optimizer_file, write_checkpoint, write_supernet
+from archsearch.shared_weights.folder import RECORD, optimizer_file, weights_file, write_checkpoint, write_supernet
 from archsearch.space import Choices, Space
 from archsearch.tasks import answers
 
@@ -211,11 +212,21 @@ def train_supernet(
             if progress is not None:
                 progress(Progress(now.done, epochs, now.curve[-1]["train_loss"] if now.curve else float("nan")))
     finally:
-        if not supernet.done:  # it never began, and stands in nobody's way
-            (out / RECORD).unlink(missing_ok=True)
-            if new:
-                out.rmdir()
+        if not supernet.done:
+            take_back(out, new)
     return supernet
+
+
+def take_back(folder: Path, new: bool) -> None:
+    """Remove what stands in the way of other calls, and the folder where it is new, unless an epoch was recorded before it was told of."""
+    with suppress(SharingError, OSError):
+        if (folder / RECORD).is_file() and read_supernet(folder).done:
+            return
+        (folder / RECORD).unlink(missing_ok=True)
+        if new:
+            for file in (weights_file, optimizer_file):
+                file(folder, 1).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def planned(space: Space, train: Train, epochs: int, budget: Budget, paths: int, sandwich: bool, seed: int) -> SharedWeights:

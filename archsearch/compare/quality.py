@@ -79,7 +79,7 @@ def one(played: Played, goal: Goal) -> dict[str, Floats]:
 
 
 def several(played: Played, goal: Goal) -> dict[str, Floats]:
-    """Share of hypervolume and distance of the front so far, by what the strategy was told, at its true values."""
+    """Share of hypervolume and distance of the front so far, by what the strategy was told (of equals the first), at its true values."""
     low = goal.points.min(axis=0)
     span = goal.points.max(axis=0) - low
     span = np.where(span > 0, span, 1.0)

@@ -251,7 +251,9 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path):
 def test_the_check_finds_another_network(tmp_path: Path):
     folder = export_network(cell(), tmp_path / "out", check=False)
     verify(folder, cell(), compile_network(cell()).eval())
-    with pytest.raises(ExportError, match=r"output 0 of the exported model.py differs from the network's by up to \S+, allowed are [0-9.e-]+"):
+    with pytest.raises(
+        ExportError, match=r"output 0 of the exported model.py differs from the network's by up to \S+, allowed are [0-9.e-]+"
+    ):
         verify(folder, cell(), compile_network(cell(), seed=1).eval())
     (folder / "model.py").write_text("import archsearch\n")
     with pytest.raises(ExportError, match=r"does not run on its own: ModuleNotFoundError: import of archsearch halted"):

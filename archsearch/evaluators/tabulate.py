@@ -17,6 +17,7 @@ import numpy as np
 
 from archsearch.catalogue import Catalogue, Entry
 from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, failure_of, has, said
+from archsearch.reading import parse
 from archsearch.space import Choices, Space
 from archsearch.tables import Arrays, TableError, choices_to_arrays, write_arrays
 from archsearch.trial import EvaluationError, finite
@@ -195,10 +196,12 @@ def read_part(part: Path, head: str) -> dict[Key, Result]:
     results = {}
     for line in lines:
         try:
-            (place, network), result = json.loads(line)
-        except ValueError:
+            (place, network), result = parse(line)
+            if not (type(place) is type(network) is int and isinstance(result, dict)):
+                break
+        except (ValueError, TypeError):
             break
-        results[int(place), int(network)] = result
+        results[place, network] = result
     return results
 
 

@@ -110,7 +110,7 @@ def test_a_module_carries_what_it_reads(result: str, head: str, found: str, tmp_
     ],
 )
 def test_modules_made_without_layers_are_written(build: str, tmp_path: Path) -> None:
-    exported(tmp_path, build=build)
+    assert "class Network" in exported(tmp_path, build=build)
 
 
 def test_a_file_beside_is_carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,7 +238,7 @@ def test_a_kind_is_a_name(kind: Any) -> None:
 
 def test_all_ops_that_come_with_archsearch_are_declared_as_users_must() -> None:
     for kind, cls in OPS.items():
-        register(kind)(cls)
+        assert register(kind)(cls) is cls
 
 
 def with_infer(infer: Any) -> Any:

@@ -16,7 +16,7 @@ from archsearch.catalogue import Catalogue, key_of
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.table import Table
-from archsearch.evaluators.tabulate import Progress, tabulate
+from archsearch.evaluators.tabulate import Progress, read_part, tabulate
 from archsearch.ops import Linear, ReLU
 from archsearch.space import Choices, Space, load_space
 from archsearch.strategies import Local
@@ -350,3 +350,12 @@ def test_a_search_on_a_table(tmp_path: Path) -> None:
     assert min(trial.metrics["error"] for trial in run.trials) < 0.03
     there = small_search(tmp_path / "there", Local(), Table(), space=space, trials=60, objectives=("error", "params", "seconds"), workers=1)  # type: ignore[arg-type]
     assert [trial.values for trial in there.trials] == [trial.values for trial in run.trials]
+
+
+@pytest.mark.parametrize(
+    "damage", ["[[1, []], {}]", "[[1, 2], 3]", "[1]", "7", '[["a", 2], {}]', "[" * 900, '[[1, 2], {"error": 0.1'], ids=range(7)
+)
+def test_what_is_whole_of_a_damaged_part_is_read(damage: str, tmp_path: Path) -> None:
+    part = tmp_path / "t.npz.part"
+    part.write_text(f'head\n[[0, 1], {{"error": 0.5}}]\n{damage}\n[[3, 4], {{"error": 0.5}}]\n')
+    assert read_part(part, "head") == {(0, 1): {"error": 0.5}}

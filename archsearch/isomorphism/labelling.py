@@ -5,7 +5,7 @@ nothing more and are left out; what falls apart then is labelled part by part, s
 another. A part that holds together is labelled once for every value of its smallest colour, made single; the smallest form counts.
 Values that a symmetry found on the way maps to each other are tried once.
 
-The work is bounded by `MOST_STEPS`, under a second. Past it the caller keeps the network as it is written, which is still exact: it
+The work is bounded by `MOST_STEPS`, about a second. Past it the caller keeps the network as it is written, which is still exact: it
 counts as equal to nothing but itself.
 """
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from archsearch.analysis.memory import Graph, Units
 from archsearch.ops.base import Saved
 
-BLOCKS, ROWS, TURNED, EVEN = range(4)
-"""How a gradient lies: with gaps between samples, between rows, without any but its axes in another order, or row by row."""
+BLOCKS, ROWS, TURNED, VIEWED, EVEN = range(5)
+"""How a gradient lies: with gaps between samples, between rows, without any but its axes in another order, or row by row, as a view
+of another tensor or as one of its own."""
+LIES = {"whole": EVEN, "view": VIEWED, "turned": TURNED}
 
 
 class Backward:
     """The walk back through a step: gradient storages with their bytes and holders, what is live, moments that may be the peak.
 
-    A gradient of a value is a storage and how it lies there: only one without gaps and with a single holder is added to in place
+    A gradient of a value is a storage and how it lies there: only one that is no view and has a single holder is added to in place
     when a second gradient arrives, otherwise the sum is a new storage. `bytes` is the size of every value.
     """
 
@@ -24,6 +26,7 @@ class Backward:
         self.held: list[int] = []
         self.at: list[int | None] = [None] * len(needs)
         self.lies = [EVEN] * len(needs)
+        self.waiting = 0
         self.source = same_tensors(graph)
         self.after = [0] * len(graph.nodes)
 
@@ -63,6 +66,7 @@ class Backward:
                         at[target], lies[target] = store, lie
                     else:
                         self.add(target, store)
+                self.waiting = 0
             after[position] = self.live
 
     def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int) -> list[tuple[int, int, int]]:
@@ -94,7 +98,7 @@ class Backward:
             self.moments.append(self.live)
             return self.handed_on(saved, reads, gradient, value)
         gradient, passed = self.through_parts(saved, gradient, fact.cost.params)
-        made = [(read, self.allocate(self.bytes[read]), EVEN) for read in reads if self.needs[read]]
+        made = [(read, self.allocate(self.bytes[read]), LIES[saved.handed]) for read in reads if self.needs[read]]
         self.moments.append(self.live + self.stretch(saved, reads, fact.elements))
         self.release(gradient)
         self.live = self.live + passed
@@ -115,8 +119,11 @@ class Backward:
         stated = saved.backward if targets else saved.front
         self.moments.extend([self.live + self.units.bytes_of(moment, alone, kept) for moment in stated])
         self.live = self.live + fact.cost.params * self.item
+        if saved.waiting is not None:
+            self.waiting = self.units.bytes_of(saved.waiting)
         spread = saved.spread * self.unit if saved.spread else 0
-        made = [(read, self.allocate(spread or self.bytes[read]), BLOCKS if saved.spread and self.batch > 1 else EVEN) for read in targets]
+        lie = min(LIES[saved.handed], EVEN if not saved.spread else VIEWED if self.batch == 1 else BLOCKS)
+        made = [(read, self.allocate(spread or self.bytes[read]), lie) for read in targets]
         self.release(gradient)
         return made
 
@@ -127,8 +134,8 @@ class Backward:
         lie = self.lies[value]
         if saved.gradient == "slices" and not ((len(reads) == 1 and not saved.beside) or saved.rows * self.batch == 1):
             lie = BLOCKS if saved.rows == 1 else ROWS
-        if saved.gradient == "turned":
-            lie = min(lie, TURNED)
+        if saved.gradient != "same":
+            lie = min(lie, TURNED if saved.gradient == "turned" else VIEWED)
         return [(read, gradient, lie) for read in targets]
 
     def through_parts(self, saved: Saved, gradient: int, params: int) -> tuple[int, int]:
@@ -154,12 +161,12 @@ class Backward:
         """Take in one more gradient of a value, adding it to the one that is there."""
         old, held, live = self.at[value], self.held, self.live
         assert old is not None
-        if held[old] > 1 or self.lies[value] < TURNED:
+        if held[old] > 1 or self.lies[value] < EVEN:
             self.at[value], self.lies[value] = len(held), EVEN
             self.size.append(self.bytes[value])
             held.append(1)
             live = live + self.bytes[value]
-            self.moments.append(live)
+            self.moments.append(live + self.waiting)
             held[old] -= 1
             if not held[old]:
                 live = live - self.size[old]

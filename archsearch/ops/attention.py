@@ -12,7 +12,7 @@ from archsearch.ops.attention_memory import Parts, features_of, unfused, windowe
 from archsearch.ops.base import POINT, WHOLE, Cost, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
 from archsearch.ops.layout import Layouts
 from archsearch.ops.reading import Reads, all_of, in_groups
-from archsearch.ops.saved import LET_GO, Amount, moments
+from archsearch.ops.saved import LET_GO, Amount, Handed, moments
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Attention", "CrossAttention", "FromWindows", "RelativeAttention", "WindowAttention", "Windows"]
@@ -272,7 +272,7 @@ class Tiling(Op):
         kept = [axis for axis in order if sizes[axis] > 1]
         return kept != sorted(kept)
 
-    def through(self, x: TensorSpec, made: list[int]) -> Saved:
+    def through(self, x: TensorSpec, made: list[int], handed: Handed) -> Saved:
         """What is kept, given the elements of all tensors that are made one after the other."""
         if not made:
             return Saved(view=True, eval_view=True, gradient="view")
@@ -281,7 +281,7 @@ class Tiling(Op):
         back, last = [Amount(first), LET_GO], first
         for size in others:
             back, last = [*back, Amount(size), Amount(-last)], size
-        return Saved(training=forward, inference=forward, backward=moments(*back) if others else ())
+        return Saved(handed=handed, training=forward, inference=forward, backward=moments(*back) if others else ())
 
     def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
         saved = self.saved(x)
@@ -311,7 +311,7 @@ class Windows(Tiling):
     def saved(self, x: TensorSpec) -> Saved:
         out = self.infer(x)
         changes = (out != x, self.shift != 0, self.is_reordered())
-        return self.through(x, [out.elements] * sum(changes))
+        return self.through(x, [out.elements] * sum(changes), "view")
 
     def reads(self, x: TensorSpec) -> Reads:
         return Reads("tiles", sides=(self.height, self.width), tiling=self.tiling())
@@ -337,7 +337,8 @@ class FromWindows(Tiling):
     def saved(self, x: TensorSpec, gaps: bool = False) -> Saved:
         out = self.infer(x)
         made = [x.elements] * sum((gaps or self.is_reordered(), self.shift != 0))
-        return self.through(x, made if out == x else [*made, out.elements])
+        handed: Handed = "whole" if self.is_reordered() else "view"  # a gradient that is brought back into order is a tensor of its own
+        return self.through(x, made if out == x else [*made, out.elements], handed)
 
     def saved_behind(self, layouts: Layouts, x: TensorSpec) -> Saved:
         return super().saved_behind(layouts, x) if self.saved(x).view else self.saved(x, gaps=True)

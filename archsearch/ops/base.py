@@ -276,7 +276,8 @@ def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, reads: R
         keeps=kept_by(saved),
         extra=(elements, saved.indices, saved.statistics) if elements or saved.indices or saved.statistics or saved.more else None,
         plain=not (saved.eval_view or integer or saved.eval_elements or saved.eval_indices or saved.inference),
-        straight=not (saved.view or integer or saved.gradient != "new" or saved.inner or saved.stretched or saved.backward),
+        straight=not (saved.view or integer or (saved.gradient, saved.handed) != ("new", "whole") or saved.inner or saved.stretched
+                      or saved.backward),
         growth=growth(NO_GRADIENT if integer else reads),
         reads=NO_GRADIENT if integer else reads,
     )  # fmt: skip

@@ -137,7 +137,7 @@ class Maxout(Op):
     def saved(self, x: TensorSpec) -> Saved:
         places = self.infer(x).elements
         # zeros, into which the gradient is scattered: in place only where nobody watches torch, so twice here
-        return Saved(indices=places, eval_indices=places, backward=moments(Amount(2 * x.elements)))
+        return Saved(indices=places, eval_indices=places, handed="view", backward=moments(Amount(2 * x.elements)))
 
     def is_identity(self, inputs: int) -> bool:
         return self.pieces == 1

@@ -66,7 +66,7 @@ class LayerNorm2d(Op):
         positions = x.elements // x.channels
         copied = 0 if 1 in (positions, x.channels) else x.elements  # the result is brought back into the order of images
         both = Amount(x.elements + copied + 2 * positions)  # the peak where no gradient comes back: then no backward pass tops it
-        return Saved(inputs=(0,), elements=2 * positions, eval_elements=max(copied, 2 * positions), training=(both,))
+        return Saved(inputs=(0,), elements=2 * positions, eval_elements=max(copied, 2 * positions), training=(both,), handed="turned")
 
     def window(self) -> Window:
         return POINT

@@ -9,6 +9,7 @@ from typing import Any
 from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
 from archsearch.ops.merge import Identity
 from archsearch.ops.reading import MIXED, Reads, all_of, positions
+from archsearch.ops.saved import Handed
 from archsearch.tensor import ShapeError, TensorSpec
 
 __all__ = ["Flatten", "Linear"]
@@ -36,7 +37,8 @@ class Linear(Op):
         return Cost(params=weights + self.features * self.bias, macs=weights * x.elements // x.shape[-1])
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(inputs=(0,), joins=len(x.shape) > 1 and x.shape[0] > 1)
+        handed: Handed = "view" if len(x.shape) > 1 else "whole"
+        return Saved(inputs=(0,), handed=handed, joins=len(x.shape) > 1 and x.shape[0] > 1)
 
     def window(self) -> Window:
         return WHOLE

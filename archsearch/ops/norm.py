@@ -191,7 +191,9 @@ class InstanceNorm2d(Op):
         gone = Amount(-3 * x.channels - copied) + (NOTHING if copied else DONE)
         learned = (Amount(2 * x.channels), LET_GO, gone, state, state)
         return Saved(
-            inputs=() if copied else (0,), elements=(2 + self.affine) * x.channels + copied, training=(Amount(x.elements + made + copied),),
+            inputs=() if copied else (0,), elements=(2 + self.affine) * x.channels + copied, handed="view",
+            waiting=Amount(2 * x.channels, weights=-2 * x.channels) if self.affine else None,  # repeated ones are summed up last
+            training=(Amount(x.elements + made + copied),),
             inference=(Amount(x.elements + made + copied - 2 * x.channels, wide=2 * x.channels),),
             front=moments(*learned) if self.affine else (),
             backward=moments(Amount(x.elements) + learned[0], *learned[1:]) if self.affine else (),

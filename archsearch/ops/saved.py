@@ -58,6 +58,7 @@ LET_GO = Amount(gradients=-1)
 DONE = Amount(kept=-1)
 """The op drops the values that autograd keeps for it."""
 Moments = tuple[Amount, ...]
+Handed = Literal["whole", "view", "turned"]
 
 
 def moments(*steps: Amount) -> Moments:
@@ -81,11 +82,12 @@ class Saved:
     scratch space in inference.
 
     `gradient` of the inputs: `new` tensors, the `same` tensor handed on, a `view` or `slices` of it, one that is `turned` (its axes
-    stand in another order), or `none`. Slices are cut from `rows` rows a sample; `beside`: they leave out what is learned. `spread`:
-    elements of the tensor that the gradient of the first input is a part of. `joins`: the backward pass lays the rows of all samples
-    in one axis, and copies a gradient that does not lie so. `stretched`: positions of inputs whose gradient is made at the size of
-    the output first. `inner`: values kept between the parts of an op that is several, last first; `parts`: of how many parts it is
-    besides.
+    stand in another order), or `none`. New tensors are `handed` on whole, as a view of them, or turned. Slices are cut from `rows` rows
+    a sample; `beside`: they leave out what is learned. `spread`: elements of the tensor that the gradient of the first input is a part
+    of. `joins`: the backward pass lays the rows of all samples in one axis, and copies a gradient that does not lie so. `stretched`:
+    positions of inputs whose gradient is made at the size of the output first. `inner`: values kept between the parts of an op that is
+    several, last first; `parts`: of how many parts it is besides. `waiting`: what is there beyond all that is stated while the gradient
+    of the input is added to another.
 
     An op that makes tensors for itself states all that it has made and not yet dropped, its results and what it keeps among them, at
     each moment that may be a peak: `training` in the forward pass, `inference`, `backward`, and `front`, that is the backward pass where
@@ -101,6 +103,7 @@ class Saved:
     view: bool = False
     eval_view: bool = False
     gradient: Literal["new", "same", "view", "slices", "turned", "none"] = "new"
+    handed: Handed = "whole"
     rows: int = 1
     stretched: tuple[int, ...] = ()
     inner: tuple[Inner, ...] = ()
@@ -111,6 +114,7 @@ class Saved:
     joins: bool = False
     beside: bool = False
     more: Amount | None = None
+    waiting: Amount | None = None
     training: Moments = ()
     inference: Moments = ()
     backward: Moments = ()

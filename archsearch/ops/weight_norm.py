@@ -95,7 +95,7 @@ class WeightNormLinear(Op):
         of_lengths = (4 * lengths, -3 * lengths, lengths, -lengths)
         direction = (weights, Amount(marks=self.features), weights, Amount(marks=-self.features), -weights, -2 * lengths, weights)
         return Saved(
-            inputs=(0,), more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
+            inputs=(0,), handed=self._plain().saved(x).handed, more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
             inference=moments(2 * lengths, -lengths, products, products),
             backward=moments(*scale, weights, Amount(x.elements), -products, DONE, *of_lengths, *direction),
             front=moments(*scale, weights, -products, DONE, *of_lengths, *direction),

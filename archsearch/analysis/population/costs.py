@@ -211,8 +211,9 @@ def form(fact: Facts) -> tuple[object, ...]:
     saved = fact.saved
     return (
         fact.integer, fact.learned, fact.passes, fact.keeps, fact.extra is None, fact.plain, fact.straight, saved.inputs,
-        saved.output, saved.crossed, saved.view, saved.eval_view, saved.gradient, saved.rows == 1, saved.stretched, len(saved.inner),
-        saved.more is None, saved.spread, saved.joins, saved.beside, *[len(stated) for stated in stated_by(saved)],
+        saved.output, saved.crossed, saved.view, saved.eval_view, saved.gradient, saved.handed, saved.rows == 1, saved.stretched,
+        len(saved.inner), saved.more is None, saved.waiting is None, saved.spread, saved.joins, saved.beside,
+        *[len(stated) for stated in stated_by(saved)],
     )  # fmt: skip
 
 
@@ -244,7 +245,8 @@ def numbers_of(fact: Facts) -> list[int]:
 
 def amounts_of(saved: Saved) -> list[int]:
     """The numbers of all amounts."""
-    amounts = [*([saved.more] if saved.more is not None else []), *[amount for stated in stated_by(saved) for amount in stated]]
+    alone = [amount for amount in (saved.more, saved.waiting) if amount is not None]
+    amounts = [*alone, *[amount for stated in stated_by(saved) for amount in stated]]
     return [number for amount in amounts for number in amount.numbers()]
 
 
@@ -274,6 +276,6 @@ def other_amounts(saved: Saved, numbers: Iterator[Any]) -> dict[str, Any]:
     def read(amount: Amount) -> Amount:
         return Amount(*[next(numbers) for _ in amount.numbers()])
 
-    more = None if saved.more is None else read(saved.more)
+    alone = {name: None if getattr(saved, name) is None else read(getattr(saved, name)) for name in ("more", "waiting")}
     names = ("training", "inference", "backward", "front")
-    return {"more": more, **{name: tuple([read(amount) for amount in getattr(saved, name)]) for name in names}}
+    return {**alone, **{name: tuple([read(amount) for amount in getattr(saved, name)]) for name in names}}

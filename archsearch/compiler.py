@@ -8,8 +8,8 @@ from torch import fx, nn
 
 from archsearch import layers
 from archsearch.genotype import BrokenOpError, Genotype, Node
-from archsearch.layers.measure import built
 from archsearch.ops.declaration import OpError
+from archsearch.ops.measure import built
 from archsearch.randomness import seeded
 from archsearch.tensor import TensorSpec
 

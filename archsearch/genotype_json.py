@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from archsearch.ops.base import OPS, Op, nearest
+from archsearch.nearest import nearest
+from archsearch.ops.base import OPS, Op
 from archsearch.ops.fields import field_types, fits, from_data, is_required, to_data, type_name
 from archsearch.reading import expect, keys, parse, shown
 from archsearch.tensor import TensorSpec

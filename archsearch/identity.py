@@ -9,7 +9,7 @@ from typing import Any
 from archsearch.description import Description, description_of, difference
 from archsearch.evaluators import EVALUATORS
 from archsearch.evaluators.base import Evaluator
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.option_json import alike
 from archsearch.parts import absolute, code_digest, current, name_of, space_digest, split_source
 from archsearch.proposal import SearchError

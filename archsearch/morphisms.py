@@ -19,7 +19,8 @@ from torch import Tensor
 
 from archsearch.compiler import module_path
 from archsearch.genotype import Genotype, Node
-from archsearch.ops import Add, Conv2d, Linear, Op, nearest
+from archsearch.nearest import nearest
+from archsearch.ops import Add, Conv2d, Linear, Op
 
 Weights = Mapping[str, Tensor]
 Copies = NDArray[np.int64]

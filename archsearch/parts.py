@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from archsearch.nearest import nearest
 from archsearch.neighbours import OWN
-from archsearch.ops.base import nearest
 from archsearch.space import SpaceError, find_space, load_file
 
 

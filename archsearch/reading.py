@@ -10,7 +10,7 @@ from math import isfinite, isinf
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 
 MAX_TEXT = 16 * 2**20
 """Characters of a text."""

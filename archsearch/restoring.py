@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Evaluator
 from archsearch.identity import METHODS, check_files, digests, is_source, load_method
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.parts import current, has_name, moved, split_source
 from archsearch.proposal import SearchError
 from archsearch.record import Record

@@ -13,7 +13,7 @@ from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluato
 from archsearch.executor import Executor, Inline, Processes
 from archsearch.identity import METHODS, check_same, identity, load_method
 from archsearch.loop import Loop, Progress
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.parts import own_files
 from archsearch.proposal import Proposer, SearchError
 from archsearch.record import Record, versions

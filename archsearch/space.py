@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, get_origin, get_type_hints
 import numpy as np
 
 from archsearch.genotype import BrokenOpError, Genotype
+from archsearch.nearest import nearest
 from archsearch.neighbours import run_file
-from archsearch.ops.base import nearest
 
 Scalar = str | int | float | bool | None
 Choices = dict[str, Scalar]

@@ -13,12 +13,12 @@ TREE = Path(__file__).parents[1]
 PACKAGE = TREE / "archsearch"
 
 LAYERS = [
-    {"tensor", "pareto", "units", "neighbours", "randomness"},
+    {"tensor", "pareto", "units", "neighbours", "randomness", "nearest", "layers"},
     {"ops"},
     {"reading", "archive"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint", "description", "option_json"},
-    {"zoo", "layers", "compiler"},
+    {"zoo", "compiler"},
     {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "timing", "spawning", "parts", "shared_weights"},
     {"strategies", "evaluators", "tasks", "data", "supernets"},
     {"record", "database", "rows", "store", "executor", "worker", "clock"},
@@ -29,7 +29,7 @@ LAYERS = [
 LEVEL = {room: level for level, rooms in enumerate(LAYERS, 1) for room in rooms}
 WITHIN_A_LAYER = {
     ("genotype", "isomorphism"), ("genotype", "genotype_json"), ("builder", "genotype"), ("builder", "genotype_json"),
-    ("compiler", "layers"), ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("store", "database"), ("store", "rows"),
+    ("zoo", "compiler"), ("evaluators", "data"), ("store", "record"), ("store", "database"), ("store", "rows"),
     ("rows", "database"), ("identity", "proposal"), ("restoring", "proposal"), ("restoring", "identity"), ("search", "identity"),
     ("search", "restoring"), ("search", "proposal"),
     ("search", "loop"), ("loop", "proposal"), ("executor", "worker"),
@@ -43,6 +43,8 @@ JOINTS = ("__init__", "auto", "base", "network", "of_run", "shared")
 HOMES = {
     "torch": {
         "layers",
+        "ops/measure",
+        "ops/products",
         "compiler",
         "morphisms",
         "shared_weights",

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch import Op, TensorSpec
-from archsearch.layers import measure
+from archsearch.ops.measure import measure
 
 
 class Called(nn.Module):

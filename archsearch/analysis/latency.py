@@ -26,7 +26,8 @@ from typing import NamedTuple
 from archsearch.analysis.memory import ITEM_BYTES, Units
 from archsearch.analysis.traffic import moved_bytes
 from archsearch.genotype import Genotype
-from archsearch.ops.base import Facts, nearest
+from archsearch.nearest import nearest
+from archsearch.ops.base import Facts
 from archsearch.reading import MAX_WORD, NUMBER, TEXT, Kind, at, fields, formatted, holding, named, one_line, parse, read_text, reason
 
 FORMAT = "archsearch.device/1"

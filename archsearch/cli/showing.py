@@ -18,7 +18,7 @@ from archsearch.cli.folding import SORTS, fold
 from archsearch.cli.targets import find_network, find_trial, load_ops, trial_network
 from archsearch.cli.trials import print_trial, tested, trial_row
 from archsearch.genotype import Genotype
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.record import short
 from archsearch.space import Space, load_space, space_names
 from archsearch.store import Run, open_run

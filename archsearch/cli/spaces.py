@@ -19,7 +19,7 @@ from archsearch.cli.console import print_json, print_table, print_text, remark
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import read_budget
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.space import Space, load_space
 from archsearch.space_report.sampling import Sample, samples
 from archsearch.space_report.survey import QUANTILES, Survey, draws, is_walked

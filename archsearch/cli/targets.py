@@ -7,8 +7,8 @@ from pathlib import Path
 
 from archsearch.cli import WrongUseError
 from archsearch.genotype import Genotype, GenotypeError
+from archsearch.nearest import nearest
 from archsearch.neighbours import OWN
-from archsearch.ops.base import nearest
 from archsearch.parts import sha256_of, split_source
 from archsearch.reading import MAX_TEXT, at, read_text, reason
 from archsearch.space import load_file

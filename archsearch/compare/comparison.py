@@ -19,7 +19,7 @@ from archsearch.analysis import COSTS
 from archsearch.compare.playing import Match, Played, Player, play
 from archsearch.compare.quality import Floats, Goal, by_seconds, goal_of, measures
 from archsearch.executor import ONE_THREAD, environment
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.pareto import Points, attainment
 from archsearch.proposal import SearchError
 from archsearch.space import place

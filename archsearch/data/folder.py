@@ -12,7 +12,7 @@ import numpy as np
 from archsearch.data.base import MAX_ELEMENTS, Bytes, Images
 from archsearch.data.masks import checked_masks
 from archsearch.data.picture import BLACK, COLOUR, GRAY, NUMBERS, WHITE, Head, read_head, read_numbers, read_pixels
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.reading import at
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

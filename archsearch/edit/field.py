@@ -8,7 +8,8 @@ from typing import Any
 from archsearch.edit.base import Edit, apply
 from archsearch.edit.draft import Draft, EditError
 from archsearch.genotype import Genotype
-from archsearch.ops.base import edited, nearest
+from archsearch.nearest import nearest
+from archsearch.ops.base import edited
 from archsearch.ops.fields import field_types, from_data, to_data, type_name
 from archsearch.text_form.op_syntax import has_type, value_text
 

@@ -18,7 +18,7 @@ from archsearch.data import Data, about, fingerprint, load_data, place_of, remar
 from archsearch.description import Description
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.genotype import Genotype
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.randomness import seeded
 from archsearch.tasks import Feed, feed_of, joint_loss, measure, size_of, task_of
 from archsearch.tasks.anytime import METRICS, by_exit, exit_macs

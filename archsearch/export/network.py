@@ -15,7 +15,7 @@ from archsearch.export.source import write_source
 from archsearch.export.verify import verify
 from archsearch.export.weights import load_weights, read_weights, write_weights
 from archsearch.genotype import Genotype
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 
 
 def write_genotype(material: Material) -> bytes:

@@ -8,7 +8,6 @@ from archsearch.layers.cut import *
 from archsearch.layers.frozen_norm import *
 from archsearch.layers.frugal import *
 from archsearch.layers.maxout import *
-from archsearch.layers.measure import measure as measure
 from archsearch.layers.merge import *
 from archsearch.layers.norm import *
 from archsearch.layers.pooling import *

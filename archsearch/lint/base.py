@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple, get_args
 
 from archsearch.lint.subject import Subject
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 
 Level = Literal["error", "warning", "hint"]
 LEVELS: tuple[Level, ...] = get_args(Level)

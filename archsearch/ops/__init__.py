@@ -9,7 +9,6 @@ from archsearch.ops.base import Op as Op
 from archsearch.ops.base import Saved as Saved
 from archsearch.ops.base import Window as Window
 from archsearch.ops.base import facts as facts
-from archsearch.ops.base import nearest as nearest
 from archsearch.ops.base import register as register
 from archsearch.ops.channel_activation import *
 from archsearch.ops.channels import *

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
-from importlib import import_module
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from archsearch.ops.checks import MAX_FIELD as MAX_FIELD
@@ -203,10 +201,9 @@ class Measured(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _measured(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
-    # Ops import no torch: only an op that leaves its facts out pays for torch, and only when it is asked for them.
-    measured = import_module("archsearch.layers").measure(op, inputs)
-    assert isinstance(measured, Measured)
-    return measured
+    from archsearch.ops.measure import measure  # torch: only an op that leaves its facts out pays for it, when it is asked for them
+
+    return measure(op, inputs)
 
 
 Growth = tuple[tuple[int, int, int], tuple[int, int, int]] | Literal[True]
@@ -328,16 +325,6 @@ def register(kind: str) -> Callable[[T], T]:
         return cls
 
     return add
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Words that end an error about an unknown name: the nearest known ones, or all of a few."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {', '.join(close)}?"
-    most = 16
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return f"known: {', '.join(sorted(known)[:most])}{more}"
 
 
 def pair(size: Size) -> tuple[int, int]:

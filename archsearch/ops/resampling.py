@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archsearch.nearest import nearest
 from archsearch.ops.base import (
     POINT,
     Channels,
@@ -19,7 +20,6 @@ from archsearch.ops.base import (
     check_flags,
     check_number,
     check_sizes,
-    nearest,
     pair,
     register,
 )

@@ -13,8 +13,8 @@ from torch import nn
 from archsearch import layers
 from archsearch.genotype import Genotype
 from archsearch.genotype_json import op_to_dict
-from archsearch.layers.measure import built
 from archsearch.ops.base import Op
+from archsearch.ops.measure import built
 from archsearch.randomness import seeded
 from archsearch.shared_weights.network import SharedNetwork
 from archsearch.tensor import TensorSpec

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.parts import load_part
 from archsearch.space import Choices, Space, place, plain
 from archsearch.strategies.base import Problem, StrategyError

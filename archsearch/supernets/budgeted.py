@@ -11,7 +11,7 @@ import torch
 
 from archsearch.analysis import COSTS
 from archsearch.analysis.exits import exits
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.space import Choices
 from archsearch.supernets.base import Point, Setting, failed
 from archsearch.supernets.course import Course, Curve, Fitting

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.catalogue import Key
-from archsearch.ops.base import nearest
+from archsearch.nearest import nearest
 from archsearch.reading import OBJECT, TEXT, expect, fields, parse
 from archsearch.tables.file import Arrays, TableError, read_arrays
 from archsearch.tables.formula import Floats, columns_of, metric_of

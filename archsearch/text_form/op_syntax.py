@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from archsearch.genotype import GenotypeError
-from archsearch.ops.base import OPS, Op, given_fields, nearest
+from archsearch.nearest import nearest
+from archsearch.ops.base import OPS, Op, given_fields
 from archsearch.ops.fields import MAX_NESTING, field_types, fits, from_data, is_required, to_data, type_name
 from archsearch.reading import finite, whole
 from archsearch.text_form.cursor import BLANK, Cursor, TextError, shown

@@ -15,7 +15,8 @@ from typing import Any
 
 from archsearch.analysis.windows import fields_and_strides
 from archsearch.genotype import Genotype
-from archsearch.ops.base import MAX_FIELD, nearest
+from archsearch.nearest import nearest
+from archsearch.ops.base import MAX_FIELD
 from archsearch.zoo.state import StateError, load_state
 
 __all__ = ["StateError", "ZooError", "build", "load_state", "names", "networks"]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from archsearch.analysis.population.partition import ONE, Part, Partitions, factorised
 from archsearch.analysis.views import placed
 from archsearch.genotype import Genotype, GenotypeError, Node, reason
-from archsearch.ops.base import Facts, Op, edited, facts, nearest
+from archsearch.nearest import nearest
+from archsearch.ops.base import Facts, Op, edited, facts
 from archsearch.ops.layout import Layout, Layouts
 from archsearch.tensor import TensorSpec
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from archsearch.layers.products import Products, UnknownProductsError
+from archsearch import layers
 from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
 from archsearch.ops.declaration import OpError
+from archsearch.ops.products import Products, UnknownProductsError
 from archsearch.tensor import TensorSpec
 
 
@@ -26,7 +26,7 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     """
     try:
         with torch.device("meta"):
-            module = built(op, import_module("archsearch.layers"), inputs)
+            module = built(op, layers, inputs)
             one, two = (_kept(op, module, inputs, batch) for batch in (2, 3))
             values = [torch.empty(1, *spec.shape) for spec in inputs]
             # With gradients on: without, torch.nn's attention takes a fused kernel that the counter does not know.

@@ -11,10 +11,10 @@ from archsearch.evaluators import EVALUATORS
 from archsearch.evaluators.base import Evaluator
 from archsearch.nearest import nearest
 from archsearch.option_json import alike
-from archsearch.parts import absolute, code_digest, current, name_of, space_digest, split_source
+from archsearch.parts import absolute, code_digest, current, name_of, split_source
 from archsearch.proposal import SearchError
 from archsearch.record import Record, options_of
-from archsearch.space import Space, space_names
+from archsearch.space import Space, space_digest, space_names
 from archsearch.strategies import STRATEGIES, Strategy, load_strategy
 from archsearch.supernets import SUPERNETS, Supernet, load_supernet
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -21,6 +22,10 @@ OWN = "archsearch_own_"
 """How the modules of users' own files are called, before the name of the file."""
 FOLDER = "__archsearch_folder__"
 """Attribute of such a module: the folder whose modules it may import."""
+
+
+class OwnFileError(ValueError):
+    """A user's file that cannot be run; one line that says why."""
 
 
 class OwnLoader(SourceFileLoader):
@@ -54,6 +59,15 @@ class OwnFinder(MetaPathFinder):
 
 
 sys.meta_path.insert(0, OwnFinder())
+
+
+@lru_cache(maxsize=64)
+def load_file(path: str) -> ModuleType:
+    """Run a Python file once and return its module; ops that it registers are known from then on. Raises OwnFileError."""
+    try:
+        return run_file(path)
+    except (Exception, SystemExit) as error:  # the user's code may do anything
+        raise OwnFileError(f"{path} fails when it is run: {type(error).__name__}: {error}") from error
 
 
 def run_file(path: str) -> ModuleType:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.nearest import nearest
-from archsearch.neighbours import OWN
-from archsearch.space import SpaceError, find_space, load_file
+from archsearch.neighbours import OWN, load_file
 
 
 def load_part(kind: str, name: str, table: Mapping[str, str]) -> Any:
@@ -100,14 +99,6 @@ def code_digest(*texts: str) -> str:
     """sha256 of the files of users' own that these sources name; empty where they name none. Raises ValueError where one is not there."""
     digests = [sha256_of(Path(file)) for file, _ in map(split_source, texts) if file]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
-
-
-def space_digest(source: str) -> str:
-    """sha256 of a space's file, of archsearch or of the user's own; empty for a space that is in none."""
-    try:
-        return sha256_of(find_space(source)[0])
-    except SpaceError:
-        return ""
 
 
 def sha256_of(path: Path) -> str:

@@ -7,17 +7,17 @@ import reprlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple, get_origin, get_type_hints
 
 import numpy as np
 
 from archsearch.genotype import BrokenOpError, Genotype
 from archsearch.nearest import nearest
-from archsearch.neighbours import run_file
+from archsearch.neighbours import OwnFileError, load_file
+from archsearch.parts import sha256_of
 
 Scalar = str | int | float | bool | None
 Choices = dict[str, Scalar]
@@ -238,7 +238,10 @@ def load_space(name_or_path: str, **settings: Any) -> Space:
         SpaceError: no such space, a file that fails, or an unknown or mistyped setting.
     """
     path, function_name = find_space(name_or_path)
-    function = getattr(load_file(str(path.resolve())), function_name, None)
+    try:
+        function = getattr(load_file(str(path.resolve())), function_name, None)
+    except OwnFileError as error:
+        raise SpaceError(str(error)) from error
     if not callable(function):
         raise SpaceError(f"{path} has no function {function_name!r}; a space is a function `space(pick, *, ...) -> Genotype`")
     known = known_settings(function)
@@ -277,10 +280,9 @@ def find_space(name_or_path: str) -> tuple[Path, str]:
     return path, function or "space"
 
 
-@lru_cache(maxsize=64)
-def load_file(path: str) -> ModuleType:
-    """Run a Python file once and return its module; ops that it registers are known from then on. Raises SpaceError."""
+def space_digest(source: str) -> str:
+    """sha256 of a space's file, of archsearch or of the user's own; empty for a space that is in none."""
     try:
-        return run_file(path)
-    except (Exception, SystemExit) as error:  # the user's code may do anything
-        raise SpaceError(f"{path} fails when it is run: {type(error).__name__}: {error}") from error
+        return sha256_of(find_space(source)[0])
+    except SpaceError:
+        return ""

@@ -10,6 +10,8 @@ from statistics import median
 import torch
 from torch import nn
 
+from archsearch.trial import EvaluationError
+
 UNTIMED = 3
 """Passes before the first round, in which memory is allocated and kernels are chosen."""
 
@@ -85,3 +87,11 @@ def one_round(seconds: Callable[[int], float], protocol: Protocol, number: int) 
     while len(times) < protocol.fewest or (len(times) < protocol.passes and time.perf_counter() - began < protocol.seconds):
         times.append(seconds(protocol.together))
     return times
+
+
+def within_latency(network: nn.Module, shape: tuple[int, ...], device: torch.device, limit_ms: float) -> dict[str, float]:
+    """Latency of one image, and its spread. Raises EvaluationError (rejected) when it is over the limit."""
+    metrics = time_network(network, [shape], device).metrics()
+    if metrics["latency_ms"] > limit_ms:
+        raise EvaluationError("rejected", f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit_ms:g} ms")
+    return metrics

@@ -15,9 +15,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archsearch.evaluators.base import Candidate, Evaluator, Report, failure_of, setting_of
+from archsearch.evaluators.base import Candidate, Evaluator, Report, setting_of
 from archsearch.genotype import Genotype
-from archsearch.space import Choices, load_file
+from archsearch.neighbours import load_file
+from archsearch.space import Choices
+from archsearch.training.failures import failure_of
 from archsearch.trial import EvaluationError, Failure, finite
 
 Method = Literal["evaluate", "test"]

@@ -13,14 +13,14 @@ TREE = Path(__file__).parents[1]
 PACKAGE = TREE / "archsearch"
 
 LAYERS = [
-    {"tensor", "pareto", "units", "neighbours", "randomness", "nearest", "layers"},
+    {"tensor", "pareto", "units", "neighbours", "randomness", "nearest", "layers", "parts"},
     {"ops"},
     {"reading", "archive"},
     {"isomorphism", "genotype_json", "genotype", "builder"},
     {"similarity", "passes", "analysis", "blocks", "space", "text_form", "edit", "diff", "lint", "description", "option_json"},
     {"zoo", "compiler"},
-    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "timing", "spawning", "parts", "shared_weights"},
-    {"strategies", "evaluators", "tasks", "data", "supernets"},
+    {"trial", "morphisms", "catalogue", "around", "tables", "encoding", "threads", "timing", "spawning", "shared_weights"},
+    {"strategies", "training", "evaluators", "tasks", "data", "supernets"},
     {"record", "database", "rows", "store", "executor", "worker", "clock"},
     {"proposal", "identity", "restoring", "loop", "search", "compare"},
     {"report", "export", "importer", "space_report", "drawing"},
@@ -35,7 +35,9 @@ WITHIN_A_LAYER = {
     ("search", "loop"), ("loop", "proposal"), ("executor", "worker"),
     ("evaluators", "tasks"), ("tasks", "data"), ("supernets", "evaluators"), ("supernets", "tasks"),
     ("edit", "text_form"), ("diff", "text_form"), ("diff", "analysis"), ("lint", "analysis"), ("space_report", "report"),
-    ("tables", "catalogue"), ("shared_weights", "parts"), ("compare", "proposal"),
+    ("tables", "catalogue"), ("compare", "proposal"), ("evaluators", "training"), ("supernets", "training"),
+    ("training", "tasks"), ("training", "data"), ("timing", "trial"),
+    ("parts", "neighbours"), ("parts", "nearest"),
 }  # fmt: skip
 SIBLINGS = ("strategies", "evaluators", "export")
 JOINTS = ("__init__", "auto", "base", "network", "of_run", "shared")
@@ -49,6 +51,7 @@ HOMES = {
         "morphisms",
         "shared_weights",
         "supernets",
+        "training",
         "evaluators",
         "data",
         "tasks",
@@ -60,7 +63,7 @@ HOMES = {
         "strategies/reinforce",
         "strategies/predictor",
     },
-    "safetensors": {"evaluators", "export", "shared_weights", "supernets"},
+    "safetensors": {"training", "evaluators", "export", "shared_weights", "supernets"},
     "sklearn": {"data", "strategies/predictor"},
     "optuna": {"strategies/bayesian"},
     "PIL": {"data"},

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archsearch.neighbours import load_file
 from archsearch.proposal import SearchError
-from archsearch.space import SpaceError, load_file, load_space
+from archsearch.space import SpaceError, load_space
 from archsearch.threads import cores
 from tests.evaluators import Formula
 from tests.runs import small_search

@@ -11,8 +11,9 @@ import pytest
 
 from archsearch.analysis import Budget
 from archsearch.cli import run as run_command
+from archsearch.neighbours import load_file
 from archsearch.parts import has_name, load_part, name_of, own_files
-from archsearch.space import SpaceError, load_file
+from archsearch.space import SpaceError
 from archsearch.store import open_run
 from archsearch.strategies import STRATEGIES, FromFunction, StrategyError, load_strategy
 from tests.runs import small_search

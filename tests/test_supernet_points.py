@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from archsearch import compile_network, load_space
-from archsearch.evaluators.train import Train, save_weights
+from archsearch.evaluators.train import Train
 from archsearch.search import resume, search
 from archsearch.space import Space
 from archsearch.store import Run
@@ -22,6 +22,7 @@ from archsearch.supernets import Point, Setting
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.fabric import Fabric
 from archsearch.supernets.single_path import train_supernet
+from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError, Failure
 from tests.runs import assert_same_run
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from archsearch import Space, analyse, canonicalise, compile_network, load_space
 from archsearch.analysis import Budget
 from archsearch.evaluators.base import Candidate
-from archsearch.evaluators.train import Train, load_weights
+from archsearch.evaluators.train import Train
 from archsearch.loop import Progress
 from archsearch.proposal import SearchError
 from archsearch.search import METHODS, load_method, resume, search
@@ -27,6 +27,7 @@ from archsearch.supernets import SUPERNETS, Point, Setting, Supernet, SupernetEr
 from archsearch.supernets.checkpoint import load_standing, save_standing
 from archsearch.supernets.edges import Edges, GatedEdges
 from archsearch.supernets.fabric import Fabric
+from archsearch.training.weights import load_weights
 from archsearch.trial import Failure
 from tests.evaluators import Formula
 from tests.runs import assert_same_run, table

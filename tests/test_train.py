@@ -14,8 +14,9 @@ from archsearch import Builder, Genotype, analyse, compile_network
 from archsearch.data import load_data
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Candidate
-from archsearch.evaluators.train import OPTIMIZERS, Train
+from archsearch.evaluators.train import Train
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
+from archsearch.training.options import OPTIMIZERS
 from archsearch.trial import EvaluationError
 
 QUICK = Train(epochs=2)

@@ -15,9 +15,10 @@ from torch.nn import functional
 from archsearch import Builder, compile_network
 from archsearch.data import Part, load_data
 from archsearch.evaluators.base import Candidate
-from archsearch.evaluators.train import Train, Training, schedule
+from archsearch.evaluators.train import Train
 from archsearch.ops import Flatten, Linear
 from archsearch.tasks import Feed
+from archsearch.training.loop import Training, schedule
 
 B = Builder((1, 8, 8))
 LINEAR = B.genotype(B(Linear(10), B(Flatten(), B.input)))

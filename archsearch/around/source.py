@@ -60,7 +60,7 @@ def space_source(genotype: Genotype, name: str, variety: Variety, ops: Sequence[
     names = [field.name for field in fields(variety)]
     return FILE.format(
         name=quoted(name).replace("\n", " "),
-        load="from archsearch.space import load_file\n" if ops else "",
+        load="from archsearch.neighbours import load_file\n" if ops else "",
         imports="\nfrom pathlib import Path\n" if ops else "",
         ops="\n".join(["", *(f"load_file(str(Path(__file__).parent / {Path(path).as_posix()!r}))" for path in ops), ""]) if ops else "",
         network=quoted(to_text(genotype)),

@@ -52,9 +52,10 @@ def explain(error: Exception) -> int:
 
 def exit_code(error: Exception) -> int | None:
     """Exit code of an error that was foreseen, which is any of archsearch's own classes; None of any other."""
+    from archsearch.neighbours import OwnFileError
     from archsearch.space import SpaceError
     from archsearch.store import RunExistsError
 
-    if isinstance(error, WrongUseError | SpaceError | RunExistsError):
+    if isinstance(error, WrongUseError | OwnFileError | SpaceError | RunExistsError):
         return WRONG_USE
     return FAILED if type(error).__module__.startswith("archsearch.") else None

@@ -8,10 +8,9 @@ from pathlib import Path
 from archsearch.cli import WrongUseError
 from archsearch.genotype import Genotype, GenotypeError
 from archsearch.nearest import nearest
-from archsearch.neighbours import OWN
+from archsearch.neighbours import OWN, load_file
 from archsearch.parts import sha256_of, split_source
 from archsearch.reading import MAX_TEXT, at, read_text, reason
-from archsearch.space import load_file
 from archsearch.store import Run, open_run
 from archsearch.tensor import TensorSpec
 from archsearch.text_form import from_text
@@ -19,7 +18,7 @@ from archsearch.zoo import build, names
 
 
 def load_ops(files: list[str]) -> None:
-    """Run Python files that register ops. Raises SpaceError."""
+    """Run Python files that register ops. Raises OwnFileError."""
     for file in files:
         load_file(str(Path(file).resolve()))
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol
 from archsearch.analysis import OPTIMIZERS
 from archsearch.genotype import Genotype
 from archsearch.space import Choices
-from archsearch.trial import EvaluationError, Failure
 
 Report = Callable[[int, dict[str, float]], bool]
 """Called with an epoch (from 0) and its metrics; true asks the evaluator to stop early."""
@@ -184,31 +183,3 @@ def class_of(evaluator: object) -> str:
 def shortened(value: object) -> str:
     """A value as messages give it."""
     return " ".join(repr(value).split())[:60]
-
-
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
-
-
-ONE_VALUE = "Expected more than 1 value per channel when training"
-
-
-def failure_of(error: BaseException) -> Failure:
-    """The failure that an unforeseen exception of an evaluation stands for: out of memory, a norm with one value, or a crash."""
-    text = " ".join(str(error).split())[:300]
-    if ONE_VALUE in text:
-        return Failure("rejected", "batch norm at 1x1 has one value for each channel, as a batch holds one image; give more images")
-    if isinstance(error, MemoryError) or any(words in text.lower() for words in OUT_OF_MEMORY):
-        return Failure("out_of_memory", text or "out of memory")
-    return Failure("crashed", f"{type(error).__name__}: {text}")
-
-
-@contextmanager
-def foreseen() -> Iterator[None]:
-    """Turn what torch says of a network, or of memory, into an EvaluationError; errors of archsearch's own pass."""
-    try:
-        yield
-    except (MemoryError, RuntimeError, ValueError) as error:
-        if type(error).__module__.startswith("archsearch."):
-            raise
-        failure = failure_of(error)
-        raise EvaluationError(failure.kind, failure.message) from error

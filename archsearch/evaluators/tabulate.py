@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archsearch.catalogue import Catalogue, Entry
-from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, failure_of, has, said
+from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, has, said
 from archsearch.reading import parse
 from archsearch.space import Choices, Space
 from archsearch.tables import Arrays, TableError, choices_to_arrays, write_arrays
+from archsearch.training.failures import failure_of
 from archsearch.trial import EvaluationError, finite
 
 FORMAT = "archsearch.table/1"

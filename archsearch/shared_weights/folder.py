@@ -13,7 +13,6 @@ from torch import Tensor
 
 from archsearch.analysis import Budget
 from archsearch.description import MARK, Mark
-from archsearch.parts import space_digest
 from archsearch.reading import (
     FLAG,
     NUMBER,
@@ -33,7 +32,7 @@ from archsearch.reading import (
 )
 from archsearch.shared_weights.bank import Bank, SharingError
 from archsearch.shared_weights.file import load_bank, save_tensors, weights_of
-from archsearch.space import Choices, Space, load_space, space_names
+from archsearch.space import Choices, Space, load_space, space_digest, space_names
 
 FORMAT = "archsearch.shared_weights/1"
 RECORD = "supernet.json"

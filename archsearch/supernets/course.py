@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
-from archsearch.evaluators.base import Evaluator, foreseen
-from archsearch.evaluators.train import Train, Training, check_loss, pick_device, save_weights, within_latency
+from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
 from archsearch.randomness import seeded
 from archsearch.space import Choices
@@ -29,6 +28,12 @@ from archsearch.supernets.checkpoint import (
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.threads import one_thread
+from archsearch.timing import within_latency
+from archsearch.training.device import pick_device
+from archsearch.training.failures import foreseen
+from archsearch.training.loop import Training, check_loss
+from archsearch.training.options import Options
+from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 
 Curve = tuple[dict[str, float], ...]
@@ -122,7 +127,7 @@ class Course:
 class Fitting:
     """A plain network in training."""
 
-    def __init__(self, network: nn.Module, options: Train, data: Feed, macs: list[int]) -> None:
+    def __init__(self, network: nn.Module, options: Options, data: Feed, macs: list[int]) -> None:
         self.epochs, self.network, self.data, self.macs = options.epochs, network, data, macs
         self.training = Training(options, network, data, torch.Generator())
 
@@ -142,9 +147,9 @@ class Fitting:
         self.training.step = done * self.training.per_epoch
 
 
-def trained_by(evaluator: Evaluator) -> Train:
+def trained_by(evaluator: Evaluator) -> Options:
     """The evaluator, which must be `train`: a supernet is trained with its data and options. Raises SupernetError."""
-    if not isinstance(evaluator, Train):
+    if not isinstance(evaluator, Options):
         raise SupernetError(f"a supernet trains with the data and options of the evaluator train; it was given {type(evaluator).__name__}")
     return evaluator
 

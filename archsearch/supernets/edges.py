@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from archsearch.analysis.exits import exits
 from archsearch.blocks.fabric import held
 from archsearch.compiler import compile_network, module_path
-from archsearch.evaluators.train import Train
 from archsearch.genotype import Genotype
 from archsearch.supernets.course import Course, Fitting
 from archsearch.supernets.switch import compile_switched, folded, sources
 from archsearch.supernets.switches import with_switches
+from archsearch.training.options import Options
 
 
 class Edges:
@@ -38,7 +38,7 @@ class Edges:
         """The network with fresh weights."""
         return compile_network(self.genotype, self.seed)
 
-    def fitting(self, options: Train, course: Course) -> Fitting:
+    def fitting(self, options: Options, course: Course) -> Fitting:
         """The training of the network."""
         return Fitting(self.network, options, course.data, [output.macs for output in exits(self.genotype)])
 
@@ -92,7 +92,7 @@ class GatedEdges(Edges):
             switch.factor = nn.Parameter(torch.ones(()))
         return network
 
-    def fitting(self, options: Train, course: Course) -> Fitting:
+    def fitting(self, options: Options, course: Course) -> Fitting:
         fitting = super().fitting(options, course)
         fitting.training.optimizer.register_step_post_hook(lambda optimizer, *_: self.draw(optimizer.param_groups[0]["lr"]))
         return fitting

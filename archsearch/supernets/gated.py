@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archsearch.catalogue import Catalogue
-from archsearch.evaluators.train import Train, Training, check_loss, schedule
 from archsearch.genotype import Genotype
 from archsearch.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, under
@@ -19,6 +18,8 @@ from archsearch.supernets.mixture import Flags, Mixture
 from archsearch.supernets.policy import Bernoulli
 from archsearch.supernets.switch import compile_switched, extracted
 from archsearch.tasks import joint_loss
+from archsearch.training.loop import Training, check_loss, schedule
+from archsearch.training.options import Options
 
 ADDITIVE = ("params", "macs")
 """Costs that are sums over the nodes of a network; others are looked up network by network."""
@@ -104,7 +105,7 @@ class Gating:
     an excess under 0 counts as 0.
     """
 
-    def __init__(self, gated: Gated, options: Train, limits: Mapping[str, float], dual: float, warm: int) -> None:
+    def __init__(self, gated: Gated, options: Options, limits: Mapping[str, float], dual: float, warm: int) -> None:
         self.gated, self.limits, self.dual, self.warm = gated, limits, dual, warm
         self.epochs, self.done = options.epochs, 0
         self.training = Training(options, gated.network, gated.course.data, torch.Generator())

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adam
 
-from archsearch.evaluators.train import Train, Training, check_loss, schedule
 from archsearch.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, under
 from archsearch.supernets.course import Course, seed_of
 from archsearch.supernets.mixture import Mixture
 from archsearch.supernets.switch import compile_switched
 from archsearch.tasks import Feed, joint_loss
+from archsearch.training.loop import Training, check_loss, schedule
+from archsearch.training.options import Options
 
 Pair = tuple[Tensor, Tensor]
 NUDGE = 0.01
@@ -70,7 +71,7 @@ class Mixing:
     `part`: the epochs, from and to, of all that `options` say, that are trained now; what the optimisers remember lasts from part to part.
     """
 
-    def __init__(self, mixed: Mixed, options: Train, speed: float, second: bool, sampled: bool, part: tuple[int, int]) -> None:
+    def __init__(self, mixed: Mixed, options: Options, speed: float, second: bool, sampled: bool, part: tuple[int, int]) -> None:
         self.mixed, self.second, self.sampled, self.part = mixed, second, sampled, part
         halves = halved(mixed.course.data, mixed.course.setting.seed)
         self.training = Training(options, mixed.network, halves[0], torch.Generator())

@@ -15,17 +15,19 @@ from torch import Tensor, nn
 
 from archsearch.analysis import Budget
 from archsearch.analysis.budget import known_costs
-from archsearch.evaluators.base import foreseen
-from archsearch.evaluators.train import Train, Training, pick_device
 from archsearch.genotype import Genotype
-from archsearch.parts import absolute, space_digest, split_source
+from archsearch.parts import absolute, split_source
 from archsearch.passes import canonicalise
 from archsearch.randomness import seeded
 from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
 from archsearch.shared_weights.file import load_tensors, parameters_of
 from archsearch.shared_weights.folder import RECORD, optimizer_file, weights_file, write_checkpoint, write_supernet
-from archsearch.space import Choices, Space
+from archsearch.space import Choices, Space, space_digest
 from archsearch.tasks import answers
+from archsearch.training.device import pick_device
+from archsearch.training.failures import foreseen
+from archsearch.training.loop import Training
+from archsearch.training.options import Options
 
 ATTEMPTS = 1000
 """Draws for one network before the budget counts as too tight."""
@@ -177,7 +179,7 @@ class SinglePath:
 
 def train_supernet(
     space: Space,
-    train: Train,
+    train: Options,
     out: Path,
     *,
     epochs: int = 100,
@@ -229,7 +231,7 @@ def take_back(folder: Path, new: bool) -> None:
             folder.rmdir()
 
 
-def planned(space: Space, train: Train, epochs: int, budget: Budget, paths: int, sandwich: bool, seed: int) -> SharedWeights:
+def planned(space: Space, train: Options, epochs: int, budget: Budget, paths: int, sandwich: bool, seed: int) -> SharedWeights:
     """What is to be trained. Raises SharingError."""
     if train.final:
         raise SharingError("final=True would train on the images that networks are judged by; it is for networks whose search is over")
@@ -268,10 +270,10 @@ def flat(supernet: SharedWeights) -> dict[str, Any]:
     return found
 
 
-def options_of(supernet: SharedWeights) -> Train:
-    """The evaluator that trains single networks with the supernet's data and options. Raises SharingError."""
+def options_of(supernet: SharedWeights) -> Options:
+    """The supernet's data and options of training. Raises SharingError."""
     try:
-        return Train(**supernet.training)
+        return Options(**supernet.training)
     except (TypeError, ValueError) as error:
         raise SharingError(f'"training" of the supernet cannot be used: {error}; train another') from error
 

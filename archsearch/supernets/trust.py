@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import kendalltau
 
-from archsearch.evaluators.base import Candidate, Evaluator, foreseen
+from archsearch.evaluators.base import Candidate, Evaluator
 from archsearch.evaluators.shared import Shared
+from archsearch.evaluators.train import Train
 from archsearch.shared_weights import SharedWeights, read_supernet
 from archsearch.shared_weights.folder import Checked, write_supernet
 from archsearch.supernets.single_path import CHECK, Drawn, Sampler, options_of
+from archsearch.training.failures import foreseen
 from archsearch.trial import EvaluationError
 
 DRAWS = 50
@@ -42,7 +44,7 @@ def check_supernet(folder: Path, count: int, progress: Callable[[Progress], None
         SharingError: no supernet that is trained to its end, or a folder that cannot be written.
     """
     supernet = read_supernet(folder)
-    alone, shared = options_of(supernet), Shared(supernet=str(folder), space=space, **supernet.training)
+    alone, shared = Train(**asdict(options_of(supernet))), Shared(supernet=str(folder), space=space, **supernet.training)
     sampler = Sampler(supernet.open_space(space), supernet.budget, alone.batch, alone.optimizer)
     for place, drawn in enumerate(different(sampler, supernet.seed, count)):
         if place >= len(supernet.checked):

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from archsearch.reading import one_line, place, reason
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
     number INTEGER PRIMARY KEY, choices TEXT NOT NULL, fingerprint TEXT NOT NULL, genotype TEXT NOT NULL,
@@ -56,10 +58,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """Turn errors of the disk or the database into one clear StoreError."""
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    except (OSError, sqlite3.Error, UnicodeError) as error:
         hint = f"what was recorded stays readable: free space or rights, then `archsearch resume {folder}`"
-        raise StoreError(f"{folder}: {reason[:150]}; {hint}") from error
+        raise StoreError(f"{folder}: {reason(error)}; {hint}") from error
 
 
 def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
@@ -101,7 +102,7 @@ def read(path: Path, *queries: Query) -> list[list[Any]]:
         finally:
             db.close()
     except (sqlite3.Error, OSError, UnicodeError) as error:
-        raise StoreError(f"{path} cannot be read: {' '.join(str(error).split())[:150]}") from error
+        raise StoreError(one_line(f"{place(path)} cannot be read: {reason(error)}")) from error
 
 
 def lock(folder: Path) -> sqlite3.Connection:

@@ -13,13 +13,14 @@ from archsearch.analysis.latency import Device, read_device
 from archsearch.cli.targets import read_genotype
 from archsearch.data import load_data
 from archsearch.data.datasets import _load
-from archsearch.shared_weights.file import load_tensors
+from archsearch.shared_weights.file import load_bank, save_tensors, weights_of
 from archsearch.shared_weights.folder import SharedWeights, read_supernet
-from archsearch.store import open_run
+from archsearch.store import Store, open_run
 from archsearch.supernets.checkpoint import load_standing, save_standing
 from archsearch.tables.table import load_table
 from archsearch.text_form import to_text
 from archsearch.zoo import build
+from tests import fuzz_training
 from tests.fuzz import Reader
 
 DATA = ("ValueError",)
@@ -39,6 +40,10 @@ def make_run(folder: Path) -> None:
     for path in (folder / "r").iterdir():
         if path.is_file():
             path.rename(folder / path.name)
+
+
+def write_run(folder: Path) -> None:
+    Store(folder).close()
 
 
 def make_table(folder: Path) -> None:
@@ -93,7 +98,7 @@ def read_images(path: Path) -> None:
 def make_supernet(folder: Path) -> None:
     from archsearch.analysis import Budget
 
-    known = SharedWeights("cell", {"cells": 2}, "0" * 64, {"epochs": 2}, 4, 1, False, Budget(params=99), 0, 1, ({"loss": 1.0},))
+    known = SharedWeights("cell", {"cells": 2}, "0" * 64, {"epochs": 2}, 4, 1, False, Budget(params=99), 0, 1, ({"train_loss": 1.0},))
     (folder / "supernet.json").write_text(known.to_json())
 
 
@@ -103,12 +108,21 @@ def make_standing(folder: Path) -> None:
     save_standing(folder / "s.safetensors", {"epoch": 2, "points": [1, 2]}, {"a": torch.zeros(3, 2), "b": torch.ones(2)})
 
 
+def make_bank(folder: Path) -> None:
+    from archsearch.shared_weights import Bank
+
+    bank = Bank()
+    bank.network(build("lenet5"))
+    save_tensors(folder / "s.safetensors", weights_of(bank))
+
+
 def look_up(folder: Path) -> None:
     load_table.cache_clear()
     load_table(str(folder / "t.npz"))
 
 
 READERS = {
+    **fuzz_training.READERS,
     "genotype": Reader(
         lambda f: read_genotype(f / "g.json"),
         lambda f: _write(f / "g.json", build("lenet5").to_json()),
@@ -129,11 +143,12 @@ READERS = {
     ),
     "run.json": Reader(read_run, make_run, ("run.json",), ("StoreError",)),
     "run.db": Reader(read_run, make_run, ("run.db",), ("StoreError", "GenotypeError")),
+    "resumed": Reader(write_run, make_run, ("run.db",), ("StoreError",)),
     "table": Reader(look_up, make_table, ("t.npz",), ("TableError",)),
     "cells": Reader(look_up, make_cells, ("t.npz",), ("TableError",)),
     "supernet": Reader(read_supernet, make_supernet, ("supernet.json",), ("SharingError",)),
     "checkpoint": Reader(lambda f: load_standing(f / "s.safetensors"), make_standing, ("s.safetensors",), ("SupernetError",)),
-    "bank": Reader(lambda f: load_tensors(f / "s.safetensors"), make_standing, ("s.safetensors",), ("SharingError",)),
+    "bank": Reader(lambda f: load_bank(f / "s.safetensors", 0), make_bank, ("s.safetensors",), ("SharingError",)),
     "npz": Reader(
         lambda f: read_images(f / "i.npz"),
         lambda f: np.savez(f / "i.npz", images=np.zeros((20, 4, 4)), labels=np.arange(20) % 2),

@@ -167,9 +167,12 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         export_network(cell(), tmp_path / "out", weights=state)
     with pytest.raises(ExportError, match=r"another network: 'stray' is \(2,\), expected no such name"):
         export_network(cell(), tmp_path / "out", weights={**compile_network(cell()).state_dict(), "stray": torch.zeros(2)})
+    state = {**compile_network(cell()).state_dict(), "head.linear.weight": torch.zeros(10, 16, dtype=torch.complex64)}
+    with pytest.raises(ExportError, match=r"'head.linear.weight' is \(10, 16\) of torch.complex64, expected \(10, 16\)"):
+        export_network(cell(), tmp_path / "out", weights=state)
     (tmp_path / "bad.safetensors").write_bytes(b"not safe")
     for name in ("bad.safetensors", "absent.safetensors"):
-        with pytest.raises(ExportError, match=rf"{name} cannot be read: .*give a .safetensors file"):
+        with pytest.raises(ExportError, match=rf"{name}: cannot be read: .*give a .safetensors file"):
             export_network(cell(), tmp_path / "out", weights=tmp_path / name)
     assert not (tmp_path / "out").exists()
 

@@ -19,11 +19,11 @@ from torch.nn import functional
 from archsearch import Genotype, TensorSpec, analyse, canonicalise, compile_network, layers, ops, zoo
 from archsearch.cli import WrongUseError
 from archsearch.cli.importing import import_command
-from archsearch.export.weights import read_weights
 from archsearch.importer import Imported, ImporterError, difference, import_file, import_network, imported, load_module
 from archsearch.importer.leaves import LEAVES
 from archsearch.importer.network import apart, differences
 from archsearch.text_form import from_text, to_text
+from archsearch.training.weights import put_in
 from tests.importer_modules import CASES, Case, ViT
 
 QUICK = ("deit_ti_16", "lenet5_1998", "mobilenet_v1_x0_25", "resnet20_cifar", "segnet_basic", "shufflenet_v1_g8", "squeezenet1_0")
@@ -508,7 +508,7 @@ def test_the_command_writes_a_genotype_and_model_files(file: Path, capsys: pytes
     assert "said by the file" in said.err
     assert Genotype.from_json(out.read_text()) == Genotype.from_json((folder / "genotype.json").read_text())
     network = compile_network(Genotype.from_json(out.read_text())).eval()
-    network.load_state_dict(read_weights(folder / "model.safetensors"))
+    put_in(network, folder / "model.safetensors")
     module, x = load_module(f"{file}:make").eval(), torch.randn(2, 3, 6, 6)
     expected = module(x)
     torch.testing.assert_close(network(x), expected, atol=1e-5, rtol=0)

@@ -48,6 +48,7 @@ HOMES = {
         "ops/measure",
         "ops/products",
         "compiler",
+        "weights",
         "morphisms",
         "shared_weights",
         "supernets",

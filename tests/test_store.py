@@ -24,6 +24,14 @@ from tests.evaluators import Formula
 from tests.runs import small_search, small_space, table
 
 
+def test_a_run_whose_database_is_damaged_is_not_written(tmp_path: Path) -> None:
+    folder = small_search(tmp_path / "run", trials=2).folder
+    data = (folder / "run.db").read_bytes()
+    (folder / "run.db").write_bytes(data.replace(b"CREATE TABLE trials", b"CREATE \xe7ABLE trials"))
+    with pytest.raises(StoreError, match=r"^[^\n]*/run: [^\n]*; what was recorded stays readable"):
+        Store(folder)
+
+
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     record = small_search(tmp_path / "run", trials=2, budget=Budget(params=9_000, latency_ms=1000.5)).record
     assert Record.from_json(record.to_json()) == record

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from archsearch import Space, analyse, canonicalise, compile_network, load_space
 from archsearch.analysis import Budget
+from archsearch.catalogue import Catalogue
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
 from archsearch.loop import Progress
@@ -198,6 +199,33 @@ def test_a_checkpoint_is_read_back_whole_or_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(SupernetError, match=r"checkpoint .*supernet.safetensors: .*; delete it"):
         load_standing(path)
+
+
+@pytest.mark.parametrize(
+    ("state", "tensor", "words"),
+    [
+        ({"stage": -1}, {}, r'"stage" of its state must be a whole number'),
+        ({"curve": [{"error": "0"}]}, {}, r'"curve" of its state must be a list'),
+        ({"choices": {"nothing": 1}}, {}, "its choices are not those of this space"),
+        ({}, {"network/stray": torch.zeros(2)}, r"weights of another network: 'stray' is \(2,\), expected no such name"),
+        ({}, {"optimizer/99/step": torch.zeros(())}, "'99/step', which no weight of this network has"),
+        ({}, {"optimizer/0/exp_avg": torch.zeros(1, dtype=torch.int8)}, "of weight 0 what AdamW does not"),
+    ],
+)
+def test_a_checkpoint_that_is_whole_but_of_something_else_is_refused(
+    state: dict[str, object], tensor: dict[str, torch.Tensor], words: str, tmp_path: Path
+) -> None:
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    setting = Setting(Catalogue(small_fabric(), 1, "adamw"), TRAIN, Budget(), 0, tmp_path / "s.safetensors", watch=stop)
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(Fabric(tune=1).run(setting)))
+    whole = load_standing(setting.checkpoint)
+    assert whole is not None
+    save_standing(setting.checkpoint, {**whole.state, **state}, {**whole.tensors, **tensor})
+    with pytest.raises(SupernetError, match=f"{words}.*; delete it"):
+        next(iter(Fabric(tune=1).run(setting)))
 
 
 def test_every_epoch_is_told_to_who_watches(tmp_path: Path) -> None:

@@ -353,9 +353,25 @@ def test_a_search_on_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["[[1, []], {}]", "[[1, 2], 3]", "[1]", "7", '[["a", 2], {}]', "[" * 900, '[[1, 2], {"error": 0.1'], ids=range(7)
+    "damage",
+    [
+        *(
+            "[[1, []], {}]",
+            "[[1, 2], 3]",
+            "[1]",
+            "7",
+            '[["a", 2], {}]',
+            "[" * 900,
+            '[[1, 2], {"error": 0.1',
+            "[[1, 9], {}]",
+            "[[-1, 2], {}]",
+        ),
+        *('[[1, 2], {"error": 0.5}]', '[[1, 2], {"metrics": {"error": 1e40}}]', '[[1, 2], {"curve": {}}]', '[[1, 2], {"failure": 1}]'),
+    ],
+    ids=range(13),
 )
 def test_what_is_whole_of_a_damaged_part_is_read(damage: str, tmp_path: Path) -> None:
     part = tmp_path / "t.npz.part"
-    part.write_text(f'head\n[[0, 1], {{"error": 0.5}}]\n{damage}\n[[3, 4], {{"error": 0.5}}]\n')
-    assert read_part(part, "head") == {(0, 1): {"error": 0.5}}
+    whole = '{"metrics": {"error": 0.5}}'
+    part.write_text(f"head\n[[0, 1], {whole}]\n{damage}\n[[3, 4], {whole}]\n")
+    assert read_part(part, "head", (5, 6)) == {(0, 1): {"metrics": {"error": 0.5}}}

@@ -17,7 +17,7 @@ import numpy as np
 
 from archsearch.catalogue import Catalogue, Entry
 from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, has, said
-from archsearch.reading import parse
+from archsearch.reading import NUMBER, TEXT, Kind, each, fields, named, parse
 from archsearch.space import Choices, Space
 from archsearch.tables import Arrays, TableError, choices_to_arrays, write_arrays
 from archsearch.training.failures import failure_of
@@ -29,6 +29,8 @@ DRAWS = 200
 """Draws for each network of a sample before the space counts as smaller than the sample."""
 Result = dict[str, Any]
 """What one training came to, as plain data: metrics, tests, curve, seconds, or failure."""
+MEASURED = named(Kind("a number of 32 bits", lambda value: NUMBER.fits(value) and abs(value) <= float(np.finfo(np.float32).max)))
+RESULT = {"failure": TEXT, "metrics": MEASURED, "tests": MEASURED, "curve": each(MEASURED)}
 
 
 class Networks(NamedTuple):
@@ -79,7 +81,7 @@ def tabulate(
         "format": FORMAT, "space": space.source, "settings": space.settings, "evaluator": type(evaluator).__name__,
         "options": asdict(evaluator) if is_dataclass(evaluator) else {}, "sample": sample, "seeds": seeds, "seed": seed,
     }  # fmt: skip
-    with kept(out.with_name(f"{out.name}.part"), about) as (results, keep):
+    with kept(out.with_name(f"{out.name}.part"), about, len(networks.entries)) as (results, keep):
         jobs = list(product(range(seeds), range(len(networks.entries))))
         for done, (place, network) in enumerate(jobs, start=1):
             if (place, network) not in results:
@@ -163,7 +165,7 @@ Keep = Callable[[Key, Result], None]
 
 
 @contextmanager
-def kept(part: Path, about: Mapping[str, Any]) -> Iterator[tuple[dict[Key, Result], Keep]]:
+def kept(part: Path, about: Mapping[str, Any], networks: int) -> Iterator[tuple[dict[Key, Result], Keep]]:
     """Results so far, and a function that adds one and writes it down at once; the file goes when all is done.
 
     Raises:
@@ -171,7 +173,7 @@ def kept(part: Path, about: Mapping[str, Any]) -> Iterator[tuple[dict[Key, Resul
     """
     head = json.dumps(about, sort_keys=True)
     try:
-        results = read_part(part, head) if part.exists() else {}
+        results = read_part(part, head, (int(about["seeds"]), networks)) if part.exists() else {}
         part.parent.mkdir(parents=True, exist_ok=True)
         draft = part.with_name(f"{part.name}.{os.getpid()}")
         draft.write_text("".join(f"{line}\n" for line in (head, *map(json.dumps, results.items()))), encoding="utf-8")
@@ -189,8 +191,8 @@ def kept(part: Path, about: Mapping[str, Any]) -> Iterator[tuple[dict[Key, Resul
         raise TableError(f"{part}: {error.strerror or error}; free space or rights, then give the same command again") from error
 
 
-def read_part(part: Path, head: str) -> dict[Key, Result]:
-    """Results of a table on its way, as far as its lines are whole. Raises TableError when it is another table's."""
+def read_part(part: Path, head: str, size: Key) -> dict[Key, Result]:
+    """Results of a table of that size on its way, as far as its lines are whole. Raises TableError when it is another table's."""
     first, *lines = part.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
     if first != head and lines:
         raise TableError(f"{part} belongs to a table of another space or with other options; finish it, delete it, or choose another --out")
@@ -198,11 +200,11 @@ def read_part(part: Path, head: str) -> dict[Key, Result]:
     for line in lines:
         try:
             (place, network), result = parse(line)
-            if not (type(place) is type(network) is int and isinstance(result, dict)):
+            if not all(type(number) is int and 0 <= number < of for number, of in zip((place, network), size, strict=True)):
                 break
+            results[place, network] = fields(result, RESULT, "a result", may_lack=RESULT)
         except (ValueError, TypeError):
             break
-        results[place, network] = result
     return results
 
 

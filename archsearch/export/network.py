@@ -13,7 +13,7 @@ from archsearch.export.base import Exporter, ExportError, Material, Preprocessin
 from archsearch.export.folder import staged
 from archsearch.export.source import write_source
 from archsearch.export.verify import verify
-from archsearch.export.weights import load_weights, read_weights, write_weights
+from archsearch.export.weights import load_weights, write_weights
 from archsearch.genotype import Genotype
 from archsearch.nearest import nearest
 
@@ -42,7 +42,7 @@ def gather(
     """Compile a genotype and put its weights in. Raises ExportError when they are of another network."""
     network = compile_network(genotype).eval()
     if weights is not None:
-        load_weights(network, read_weights(weights))
+        load_weights(network, weights)
     given = preprocessing if isinstance(preprocessing, Preprocessing) else Preprocessing.from_dict(preprocessing or {})
     return Material(genotype, network, network.state_dict(), given, weights is not None, title or "A network found by archsearch.")
 

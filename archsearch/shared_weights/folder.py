@@ -19,6 +19,7 @@ from archsearch.reading import (
     OBJECT,
     SCALAR,
     TEXT,
+    Kind,
     at,
     at_least,
     each,
@@ -48,6 +49,7 @@ class Checked(TypedDict):
 
 
 CHECKED = holding({"choices": named(SCALAR), "macs": NUMBER, "shared": maybe(NUMBER), "retrained": maybe(NUMBER)})
+EPOCH = Kind("an object of numbers with train_loss", lambda value: named(NUMBER).fits(value) and "train_loss" in value)
 FIELDS = {
     **dict.fromkeys(("space", "space_sha256"), TEXT),
     **dict.fromkeys(("settings", "training"), OBJECT),
@@ -55,7 +57,7 @@ FIELDS = {
     **dict.fromkeys(("seed", "done"), at_least(0)),
     "sandwich": FLAG,
     "budget": OBJECT,
-    "curve": each(named(NUMBER)),
+    "curve": each(EPOCH),
     "checked": each(CHECKED),
     "agreement": named(NUMBER),
     "fingerprint": named(MARK),

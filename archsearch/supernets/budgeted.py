@@ -84,7 +84,7 @@ class Budgeted:
             limits = {name: share * limit for name, limit in whole.items()}
             choices: Choices = dict.fromkeys(gated.edges, True)
             try:
-                learned = self.learn(course, gated, 2 * number, limits) if first <= 2 * number else course.state["learned"]
+                learned = self.learn(course, gated, 2 * number, limits) if first <= 2 * number else course.learned
                 choices = likeliest(gated, limits, fill=self.dual > 0)
                 yield self.tuned(course, gated, number, choices, learned)
             except EvaluationError as error:

@@ -7,18 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from archsearch.reading import MAX_TEXT, Kind, at, expect, fields, formatted, is_word, parse, reason
 from archsearch.supernets.base import SupernetError
+from archsearch.training.weights import WeightsError, put_in
 from archsearch.trial import to_json
 
 FORMAT = "archsearch.supernet/1"
 STATE = Kind("a text of JSON", lambda value: isinstance(value, str) and len(value) <= MAX_TEXT)
 MAX_TENSORS = 2**20
+STEP = "step"
+ADAM = (STEP, "exp_avg", "exp_avg_sq")
+REMEMBERED: Mapping[type[Optimizer], tuple[str, ...]] = {SGD: ("momentum_buffer",), Adam: ADAM, AdamW: ADAM}
+"""What an optimiser keeps of every weight: the number of steps, and tensors of the weight's shape."""
 
 
 class Standing(NamedTuple):
@@ -85,17 +91,35 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
     for name, value in tensors.items():
         place, _, what = name.partition("/")
         number = int(place) if place.isdecimal() and len(place) < 10 else len(weights)
-        if number >= len(weights) or value.shape not in (weights[number].shape, ()):
+        if number >= len(weights):
             raise SupernetError(f"the checkpoint remembers {name[:60]!r}, which no weight of this network has; delete it to begin again")
         memory.setdefault(number, {})[what] = value
+    for number, kept in memory.items():
+        if not remembers(optimizer, weights[number], kept):
+            raise SupernetError(
+                f"the checkpoint remembers of weight {number} what {type(optimizer).__name__} does not; delete it to begin again"
+            )
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
+
+
+def remembers(optimizer: Optimizer, weight: Tensor, kept: Mapping[str, Tensor]) -> bool:
+    """Whether an optimiser remembers such things of a weight."""
+    wanted = {name: () if name == STEP else tuple(weight.shape) for name in REMEMBERED[type(optimizer)]}
+    shapes = {name: tuple(value.shape) for name, value in kept.items()}
+    return shapes == wanted and all(value.dtype == torch.float32 for value in kept.values())
+
+
+def taken(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+    """The tensor of a name, of the shape and type of another. Raises SupernetError."""
+    found = tensors.get(name)
+    if found is None or found.shape != like.shape or found.dtype != like.dtype:
+        raise SupernetError(f"the checkpoint holds no {name!r} of shape {tuple(like.shape)} as it is kept here; delete it to begin again")
+    return found
 
 
 def restore_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give a network back its weights. Raises SupernetError when they are of another one."""
     try:
-        network.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise SupernetError(
-            f"the checkpoint is of another network: {' '.join(str(error).split())[:200]}; delete it to begin again"
-        ) from error
+        put_in(network, tensors)
+    except WeightsError as error:
+        raise SupernetError(f"the checkpoint holds {error}; delete it to begin again") from error

@@ -14,6 +14,7 @@ from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Evaluator
 from archsearch.genotype import Genotype
 from archsearch.randomness import seeded
+from archsearch.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
 from archsearch.space import Choices
 from archsearch.supernets.base import Point, Setting, SupernetError
 from archsearch.supernets.checkpoint import (
@@ -37,6 +38,9 @@ from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 
 Curve = tuple[dict[str, float], ...]
+CURVE = each(named(NUMBER))
+STATE = {"stage": at_least(0), "curve": CURVE, "learned": CURVE, "choices": named(SCALAR)}
+"""What a checkpoint says beside its tensors; `learned` and `choices` are of some searches alone."""
 
 
 class Phase(Protocol):
@@ -63,13 +67,21 @@ class Course:
         self.setting, self.train = setting, trained_by(setting.evaluator)
         self.data, self.device = self.train.feed(), pick_device(self.train.device)
         found = load_standing(setting.checkpoint)
-        self.state: dict[str, Any] = found.state if found else {}
+        self.state = checked(setting, found.state) if found else {}
         self._tensors = found.tensors if found else {}
 
     @property
     def stage(self) -> int:
         """The stage to go on with."""
-        return int(self.state.get("stage", 0))
+        stage: int = self.state.get("stage", 0)
+        return stage
+
+    @property
+    def learned(self) -> Curve:
+        """The curve of the stage before the one to go on with. Raises SupernetError when the checkpoint has none."""
+        if "learned" not in self.state:
+            raise SupernetError(at(self.setting.checkpoint, "it holds no curve of what was learned; delete it", "checkpoint"))
+        return tuple(self.state["learned"])
 
     @property
     def steps(self) -> int:
@@ -145,6 +157,17 @@ class Fitting:
         restore_network(self.network, under(tensors, "network"))
         restore_optimizer(self.training.optimizer, under(tensors, "optimizer"))
         self.training.step = done * self.training.per_epoch
+
+
+def checked(setting: Setting, state: Any) -> dict[str, Any]:
+    """Where a checkpoint says that it stands. Raises SupernetError unless that is somewhere in a search of this space."""
+    try:
+        found = fields(state, STATE, "its state", may_lack=("learned", "choices"))
+        if "choices" in found and setting.catalogue.look_up(found["choices"], np.random.default_rng(0)).choices != found["choices"]:
+            raise ValueError("its choices are not those of this space")
+    except ValueError as error:
+        raise SupernetError(at(setting.checkpoint, f"{reason(error)}; delete it", "checkpoint")) from error
+    return found
 
 
 def trained_by(evaluator: Evaluator) -> Options:

@@ -79,7 +79,7 @@ class Darts:
                 mixing.restore(course.kept, mixing.epochs)
             choices: Choices = {}
             try:
-                learned = course.complete(2 * number, mixing, {}) if first <= 2 * number else course.state["learned"]
+                learned = course.complete(2 * number, mixing, {}) if first <= 2 * number else course.learned
                 choices = Derivation(mixed, setting, held, self.skips).choices()
                 yield self.tuned(course, mixing, number, choices, learned)
             except EvaluationError as error:

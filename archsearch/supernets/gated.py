@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archsearch.catalogue import Catalogue
 from archsearch.genotype import Genotype
 from archsearch.space import Scalar
-from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, under
+from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course
 from archsearch.supernets.mixture import Flags, Mixture
 from archsearch.supernets.policy import Bernoulli
@@ -177,4 +177,4 @@ def give_back(gated: Gated, tensors: Mapping[str, Tensor]) -> None:
     """Take up what `kept` gave. Raises SupernetError when it belongs to another network."""
     restore_network(gated.network, under(tensors, "network"))
     gated.policy.restore(under(tensors, "policy"))
-    gated.price = float(tensors["price"])
+    gated.price = float(taken(tensors, "price", torch.tensor(0.0, dtype=torch.float64)))

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.optim import Adam
 
 from archsearch.space import Scalar
-from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, under
+from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course, seed_of
 from archsearch.supernets.mixture import Mixture
 from archsearch.supernets.switch import compile_switched
@@ -60,7 +60,7 @@ class Mixed:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up what `tensors` gave. Raises SupernetError when it belongs to another network."""
         restore_network(self.network, under(tensors, "network"))
-        self.scores.data.copy_(tensors["scores"])
+        self.scores.data.copy_(taken(tensors, "scores", self.scores))
 
 
 class Mixing:

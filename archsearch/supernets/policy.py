@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from archsearch.supernets.checkpoint import restore_optimizer, taken
+
 STRETCH, SHRINK, HEAT = 1.1, -0.1, 2 / 3
 """Zeta, gamma and beta of hard-concrete gates (Louizos et al. 2018, arXiv:1712.01312)."""
 
@@ -58,11 +60,9 @@ class Bernoulli:
         return {"logits": self.logits.detach(), **memory}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
-        memory = dict(tensors)
-        self.logits.data.copy_(memory.pop("logits"))
-        if memory:
-            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": {0: memory}})
+        """Take up what `tensors` gave. Raises SupernetError when it belongs to other gates."""
+        self.logits.data.copy_(taken(tensors, "logits", self.logits))
+        restore_optimizer(self.optimizer, {f"0/{name}": value for name, value in tensors.items() if name != "logits"})
 
 
 class HardConcrete(Bernoulli):

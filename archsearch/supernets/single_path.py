@@ -19,10 +19,12 @@ from archsearch.genotype import Genotype
 from archsearch.parts import absolute, split_source
 from archsearch.passes import canonicalise
 from archsearch.randomness import seeded
+from archsearch.reading import one_line, place
 from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
 from archsearch.shared_weights.file import load_tensors, parameters_of
 from archsearch.shared_weights.folder import RECORD, optimizer_file, weights_file, write_checkpoint, write_supernet
 from archsearch.space import Choices, Space, space_digest
+from archsearch.supernets.checkpoint import remembers
 from archsearch.tasks import answers
 from archsearch.training.device import pick_device
 from archsearch.training.failures import foreseen
@@ -167,14 +169,22 @@ class SinglePath:
     def load_state(self, path: Path) -> None:
         """Read what `state` gave. Raises SharingError."""
         weights = parameters_of(self.bank)
+        memory: dict[str, dict[str, Tensor]] = {}
         for name, value in load_tensors(path).items():
             slot, _, text = name.partition(" ")
-            weight = weights.get(text)
-            if weight is None or value.shape not in (weight.shape, torch.Size()):
-                raise SharingError(
-                    f"{path} is damaged at {name[:60]!r}: it does not belong to the weights beside it; train the supernet anew"
-                )
-            self.optimizer.state[weight][slot] = value.to(self.device)
+            if text not in weights:
+                raise foreign(path, name)
+            memory.setdefault(text, {})[slot] = value.to(self.device)
+        for text, kept in memory.items():
+            if not remembers(self.optimizer, weights[text], kept):
+                raise foreign(path, text)
+            self.optimizer.state[weights[text]].update(kept)
+
+
+def foreign(path: Path, name: str) -> SharingError:
+    """The error for what an optimiser cannot remember of the weights beside it."""
+    words = f"is damaged at {one_line(name, 60)!r}: it does not belong to the weights beside it; train the supernet anew"
+    return SharingError(one_line(f"{place(path)} {words}"))
 
 
 def train_supernet(
@@ -255,8 +265,9 @@ def begun(folder: Path, plan: SharedWeights) -> SharedWeights:
     before, now = flat(found), flat(plan if found.fingerprint else replace(plan, fingerprint={}))
     for name in before | now:
         if before.get(name) != now.get(name):
-            words = f"{folder} was begun with {name}={before.get(name)}, now given {now.get(name)}"
-            raise SharingError(f"{words}; give the same, or choose another folder")
+            old, new = (one_line(str(values.get(name)), 60) for values in (before, now))
+            words = f"{place(folder)} was begun with {one_line(name, 60)}={old}, now given {new}"
+            raise SharingError(one_line(f"{words}; give the same, or choose another folder"))
     return found
 
 

@@ -105,7 +105,7 @@ class Builder:
         self._nodes.append(new(Node, (op, reads, full)))
         self._facts.append(fact)
         self._next = number + 1
-        return new(Value, (number, fact[0], owner))
+        return new(Value, (number, fact.spec, owner))
 
     def genotype(self, *outputs: Value) -> Genotype:
         """The finished genotype with these outputs."""

@@ -55,7 +55,8 @@ def placed(
         layout = None if found is None or found.is_even() else found
     if saved == fact.saved:
         return fact, layout
-    return summary(fact.spec, fact.cost, saved, fact.window, fact.reads, fact.integer)._replace(normal=fact.normal, same=fact.same), layout
+    now = summary(fact.spec, fact.cost, saved, fact.window, fact.reads, fact.integer)
+    return replace(now, normal=fact.normal, same=fact.same), layout
 
 
 def viewed(saved: Saved, layout: Layout, x: TensorSpec, out: TensorSpec) -> Layout | None:

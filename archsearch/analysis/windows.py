@@ -6,11 +6,8 @@ What reads every position is passed over here: so a classifier has the field of 
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
-
-from archsearch.ops.base import Window
 
 if TYPE_CHECKING:
     from archsearch.genotype import Genotype
@@ -44,7 +41,7 @@ def reaches(genotype: Genotype) -> list[Reach]:
     """
     found: list[Reach] = [(1, 1, 1, 1)] * len(genotype.inputs)
     for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
-        reads, growth = node.inputs, growth_of(fact.window)
+        reads, growth = node.inputs, fact.widens
         here = found[reads[0]] if reads else (1, 1, 1, 1)
         if len(reads) > 1:
             here = widest([found[read] for read in reads])
@@ -73,11 +70,3 @@ def divided(stride: Number, up: int) -> Number:
     """The quotient, a whole number where it is one."""
     quotient = Fraction(stride) / up
     return quotient.numerator if quotient.denominator == 1 else quotient
-
-
-@lru_cache(maxsize=4096)
-def growth_of(window: Window) -> tuple[int, int, int, int, int, int] | None:
-    """By how many strides before it a window widens a field, then the factor and the divisor of the stride, each as (height, width)."""
-    (high, wide), (down, across), (apart_down, apart_across) = window.kernel, window.stride, window.dilation
-    grown = (apart_down * (high - 1), apart_across * (wide - 1), down, across, *window.up)
-    return None if window.whole or grown == (0, 0, 1, 1, 1, 1) else grown

@@ -56,6 +56,12 @@ class Window:
     up: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
 
+    def growth(self) -> tuple[int, int, int, int, int, int] | None:
+        """By how many strides before it the window widens a field, then the factor and the divisor of the stride, each (height, width)."""
+        (high, wide), (down, across), (apart_down, apart_across) = self.kernel, self.stride, self.dilation
+        grown = (apart_down * (high - 1), apart_across * (wide - 1), down, across, *self.up)
+        return None if self.whole or grown == (0, 0, 1, 1, 1, 1) else grown
+
 
 POINT = Window()
 WHOLE = Window(whole=True)
@@ -209,7 +215,8 @@ def _measured(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
 Growth = tuple[tuple[int, int, int], tuple[int, int, int]] | Literal[True]
 
 
-class Facts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Facts:
     """All local facts of one op at given input shapes, and what the walkers ask most worked out in advance.
 
     `learned`: it has parameters that get a gradient; `passes`: a gradient passes it; `keeps`: of its values autograd keeps none, the
@@ -217,6 +224,7 @@ class Facts(NamedTuple):
     `plain`: in inference it allocates its result, of the network's dtype, and nothing else; `straight`: so it does in training, and
     makes new gradients in one go. `growth`: for a window that slides by whole steps, down and across: by how many
     strides before it it lies before and behind a position, and the factor of that stride; True for others, None where all stays.
+    `widens`: the same by the window alone, as `Window.growth` has it.
     `cuts`: it returns a part of its input, as a view. `normal`: the op's normal form, None if it is that; `same`: it returns the input.
     """
 
@@ -233,6 +241,7 @@ class Facts(NamedTuple):
     plain: bool
     straight: bool
     growth: Growth | None
+    widens: tuple[int, int, int, int, int, int] | None
     reads: Reads
     normal: Op | None = None
     same: bool = False
@@ -260,7 +269,7 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
     same, normal = op.is_identity(len(inputs)), op.normal(*inputs)
     found = summary(spec, cost, saved, window, reads, op.integer)
     cuts = (saved.view or saved.eval_view) and spec.elements < inputs[0].elements
-    return found._replace(normal=None if normal is op else normal, same=same, cuts=cuts)
+    return replace(found, normal=None if normal is op else normal, same=same, cuts=cuts)
 
 
 def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, reads: Reads, integer: bool) -> Facts:
@@ -276,6 +285,7 @@ def summary(spec: TensorSpec, cost: Cost, saved: Saved, window: Window, reads: R
         straight=not (saved.view or integer or (saved.gradient, saved.handed) != ("new", "whole") or saved.inner or saved.stretched
                       or saved.backward),
         growth=growth(NO_GRADIENT if integer else reads),
+        widens=window.growth(),
         reads=NO_GRADIENT if integer else reads,
     )  # fmt: skip
 

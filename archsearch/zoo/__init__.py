@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from archsearch.analysis.windows import fields_and_strides
+from archsearch.analysis.windows import reaches
 from archsearch.genotype import Genotype
 from archsearch.nearest import nearest
 from archsearch.ops.base import MAX_FIELD
@@ -83,8 +83,8 @@ def check_setting(name: str, key: str, value: object) -> None:
 
 def check_stride(name: str, genotype: Genotype) -> None:
     """Raise ZooError when an image is smaller than the step between neighbouring positions deep inside: nothing is left to see there."""
-    _, strides = fields_and_strides(genotype)
-    high, wide = (max(stride[axis] for stride in strides) for axis in (0, 1))
+    reached = reaches(genotype)
+    high, wide = max([down for _, _, down, _ in reached]), max([across for _, _, _, across in reached])
     image = genotype.inputs[0].shape
     if len(image) == 3 and (image[1] < high or image[2] < wide):
         raise ZooError(

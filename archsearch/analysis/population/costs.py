@@ -267,7 +267,7 @@ def with_numbers(fact: Facts, numbers: Sequence[Any]) -> Facts:
         parts, amounts = more[: 2 * len(saved.inner)], iter(more[2 * len(saved.inner) :])
         inner = tuple(Inner(*pair) for pair in zip(parts[::2], parts[1::2], strict=True))
         saved = replace(saved, eval_elements=eval_elements, eval_indices=eval_indices, inner=inner, **other_amounts(saved, amounts))
-    return fact._replace(elements=elements, cost=Cost(params=params), saved=saved, extra=extra)
+    return replace(fact, elements=elements, cost=Cost(params=params), saved=saved, extra=extra)
 
 
 def other_amounts(saved: Saved, numbers: Iterator[Any]) -> dict[str, Any]:

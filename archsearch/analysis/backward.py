@@ -26,11 +26,11 @@ class Backward:
         self.held: list[int] = []
         self.at: list[int | None] = [None] * len(needs)
         self.lies = [EVEN] * len(needs)
-        self.waiting = 0
+        self.waiting: int | None = None
         self.source = same_tensors(graph)
         self.after = [0] * len(graph.nodes)
 
-    def run(self, keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int]) -> None:
+    def run(self, keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int | None]) -> None:
         """Go back from the outputs; parameter gradients stay, all else goes once it is used."""
         graph, at, after, source, lies = self.graph, self.at, self.after, self.source, self.lies
         for output in graph.outputs:
@@ -41,6 +41,7 @@ class Backward:
                     at[target] = store
                 else:
                     self.add(target, store)
+        self.moments.append(self.live)
         value = len(at)
         for position in range(len(after) - 1, -1, -1):
             value -= 1
@@ -48,13 +49,14 @@ class Backward:
             if gradient is not None:
                 fact = graph.facts[position]
                 if fact.straight and lies[value] == EVEN:
-                    made = self.new_gradients(graph.nodes[position].inputs, gradient, fact.cost.params)
+                    made = self.new_gradients(graph.nodes[position].inputs, gradient, fact.cost.params if fact.learned else None)
                 else:
                     dropped = sum([sizes[store] for store in keeps[position] if holders[store] == 1]) if fact.saved.backward else 0
                     made = self.special(position, gradient, dropped)
                 live = self.live
-                if fact.extra is not None:
-                    live = live - extras[position]
+                extra = extras[position]
+                if extra is not None:
+                    live = live - extra
                 for store in keeps[position]:
                     holders[store] -= 1
                     if not holders[store]:
@@ -66,13 +68,13 @@ class Backward:
                         at[target], lies[target] = store, lie
                     else:
                         self.add(target, store)
-                self.waiting = 0
+                self.waiting = None
             after[position] = self.live
 
-    def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int) -> list[tuple[int, int, int]]:
+    def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int | None) -> list[tuple[int, int, int]]:
         """Gradients in new storages, made while that of the output and what was kept are still there."""
         size, held = self.size, self.held
-        live = self.live + params * self.item
+        live = self.live if params is None else self.live + params * self.item
         made = []
         for read in reads:
             if self.needs[read]:
@@ -88,14 +90,16 @@ class Backward:
     def special(self, position: int, gradient: int, kept: int) -> list[tuple[int, int, int]]:
         """The same where gradients are handed on, pass several parts, or are made in a way of their own; `kept`: bytes that go here."""
         fact, reads, value = self.graph.facts[position], self.graph.nodes[position].inputs, len(self.graph.inputs) + position
-        saved, params = fact.saved, fact.cost.params * self.item
+        saved = fact.saved
         if saved.joins and self.batch > 1 and self.lies[value] in (BLOCKS, TURNED):
             gradient = self.copied(gradient, value)
         if saved.backward:
             return self.by_itself(position, gradient, kept)
-        self.live = self.live + params
+        if fact.learned:
+            self.live = self.live + fact.cost.params * self.item
         if saved.gradient != "new":
-            self.moments.append(self.live)
+            if fact.learned:
+                self.moments.append(self.live)
             return self.handed_on(saved, reads, gradient, value)
         gradient, passed = self.through_parts(saved, gradient, fact.cost.params)
         made = [(read, self.allocate(self.bytes[read]), LIES[saved.handed]) for read in reads if self.needs[read]]
@@ -166,7 +170,7 @@ class Backward:
             self.size.append(self.bytes[value])
             held.append(1)
             live = live + self.bytes[value]
-            self.moments.append(live + self.waiting)
+            self.moments.append(live if self.waiting is None else live + self.waiting)
             held[old] -= 1
             if not held[old]:
                 live = live - self.size[old]

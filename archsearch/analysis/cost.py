@@ -18,6 +18,7 @@ from archsearch.genotype import Genotype
 from archsearch.ops.base import Cost, text_of
 from archsearch.tensor import TensorSpec
 
+new = tuple.__new__  # a row is made for every node: this is faster than calling its class
 OPTIMIZERS = {"sgd": (0, 0), "momentum": (1, 0), "adam": (2, 1), "adamw": (2, 1)}
 """State and scratch of one step (foreach form), in units of the weights."""
 
@@ -153,14 +154,22 @@ class Analysis:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """One row a node, in order."""
-        genotype, names, offset, batch = self.genotype, self.genotype.value_names, len(self.genotype.inputs), self.batch
-        whole = sides_of(genotype)
-        columns = (value_bytes(genotype, self.units)[offset:], self._inference.after, self._moved, self._reaches[offset:])
-        return tuple(
-            Row(node.name, text_of(node.op), tuple([names[i] for i in node.inputs]), fact.spec.shape, fact.cost.params, fact.cost.buffers,
-                fact.cost.macs, size, live, moved, intensity(fact.cost.macs, moved, batch), field_of(reach, whole))
-            for node, fact, size, live, moved, reach in zip(genotype.nodes, genotype.facts, *columns, strict=True)
-        )  # fmt: skip
+        genotype, names, offset, whole = self.genotype, self.genotype.value_names, len(self.genotype.inputs), sides_of(self.genotype)
+        columns = (names[offset:], value_bytes(genotype, self.units)[offset:], self._inference.after, self._moved, self._reaches[offset:])
+        texts: dict[int, str] = {}
+        found, before, field = [], None, None
+        for node, fact, name, size, live, moved, reach in zip(genotype.nodes, genotype.facts, *columns, strict=True):
+            cost, text = fact.cost, texts.get(id(fact))
+            if text is None:  # looked up by its fields once, and not for every node that is like it
+                text = texts[id(fact)] = text_of(node.op)
+            if reach is not before:
+                before, field = reach, field_of(reach, whole)
+            reads = tuple([names[read] for read in node.inputs])
+            each = intensity(cost.macs, moved, self.batch) if cost.macs else 0.0
+            found.append(
+                new(Row, (name, text, reads, fact.spec.shape, cost.params, cost.buffers, cost.macs, size, live, moved, each, field))
+            )
+        return tuple(found)
 
     @cached_property
     def _inferring(self) -> Graph:

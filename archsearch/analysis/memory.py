@@ -5,7 +5,8 @@ The rules are those of straight-line code that frees each value after its last u
 counts once. Checked against storage-exact tracking of torch, byte for byte.
 
 The walkers here and in `backward` only add numbers up and collect the candidates for the peak; they never compare them. So the numbers
-may as well be arrays, one entry a network: `population` walks many networks of one topology at once with them.
+may as well be arrays, one entry a network: `population` walks many networks of one topology at once with them. There every sum
+costs, so that where nothing is to be added it says None, and no 0 is added.
 """
 
 from __future__ import annotations
@@ -84,24 +85,30 @@ def inference_memory(graph: Graph, units: Units) -> Memory:
         if not fact.plain and fact.saved.eval_view:
             root[value] = root[graph.nodes[value - offset].inputs[0]]
             sizes[value] = 0
-    waiting, live = sizes.copy(), 0  # bytes of the storages that nothing later holds
-    for value in (*range(offset), *[root[output] for output in graph.outputs]):
-        live, waiting[value] = live + waiting[value], 0
+    waiting: list[int | None] = [*sizes]  # bytes of the storages that nothing later holds, None of others
+    live = 0
+    for store in (*range(offset), *[root[output] for output in graph.outputs]):
+        size = waiting[store]
+        if size is not None:
+            live, waiting[store] = live + size, None
     moments, after, value = [live], [], len(sizes)
     for node, fact in zip(reversed(graph.nodes), reversed(facts), strict=True):
         after.append(live)
         value -= 1
         for read in node.inputs:
             store = root[read]
-            live = live + waiting[store]
-            waiting[store] = 0
-        size, unread = sizes[value], waiting[value]
-        most = live + unread
+            size = waiting[store]
+            if size is not None:
+                live, waiting[store] = live + size, None
+        unread, most = waiting[value], live
+        if unread is None:
+            live = live - sizes[value]
+        else:
+            most = live + unread
         if not fact.plain:
             most = most + fact.saved.eval_elements * unit + fact.saved.eval_indices * WORD_BYTES * units.batch
-            moments.extend([live + unread - size + units.bytes_of(moment) for moment in fact.saved.inference])
+            moments.extend([live + units.bytes_of(moment) for moment in fact.saved.inference])
         moments.append(most)
-        live = live + unread - size
     after.reverse()
     return Memory(moments, after)
 

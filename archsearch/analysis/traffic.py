@@ -7,13 +7,17 @@ from archsearch.analysis.memory import WORD_BYTES, Graph, Units, state_bytes, va
 
 def moved_bytes(graph: Graph, units: Units) -> list[int]:
     """For every node: inputs read, weights and buffers read, result written, each once; nothing where the result is a view."""
-    sizes, offset, moved = value_bytes(graph, units), len(graph.inputs), []
-    for value, (node, fact) in enumerate(zip(graph.nodes, graph.facts, strict=True), offset):
+    sizes, moved = value_bytes(graph, units), []
+    for node, fact, size in zip(graph.nodes, graph.facts, sizes[len(graph.inputs) :], strict=True):
         if fact.saved.eval_view:
             moved.append(0)
             continue
-        state = state_bytes(fact.cost, units.item) - fact.cost.counters * WORD_BYTES
-        moved.append(sum([sizes[read] for read in node.inputs]) + state + sizes[value])
+        cost = fact.cost
+        for read in node.inputs:
+            size += sizes[read]
+        if cost.params or cost.buffers:
+            size += state_bytes(cost, units.item) - cost.counters * WORD_BYTES
+        moved.append(size)
     return moved
 
 

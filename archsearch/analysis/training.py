@@ -29,7 +29,7 @@ class Record(NamedTuple):
 
     For every value: the value whose storage it lives in, the bytes that it allocates, whether autograd records it (a parameter
     stands before it), and whether a gradient comes back to it. For every node: storages that are kept for its backward, and bytes of
-    new tensors that are. `bursts`: what ops by their number have made for themselves at moments that may be the peak.
+    new tensors that are, None without any. `bursts`: what ops by their number have made for themselves at moments that may be the peak.
     """
 
     root: list[int]
@@ -37,7 +37,7 @@ class Record(NamedTuple):
     needs: list[bool]
     reached: list[bool]
     keeps: list[tuple[int, ...]]
-    extras: list[int]
+    extras: list[int | None]
     bursts: list[tuple[int, list[int]]]
 
 
@@ -53,21 +53,23 @@ def training_memory(graph: Graph, units: Units) -> Training:
             holders[store] += 1
     alive = [store for store, count in enumerate(holders) if count]
     frees = freed(graph, record, alive, {} if reached == needs else ends_of_graph(graph, record))
-    saved = sum([sizes[store] for store in alive]) + sum([extra for extra, used in zip(extras, reached[offset:], strict=True) if used])
+    kept_extras = [extra for extra, used in zip(extras, reached[offset:], strict=True) if used and extra is not None]
+    saved = sum([*[sizes[store] for store in alive], *kept_extras])
     for store in {*range(offset), *[root[output] for output in graph.outputs]}:
         holders[store] += 1
     moments, forward, live = [sum(sizes[:offset])], [], sum(sizes[:offset])
     for size, extra, free in zip(sizes[offset:], extras, frees, strict=True):
-        live = live + size + extra
+        live = live + size if extra is None else live + size + extra
         moments.append(live)
-        live = live - free
+        if free is not None:
+            live = live - free
         forward.append(live)
     for position, found in bursts:
         before = forward[position - 1] if position else moments[0]
         moments.extend([before + size for size in found])
     back = Backward(graph, units, every, needs, live, moments)
     back.run(keeps, holders, sizes, extras)
-    trained = sum([fact.cost.params for fact, used in zip(graph.facts, reached[offset:], strict=True) if used])
+    trained = sum([fact.cost.params for fact, used in zip(graph.facts, reached[offset:], strict=True) if used and fact.learned])
     return Training(moments, saved, back.live, trained, forward, back.after)
 
 
@@ -77,7 +79,7 @@ def recorded(graph: Graph, units: Units, sizes: list[int]) -> Record:
     root = list(range(len(sizes)))
     needs = [False] * offset
     keeps: list[tuple[int, ...]] = []
-    extras: list[int] = []
+    extras: list[int | None] = []
     bursts: list[tuple[int, list[int]]] = []
     for value, (node, fact) in enumerate(zip(graph.nodes, graph.facts, strict=True), offset):
         saved, reads, needed = fact.saved, node.inputs, fact.learned
@@ -88,9 +90,9 @@ def recorded(graph: Graph, units: Units, sizes: list[int]) -> Record:
         if saved.view:
             root[value], sizes[value] = root[reads[0]], 0
         if fact.extra is None and not saved.training:
-            extras.append(0)
+            extras.append(None)
         elif not needed and saved.view == saved.eval_view:  # nobody goes back here, so nothing is kept
-            extras.append(0)
+            extras.append(None)
             scratch = saved.eval_elements * unit + saved.eval_indices * word
             bursts.append((value - offset, [sizes[value] + scratch, *[units.bytes_of(moment) for moment in saved.inference]]))
         else:
@@ -140,10 +142,11 @@ def ends_of_graph(graph: Graph, record: Record) -> dict[int, int]:
     return {value: last[value] for value in range(offset, len(needs)) if needs[value] and not reached[value]}
 
 
-def freed(graph: Graph, record: Record, alive: list[int], ends: dict[int, int]) -> list[int]:
-    """Bytes that go after every node in the forward pass: storages used there for the last time, and not kept, put in or put out.
+def freed(graph: Graph, record: Record, alive: list[int], ends: dict[int, int]) -> list[int | None]:
+    """Bytes that go after every node in the forward pass, None where none do.
 
-    What autograd records in vain goes where `ends` says.
+    They are those of storages used there for the last time, and not kept, put in or put out. What autograd records in vain goes where
+    `ends` says.
     """
     root, sizes, reached, offset = record.root, record.sizes, record.reached, len(graph.inputs)
     last = [-1] * len(root)
@@ -156,12 +159,14 @@ def freed(graph: Graph, record: Record, alive: list[int], ends: dict[int, int]) 
             last[store] = max(last[store], end)
     for store in (*range(offset), *alive, *[root[output] for output in graph.outputs]):
         last[store] = -1
-    frees = [0] * len(graph.nodes)
+    frees: list[int | None] = [None] * len(graph.nodes)
     for store, position in enumerate(last):
         if position >= 0:
-            frees[position] = frees[position] + sizes[store]
-    for position, fact in enumerate(graph.facts):
-        if fact.extra is not None and not reached[offset + position]:
+            free = frees[position]
+            frees[position] = sizes[store] if free is None else free + sizes[store]
+    for position, extra in enumerate(record.extras):
+        if extra is not None and not reached[offset + position]:
             end = ends.get(offset + position, position)
-            frees[end] = frees[end] + record.extras[position]
+            free = frees[end]
+            frees[end] = extra if free is None else free + extra
     return frees

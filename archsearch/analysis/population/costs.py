@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,7 +147,7 @@ class PopulationAnalysis:
         check_fits(sum(max(sofar) for _, sofar in sums.values()))
         total = np.zeros(len(self.population), np.int64)
         for part, sofar in sums.values():
-            total += np.array(sofar, np.int64)[part.codes] if part.classes > 1 else sofar[0]
+            total += np.array(sofar, np.int64).take(part.codes) if part.classes > 1 else sofar[0]
         return total
 
     def _walked(self, walk: Callable[[Graph, Callable[[Numbers], Any]], Numbers], kins: Sequence[Kin]) -> list[Ints]:
@@ -158,9 +159,9 @@ class PopulationAnalysis:
             bounds = walk(crowd(template, kin, {id(slot): int(slot.column.max()) for slot in kin.slots}), max)
             check_fits(max(bounds) + int(self.state_bytes.max()))
             found = found or [np.empty(len(self.population), np.int64) for _ in bounds]
-            for members in np.array_split(kin.members, -(-len(kin.members) // CHUNK)):
+            for members in chunks(kin.members, len(self.population)):
                 codes = {id(slot.part): slot.part.codes[members] for slot in kin.slots}
-                numbers = {id(slot): slot.column[codes[id(slot.part)]] for slot in kin.slots}
+                numbers = {id(slot): slot.column.take(codes[id(slot.part)]) for slot in kin.slots}
                 for place, result in zip(found, walk(crowd(template, kin, numbers), largest), strict=True):
                     place[members] = result
         return found
@@ -180,9 +181,25 @@ def check_fits(number: int) -> None:
         raise OverflowError("a figure of this population may pass 2**63; analyse its networks one by one, whose numbers have no limit")
 
 
+def chunks(members: Ints, size: int) -> list[Ints] | list[slice]:
+    """Networks to be walked at once: slices, which copy nothing, where the members are all of so many networks."""
+    count = -(-len(members) // CHUNK)
+    if len(members) < size:
+        return np.array_split(members, count)
+    bounds = [size * place // count for place in range(count + 1)]
+    return [slice(*ends) for ends in pairwise(bounds)]
+
+
 def largest(moments: Numbers) -> Any:
     """The largest number for every network."""
-    return reduce(np.maximum, moments)
+    varied = [moment for moment in moments if isinstance(moment, np.ndarray)]
+    steady = max([moment for moment in moments if not isinstance(moment, np.ndarray)], default=0)
+    if not varied:
+        return steady
+    most = np.maximum(varied[0], steady)
+    for moment in varied[1:]:
+        np.maximum(most, moment, out=most)
+    return most
 
 
 def kinds(population: Population, tables: Sequence[Table]) -> Iterator[Kin]:
@@ -267,7 +284,10 @@ def with_numbers(fact: Facts, numbers: Sequence[Any]) -> Facts:
         parts, amounts = more[: 2 * len(saved.inner)], iter(more[2 * len(saved.inner) :])
         inner = tuple(Inner(*pair) for pair in zip(parts[::2], parts[1::2], strict=True))
         saved = replace(saved, eval_elements=eval_elements, eval_indices=eval_indices, inner=inner, **other_amounts(saved, amounts))
-    return replace(fact, elements=elements, cost=Cost(params=params), saved=saved, extra=extra)
+    return Facts(  # said in full: `replace` takes ten times as long, which counts for every node of every chunk
+        fact.spec, elements, Cost(params=params), saved, fact.window, fact.integer, fact.learned, fact.passes, fact.keeps, extra,
+        fact.plain, fact.straight, fact.growth, fact.widens, fact.reads, fact.normal, fact.same, fact.cuts,
+    )  # fmt: skip
 
 
 def other_amounts(saved: Saved, numbers: Iterator[Any]) -> dict[str, Any]:

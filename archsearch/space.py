@@ -45,11 +45,11 @@ class Pick:
             SpaceError: no options, options that differ from before, two that are equal but of other types, or a given choice that is
                 not on offer.
         """
-        offered = once(name, tuple(map(plain, options)))
-        if repr(self.options.setdefault(name, offered)) != repr(offered):  # 1 is not True
-            before = list(self.options[name])
+        offered = once(name, tuple(options))
+        before = self.options.setdefault(name, offered)
+        if before is not offered and repr(before) != repr(offered):  # 1 is not True
             raise SpaceError(
-                f"pick {name!r} offers {list(offered)}, before it offered {before}; give the second decision a name of its own"
+                f"pick {name!r} offers {list(offered)}, before it offered {list(before)}; give the second decision a name of its own"
             )
         if name not in self.made:
             self.made[name] = self._decide(name, offered)
@@ -76,6 +76,9 @@ def once(name: str, offered: tuple[Any, ...]) -> tuple[Scalar, ...]:
     Raises:
         SpaceError: options that are no scalars, or of which two are equal but of other types: a choice must say which it means.
     """
+    if set(map(type, offered)) == {str}:  # the most frequent, and two that are equal are the same
+        return tuple(dict.fromkeys(offered))
+    offered = tuple(map(plain, offered))
     wrong = [option for option in offered if type(option) not in SCALARS or (isinstance(option, float) and not isfinite(option))]
     if wrong:
         raise SpaceError(f"pick {name!r} offers {shown(wrong[0])}; options are texts, finite numbers, true, false or None")

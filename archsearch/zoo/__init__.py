@@ -53,7 +53,7 @@ def build(name: str, **settings: Any) -> Genotype:
     if name not in networks():
         raise ZooError(f"no network is called {name[:60]!r}; {nearest(name[:60], names())}")
     make = networks()[name]
-    offered = inspect.signature(make).parameters
+    offered = inspect.signature(make).parameters if settings else {}
     for key, value in settings.items():
         if key not in offered:
             raise ZooError(f"{name} has no setting {key[:60]!r}; {nearest(key[:60], sorted(offered))}")

@@ -137,7 +137,8 @@ def test_a_difference_is_plain_data() -> None:
     data = json.loads(json.dumps(after(RESIDUAL, "block/conv2d.channels=5").to_dict()))
     assert data["changed"] == [{"name": "block/conv2d", "before": "conv2d(8)", "after": "conv2d(5)"}]
     assert data["costs"]["params"] == {"before": 5258, "after": 5258 - 3 * 147, "difference": -3 * 147}
-    assert set(data) == {"removed", "added", "changed", "renamed", "rewired", "reshaped", "costs"}
+    assert set(data) == {"removed", "added", "changed", "renamed", "rewired", "reshaped", "costs", "batch", "dtype", "optimizer"}
+    assert (data["batch"], data["dtype"], data["optimizer"]) == (1, "float32", "sgd")
 
 
 def assert_sound(a: Genotype, b: Genotype) -> None:

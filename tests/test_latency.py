@@ -54,6 +54,20 @@ def test_views_cost_nothing_and_parts_start_kernels_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("op", "copies", "kernels"), [(o.Flatten(), 2, 1), (o.GroupNorm(2), 4, 2), (o.Tokens(), 4, 2), (o.Conv2d(8, 1), 2, 1)]
+)
+def test_what_is_copied_behind_a_crop_is_moved_once_more_and_starts_a_kernel(op: Op, copies: int, kernels: int) -> None:
+    b = Builder((8, 10, 10))
+    genotype = b.genotype(b(op, b(o.Crop2d(1, 1, 8, 8), b(o.ReLU(), b.input))))
+    weights = analyse(genotype).params
+    [_, crop, last] = [row.moved_bytes for row in analyse(genotype, batch=3).rows]
+    assert (crop, last) == (0, 4 * (copies * 3 * 512 + weights))
+    [_, crop_seconds, seconds] = node_seconds(genotype, Device(1e30, 1e6, 1e-6), batch=3)
+    assert crop_seconds == 0
+    assert seconds == pytest.approx(kernels * 1e-6 + last / 1e6)
+
+
+@pytest.mark.parametrize(
     ("op", "shapes", "kind"),
     [
         (o.Conv2d(8, 1), ((8, 6, 6),), "product"),

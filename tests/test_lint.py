@@ -13,7 +13,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 
-from archsearch import Builder, Genotype, Op, TensorSpec, Value, register, zoo
+from archsearch import Builder, Genotype, Op, TensorSpec, Value, analyse, register, zoo
 from archsearch.blocks.basic import chain
 from archsearch.cli import WrongUseError
 from archsearch.cli.linting import lint_command
@@ -265,6 +265,19 @@ def test_the_object_size_is_held_against_the_receptive_field() -> None:
     [finding] = lint(network, object_size=(11, 12))
     assert (finding.rule, finding.level, finding.where) == ("small-field", "warning", "/")
     assert finding.message == "no output sees more than 11x11 pixels at once, the object has 11x12"
+
+
+def test_the_field_is_the_one_that_the_analysis_reports() -> None:
+    network = zoo.build("unet")
+    assert (analyse(network).receptive_field, analyse(network).window_field) == ((204, 204), (200, 200))
+    [finding] = [finding for finding in lint(network, object_size=(300, 64)) if finding.rule == "small-field"]
+    assert finding.message == "no output sees more than 204x204 pixels at once, the object has 300x64"
+    assert not [finding for finding in lint(network, object_size=(204, 204)) if finding.rule == "small-field"]
+
+
+def test_of_what_is_pooled_the_field_before_that_counts_and_means_of_gates_are_no_sight() -> None:
+    [finding] = [finding for finding in lint(zoo.build("seresnet50"), object_size=(500, 64)) if finding.rule == "small-field"]
+    assert finding.message == "no output sees more than 427x427 pixels at once, the object has 500x64"
 
 
 def test_rules_can_be_left_out() -> None:

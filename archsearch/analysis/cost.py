@@ -26,7 +26,7 @@ OPTIMIZERS = {"sgd": (0, 0), "momentum": (1, 0), "adam": (2, 1), "adamw": (2, 1)
 class Row(NamedTuple):
     """One node in numbers, for one sample; bytes are for the whole batch, `live_bytes` is what is held after it in inference.
 
-    `moved_bytes`: inputs and weights read, result written, in inference; `intensity`: flops for each of them.
+    `moved_bytes`: inputs and weights read, result and copies behind views written, in inference; `intensity`: flops for each of them.
     """
 
     name: str
@@ -185,7 +185,7 @@ class Analysis:
 
     @cached_property
     def _moved(self) -> list[int]:
-        return moved_bytes(self._inferring, self.units)
+        return moved_bytes(self.genotype, self._inferring, self.units)
 
     @cached_property
     def _reaches(self) -> list[Reach]:

@@ -11,7 +11,8 @@ each kind has factors on the three times:
     norm       learned elements and no multiply-adds
     plain      all else: activations, sums, global pooling; an element made counts as a flop
 
-What shares the storage of its input costs nothing. An op of several parts starts a kernel for each.
+What shares the storage of its input costs nothing, what must be copied because it is a view with gaps, behind a crop, is written and
+read once more. An op of several parts starts a kernel for each, and one for such a copy.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archsearch.analysis.memory import ITEM_BYTES, Units
-from archsearch.analysis.traffic import moved_bytes
+from archsearch.analysis.traffic import copied_bytes, moved_bytes
+from archsearch.analysis.views import laid_out
 from archsearch.genotype import Genotype
 from archsearch.nearest import nearest
 from archsearch.ops.base import Facts
@@ -147,10 +149,12 @@ def node_seconds(genotype: Genotype, device: Device, batch: int = 1) -> list[flo
     """Estimated time of every node in inference. Raises ValueError for a batch below 1."""
     if type(batch) is not int or batch < 1:
         raise ValueError(f"batch={batch!r} must be a whole number of at least 1")
-    moved = moved_bytes(genotype, Units(ITEM_BYTES[device.dtype], batch))
+    laid, units = laid_out(genotype, batch, training=False), Units(ITEM_BYTES[device.dtype], batch)
+    moved, copied = moved_bytes(genotype, laid, units), copied_bytes(genotype, laid, units)
+    kernels = [1 + len(fact.saved.inner) + fact.saved.parts + (copy > 0) for fact, copy in zip(laid.facts, copied, strict=True)]
     return [
-        device.seconds(kind_of(fact), 1 + len(fact.saved.inner) + fact.saved.parts, batch * work_of(fact), size) if size else 0.0
-        for fact, size in zip(genotype.facts, moved, strict=True)
+        device.seconds(kind_of(fact), count, batch * work_of(fact), size) if size else 0.0
+        for fact, count, size in zip(laid.facts, kernels, moved, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from archsearch.analysis.axes import NOWHERE, Axis, Line, Phases, length, tapped
 from archsearch.ops.reading import PIECES, Reads, Taps, line, positions, strewn, tiled
 
 if TYPE_CHECKING:
-    from archsearch.genotype import Genotype
+    from archsearch.analysis.memory import Graph
 
 Extent = Literal["window", "whole input", "unknown"]
 
@@ -79,13 +79,13 @@ def widest(fields: list[Field]) -> Field:
     return words[0] if words else Field(max(high for high, _ in fields), max(wide for _, wide in fields))
 
 
-def sides_of(genotype: Genotype) -> tuple[int, int]:
+def sides_of(genotype: Graph) -> tuple[int, int]:
     """Height and width of the largest input; tokens lie in a column."""
     sides = [(*spec.shape[-2:],) if len(spec.shape) > 2 else (positions(spec), 1) for spec in genotype.inputs]
     return max(high for high, _ in sides), max(wide for _, wide in sides)
 
 
-def reaches(genotype: Genotype) -> list[Reach]:
+def reaches(genotype: Graph) -> list[Reach]:
     """What every value depends on, inputs first."""
     found: list[Any] = [START] * len(genotype.inputs)
     for node, fact in zip(genotype.nodes, genotype.facts, strict=True):

@@ -54,7 +54,7 @@ def diff_command(first: str, second: str, batch: int, ops: list[str], json: bool
     print_text("")
     costs = [[unit(c.name).label, *(amount(c.name, value) for value in (c.before, c.after, c.difference))] for c in found.costs]
     print_table(["Cost", "Before", "After", "Difference"], costs)
-    print_text(f"Memory is for a batch of {batch} in float32, of training with sgd.")
+    print_text(f"Memory is for a batch of {found.batch} in {found.dtype}, of training with {found.optimizer}.")
 
 
 def amount(name: str, value: int | tuple[int, int]) -> str:

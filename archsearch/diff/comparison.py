@@ -30,6 +30,9 @@ def diff(a: Genotype, b: Genotype, batch: int = 1, dtype: str = "float32", optim
         rewired=tuple(pairs.rewired()),
         reshaped=tuple(pairs.reshaped()),
         costs=tuple([Cost(name, getattr(before, name), getattr(after, name)) for name in COSTS]),
+        batch=batch,
+        dtype=dtype,
+        optimizer=optimizer,
     )
 
 

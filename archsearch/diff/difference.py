@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from archsearch.tensor import TensorSpec
 
 Amount = int | tuple[int, int]
+PARTS = ("removed", "added", "changed", "renamed", "rewired", "reshaped")
+"""What may differ, in the order in which it is told."""
 
 
 class Cost(NamedTuple):
@@ -51,7 +53,7 @@ class Difference:
     `removed` and `added`: nodes without partners, with their ops. `changed`: nodes with another op. `renamed`: with another name.
     `rewired`: nodes, and the outputs, that read other values than the partners of those before, where removed and added nodes in
     between do not explain it. `reshaped`: nodes of the same op, and inputs, with other shapes. `costs` are for one sample, memory for
-    the batch of the comparison.
+    `batch` samples in `dtype`, trained with `optimizer`.
     """
 
     removed: tuple[Change, ...]
@@ -61,6 +63,9 @@ class Difference:
     rewired: tuple[Change, ...]
     reshaped: tuple[Change, ...]
     costs: tuple[Cost, ...]
+    batch: int
+    dtype: str
+    optimizer: str
 
     @property
     def is_empty(self) -> bool:
@@ -69,13 +74,13 @@ class Difference:
 
     def rows(self) -> list[Row]:
         """All that differs as lines of a table."""
-        parts = ("removed", "added", "changed", "renamed", "rewired", "reshaped")
-        return [Row(part, *change) for part in parts for change in getattr(self, part)]
+        return [Row(part, *change) for part in PARTS for change in getattr(self, part)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        parts = {part: [change._asdict() for change in changes] for part, changes in asdict(self).items() if part != "costs"}
-        return {**parts, "costs": {c.name: {"before": c.before, "after": c.after, "difference": c.difference} for c in self.costs}}
+        parts = {part: [change._asdict() for change in getattr(self, part)] for part in PARTS}
+        costs = {c.name: {"before": c.before, "after": c.after, "difference": c.difference} for c in self.costs}
+        return {**parts, "costs": costs, "batch": self.batch, "dtype": self.dtype, "optimizer": self.optimizer}
 
     def __str__(self) -> str:
         lines = [f"{row.what} {row.name}: {' -> '.join(filter(None, (row.before, row.after)))}" for row in self.rows()]

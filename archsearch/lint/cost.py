@@ -44,7 +44,7 @@ def flattened(subject: Subject, part: Part) -> int | None:
     image = before.reads[0]
     shape = subject.spec(image).shape
     several = len(shape) == 3 and shape[1] * shape[2] > 1
-    return image if several and max(subject.reaches[image][:2]) > 1 else None
+    return image if several and max(subject.fields[image]) > 1 else None
 
 
 @rule("lopsided", "hint", "one op that takes most of the work or memory is the first place to save")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil
 
+from archsearch.analysis.receptive_field import widest
 from archsearch.lint.base import WHOLE, Found, rule
 from archsearch.lint.roles import MATRIX, is_windowed
 from archsearch.lint.subject import Part, Subject
@@ -16,11 +16,13 @@ from archsearch.ops import (
     GlobalAvgPool2d,
     GlobalMaxPool2d,
     MeanTokens,
+    Mul,
     Transpose,
     Upsample,
 )
 
 POOLED = (AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens)
+GATES = (Mul,)
 LEAST_SIDE = 8
 MOST_DEPTH = 2 / 3
 FEWEST = 4
@@ -34,7 +36,11 @@ def small_field(subject: Subject) -> Iterator[Found]:
     mixed, pooled = taken_in(subject)
     if image is None or any(mixed[output] or (pooled[output] and is_dense(subject, output)) for output in outputs):
         return
-    high, wide = (max(ceil(subject.reaches[output][axis]) for output in outputs) for axis in (0, 1))
+    fields = subject.fields_without(POOLED, GATES)
+    seen = [fields[i] for i in (*outputs, *[part.reads[0] for part in subject.living if isinstance(part.op, POOLED)])]
+    if any(field.extent != "window" for field in seen):
+        return
+    high, wide = widest(seen)
     fix = "add convolutions, strides or dilation"
     if wanted is not None and (high < wanted[0] or wide < wanted[1]):
         yield Found(WHOLE, f"no output sees more than {high}x{wide} pixels at once, the object has {wanted[0]}x{wanted[1]}", fix)
@@ -107,7 +113,7 @@ def roundings(subject: Subject) -> Iterator[tuple[Part, int]]:
     for part in subject.living:
         if max(part.facts.window.up) == 1 and not isinstance(part.op, Upsample):
             continue
-        sides, (_, _, *strides) = subject.spec(part.reads[0]).shape[-2:], subject.reaches[part.reads[0]]
+        sides, strides = subject.spec(part.reads[0]).shape[-2:], subject.strides[part.reads[0]]
         if subject.image is None or strides[0] != strides[1] or int(strides[0]) != strides[0]:
             continue
         stride = int(strides[0])

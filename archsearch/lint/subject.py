@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from archsearch.analysis.windows import Reach, reaches
+from archsearch.analysis import receptive_field
+from archsearch.analysis.receptive_field import Field, field_of, sides_of
+from archsearch.analysis.views import Laid
+from archsearch.analysis.windows import Stride, reaches
 from archsearch.genotype import Genotype
 from archsearch.lint.roles import LEARNED_MAP
 from archsearch.lint.slides import Slide, slides, slides_over
 from archsearch.ops.base import POINT, Facts, Op
+from archsearch.ops.reading import NO_GRADIENT, SAME, WHOLE_INPUT
 from archsearch.tensor import TensorSpec
 
 
@@ -82,9 +86,28 @@ class Subject:
         return frozenset(self.genotype.outputs)
 
     @cached_property
-    def reaches(self) -> list[Reach]:
-        """Receptive field and stride of every value, by windows alone."""
-        return reaches(self.genotype)
+    def strides(self) -> list[Stride]:
+        """For every value, how far apart in the image its positions lie, down and across."""
+        return [reach[2:] for reach in reaches(self.genotype)]
+
+    @cached_property
+    def fields(self) -> list[Field]:
+        """The receptive field of every value."""
+        return self.fields_without((), ())
+
+    def fields_without(self, blind: tuple[type[Op], ...], gates: tuple[type[Op], ...]) -> list[Field]:
+        """The receptive field of every value, where ops of the classes `blind` count as if they read nothing.
+
+        Those of the classes `gates` read everything only by way of them, and count as if they read one position of each input.
+        """
+        facts = [part.facts for part in self.parts]
+        for place, (part, fact) in enumerate(zip(self.parts, facts, strict=True)):
+            if isinstance(part.op, blind):
+                facts[place] = replace(fact, reads=NO_GRADIENT, growth=True)
+            elif isinstance(part.op, gates) and fact.reads == WHOLE_INPUT:
+                facts[place] = replace(fact, reads=SAME, growth=None)
+        whole, laid = sides_of(self.genotype), Laid(self.genotype.inputs, self.genotype.nodes, self.genotype.outputs, tuple(facts))
+        return [field_of(reach, whole) for reach in receptive_field.reaches(laid)]
 
     @cached_property
     def params(self) -> int:

@@ -13,6 +13,7 @@ from archsearch.identity import METHODS, check_files, digests, is_source, load_m
 from archsearch.nearest import nearest
 from archsearch.parts import current, has_name, moved, split_source
 from archsearch.proposal import SearchError
+from archsearch.reading import one_line, place, reason
 from archsearch.record import Record
 from archsearch.space import Space, load_space
 from archsearch.strategies import Strategy
@@ -52,8 +53,10 @@ def restored(folder: Path, record: Record, places: Places) -> Parts:
         check_files(folder, record, {**vars(record), **present(record)})
         strategy = load_method(record.strategy)(**record.strategy_options)
         evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
-    except (ImportError, TypeError, ValueError) as error:
-        raise SearchError(f"{folder / 'run.json'}: {' '.join(str(error).split())[:240]}") from error
+    except Exception as error:  # the classes of a user's file may raise anything
+        known = isinstance(error, ImportError | TypeError | ValueError)
+        words = str(error) if known else f"{type(error).__name__}: {reason(error)}"
+        raise SearchError(f"{place(folder / 'run.json')}: {one_line(words, 240)}") from error
     return Parts(load_space(record.space, **record.settings), strategy, evaluator)
 
 

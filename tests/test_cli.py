@@ -168,6 +168,7 @@ def test_resume_goes_on_to_more_trials(searched: Path, tmp_path: Path) -> None:
     assert whole.returncode == 0, whole.stderr
     more = call("resume", "x", "--trials", "7", "--json", cwd=searched)
     assert more.returncode == 0, more.stderr
+    assert "of 7 trials done, space " in more.stderr
     assert open_run(searched / "x").trials == open_run(tmp_path / "w").trials
     assert json.loads(more.stdout)["run"] == "x"
 

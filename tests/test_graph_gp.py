@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from itertools import combinations
 from math import exp, log, pi, sqrt
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import rankdata
 
+from archsearch import Builder, Genotype, Op, ops
 from archsearch.analysis import Budget
 from archsearch.catalogue import Catalogue, Entry
 from archsearch.pareto import hypervolume
@@ -51,6 +53,30 @@ def cosine(a: dict[object, int], b: dict[object, int]) -> float:
     """Of two networks' counts."""
     shared = sum(count * b.get(key, 0) for key, count in a.items())
     return shared / sqrt(sum(c * c for c in a.values()) * sum(c * c for c in b.values()))
+
+
+def net(op: Op | None) -> Genotype:
+    b = Builder((8, 8, 8))
+    x = b(ops.Conv2d(8), b.input)
+    return b.genotype(b(ops.Add(), b(ops.Conv2d(8), x if op is None else b(op, x)), x))
+
+
+def test_ops_that_move_or_drop_values_tell_networks_apart_and_activations_do_not() -> None:
+    moving = (ops.Zero(), ops.ChannelShuffle(2), ops.ChannelShuffle(4), ops.Softmax())
+    counts = [subtree_counts(net(op)) for op in (None, *moving)]
+    assert all(one != other for one, other in combinations(counts, 2))
+    assert all(subtree_counts(net(op)) == counts[0] for op in (ops.ReLU(), ops.BatchNorm2d(), ops.Dropout(0.5)))
+    cut = [Builder((8, 8, 8)) for _ in range(2)]
+    first, last = (b.genotype(b(ops.Conv2d(4), b(ops.Slice(*part), b.input))) for b, part in zip(cut, ((0, 1), (7, 8)), strict=True))
+    assert subtree_counts(first) != subtree_counts(last)
+    chains = []
+    for between in ((), (ops.Transpose(),)):
+        b = Builder((6, 8))
+        x = b(ops.Linear(6), b.input)
+        for op in between:
+            x = b(op, x)
+        chains.append(subtree_counts(b.genotype(b(ops.Linear(6), x))))
+    assert chains[0] != chains[1]
 
 
 def test_similarities_are_cosines_of_subtrees_and_choices() -> None:

@@ -356,6 +356,22 @@ def test_resume_says_what_changed_and_takes_new_places(
     assert "comes with archsearch" not in told(["resume", folder, "--evaluator-set", "epochs=3"], capsys, 1)
 
 
+def test_whatever_a_users_class_raises_when_a_run_goes_on_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(NET)
+    Path("judge.py").write_text(
+        "from dataclasses import dataclass\nfrom pathlib import Path\n@dataclass(frozen=True)\nclass Judge:\n"
+        "    def __post_init__(self):\n        if not Path('licence').exists():\n            raise RuntimeError('no\\nlicence')\n"
+        "    def evaluate(self, candidate, report):\n        return {'error': 0.5}\n"
+    )
+    Path("licence").touch()
+    told(["search", "mine.py", "--evaluator", "judge.py:Judge", "--trials", "1", "--workers", "0", "-q", "--out", "run"], capsys)
+    Path("licence").unlink()
+    assert "run/run.json: RuntimeError: no licence\n" in told(["resume", "run", "--trials", "2", "-q"], capsys, 1)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -15,6 +15,7 @@ from archsearch.evaluators.base import Evaluator, remarks_of
 from archsearch.loop import Progress
 from archsearch.record import options_of
 from archsearch.restoring import Parts
+from archsearch.store import Run
 from archsearch.trial import Objective
 from archsearch.units import prefixed, unit
 
@@ -46,6 +47,13 @@ def opening(
     notes: Sequence[str] = remarks_of(evaluator)
     room = MOST - len(lines)
     return [shortened(line) for line in lines] + ([*notes] if len(notes) <= room else [*notes[: room - 1], " ".join(notes[room - 1 :])])
+
+
+def resuming(run: Run, trials: int | None) -> list[str]:
+    """The line of a run that goes on: how far it is, to so many trials where another number is given, and what it searches by what."""
+    record, done = run.record, len(run.trials)
+    left = f"{done:,} of {trials or record.trials:,} trials done"
+    return [shortened(f"resume     {run.folder}: {left}, space {record.space}, strategy {record.strategy}")]
 
 
 def told_once_begun(tick: Tick, lines: Callable[[], Sequence[str]]) -> Tick:

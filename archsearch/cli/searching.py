@@ -14,7 +14,7 @@ from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
 from archsearch.cli.judging import data_name, evaluator_of
-from archsearch.cli.opening import opening, told_once_begun
+from archsearch.cli.opening import opening, resuming, told_once_begun
 from archsearch.cli.options import defaults_of, make, parse_pairs
 from archsearch.cli.progress import foretold, progress_bar
 from archsearch.cli.showing import front_rows, print_front
@@ -134,13 +134,14 @@ def search_command(
 
 def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: bool) -> None:
     """Go on with a run from what its folder says, then write the report and the model file."""
-    record = open_run(folder).record
-    parts = restored(folder, record, places)
-    run = watched(
-        folder, quiet, record.objectives,
-        lambda tick: resume(folder, *parts, trials=more.trials, workers=more.workers, retry_failed=more.retry_failed, progress=tick),
-    )  # fmt: skip
-    finish(run, json)
+    before = open_run(folder)
+    parts, lines = restored(folder, before.record, places), resuming(before, more.trials)
+
+    def go(tick: Tick) -> Run:
+        told = told_once_begun(tick, lambda: lines) if tick else None
+        return resume(folder, *parts, trials=more.trials, workers=more.workers, retry_failed=more.retry_failed, progress=told)
+
+    finish(watched(folder, quiet, before.record.objectives, go), json)
 
 
 def read_places(space: str, strategy: str, evaluator: str, pairs: Sequence[str]) -> Places:

@@ -48,3 +48,12 @@ def test_a_sum_with_a_view_is_a_new_tensor_for_the_allocator_too(view: Op) -> No
     x = b(o.Conv2d(4, 1), b.input)
     genotype = b.genotype(b(o.Sigmoid(), x), b(o.Sigmoid(), b(view, x)))
     assert analyse(genotype, 2).training_peak_bytes == allocated_peak(compile_network(genotype), [(4, 8, 8)], 2)
+
+
+@pytest.mark.parametrize("view", [o.Flatten(), o.Sigmoid()], ids=str)
+def test_the_gradient_of_a_value_with_two_readers_goes_when_it_is_used(view: Op) -> None:
+    b = Builder((4, 8, 8))
+    x = b(o.Conv2d(4, 1), b(o.Conv2d(16, 1), b(o.Conv2d(16, 1), b.input)))
+    genotype = b.genotype(b(o.Sigmoid(), x), b(o.Sigmoid(), b(view, x)))
+    step = training_step(compile_network(genotype), [(4, 8, 8)], 2, "sgd")
+    assert analyse(genotype, 2).training_peak_bytes == step.peak

@@ -14,7 +14,7 @@ from archsearch.analysis import Budget, analyse
 from archsearch.genotype import Genotype
 from archsearch.proposal import Proposer, Refused
 from archsearch.record import Record
-from archsearch.space import SpaceError, load_space
+from archsearch.space import Choices, SpaceError, load_space
 from archsearch.strategies import Evolution, Random
 from archsearch.trial import Objective, Trial
 from tests.evaluators import Formula
@@ -71,6 +71,35 @@ def test_what_is_refused_is_counted_by_reason(record: Record) -> None:
     proposer = Proposer(replace(record, budget=Budget(params=6_000)), small_space(), Random(), Formula())
     reasons = {reason for number in range(60) for reason in proposer.propose(number).refusals}
     assert reasons == {"duplicate", "over params"}
+
+
+class Listed:
+    """Asks for what stands in a list."""
+
+    def __init__(self, *asked: Choices) -> None:
+        self.asked = iter(asked)
+
+    def ask(self, rng: np.random.Generator) -> Choices:
+        return next(self.asked)
+
+    def tell(self, trial: Trial) -> None: ...
+
+
+def test_every_refusal_counts_once(record: Record, tmp_path: Path) -> None:
+    file = tmp_path / "half.py"
+    file.write_text(
+        "from archsearch import Builder\nfrom archsearch.ops import Flatten, Linear\n"
+        "def space(pick):\n    b = Builder((1, 8, 8))\n    x = b.input if pick('image', [True, False]) else b(Flatten(), b.input)\n"
+        "    return b.genotype(b(Linear(pick('width', [1, 2, 3])), x))\n"
+    )
+    wrong, one, two, three = {"image": True}, *({"image": False, "width": width} for width in (1, 2, 3))
+    strategy = Listed(wrong, wrong, one, one, three, wrong, one, three, two)
+    proposer = Proposer(replace(record, budget=Budget(params=150)), load_space(str(file)), strategy, Formula())
+    first, second = proposer.propose(0), proposer.propose(1)
+    assert not isinstance(first, Refused)
+    assert not isinstance(second, Refused)
+    assert (first.choices, first.refusals) == (one, {"invalid": 2})
+    assert (second.choices, second.refusals) == (two, {"duplicate": 2, "over params": 2, "invalid": 1})
 
 
 def test_a_space_without_a_valid_network_says_why(record: Record, tmp_path: Path) -> None:

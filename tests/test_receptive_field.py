@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from archsearch import Builder, Genotype, Op, ShapeError, TensorSpec, Value, analyse, compile_network, register, zoo
 from archsearch import ops as o
+from archsearch.analysis.axes import Phases, length, tapped, united
 from archsearch.analysis.windows import fields_and_strides
 from archsearch.cli.showing import totals
 from archsearch.ops import OPS
+from archsearch.ops.reading import tiled
 from tests.op_examples import EXAMPLES, INDICES
 
 IMAGE = (4, 20, 22)
@@ -128,14 +130,56 @@ def test_gates_attention_and_mixed_tokens_have_the_whole_input(make: Callable[[B
     assert gradients_field(genotype) == (12, 14)
 
 
-@pytest.mark.parametrize(("size", "shift", "strided"), [(4, 0, False), ((2, 4), 0, False), (4, 2, False), (3, 0, True)])
-def test_windows_of_tokens_read_their_window(size: Any, shift: int, strided: bool) -> None:
+@pytest.mark.parametrize(
+    ("side", "size", "shift", "strided"), [(16, 4, 0, False), (16, (2, 4), 0, False), (16, 4, 2, False), (15, 3, 0, True)]
+)
+def test_windows_of_tokens_read_their_window(side: int, size: Any, shift: int, strided: bool) -> None:
+    b = Builder((6, side, side))
+    tokens = b(o.Windows(side, side, size, shift, strided), b(o.Tokens(), b(o.Conv2d(6), b.input)))
+    attended = b(o.RelativeAttention(1, size), tokens) if strided or not shift else b(o.WindowAttention(1, side, side, size, shift), tokens)
+    genotype = b.genotype(b(o.Conv2d(2), b(o.Image(side, side), b(o.FromWindows(side, side, size, shift, strided), attended))))
+    field = analyse(genotype).receptive_field
+    assert field.extent == "window"
+    assert (min(field[0], side), min(field[1], side)) == gradients_field(genotype, least=1e-9)  # what is masked counts as nothing
+
+
+@pytest.mark.parametrize(("group", "shift", "extent"), [((4, 4), 2, "whole input"), ((2, 4), 0, "unknown")])
+def test_attention_that_does_not_fit_the_windows_is_no_window(group: tuple[int, int], shift: int, extent: str) -> None:
     b = Builder((6, 12, 12))
-    tokens = b(o.Windows(12, 12, size, shift, strided), b(o.Tokens(), b(o.Conv2d(6), b.input)))
-    attended = b(o.RelativeAttention(1, size), tokens) if strided or not shift else b(o.WindowAttention(1, 12, 12, size, shift), tokens)
-    genotype = b.genotype(b(o.Conv2d(2), b(o.Image(12, 12), b(o.FromWindows(12, 12, size, shift, strided), attended))))
-    assert analyse(genotype).receptive_field.extent == "window"
-    assert_covers(genotype, least=1e-9)  # what is masked counts as nothing
+    attended = b(o.RelativeAttention(1, group), b(o.Windows(12, 12, 4, shift), b(o.Tokens(), b.input)))
+    assert analyse(b.genotype(b(o.Image(12, 12), b(o.FromWindows(12, 12, 4, shift), attended)))).receptive_field.extent == extent
+
+
+@pytest.mark.parametrize("group", [(1, 4), (1, 12), (2, 12), (3, 4)])
+def test_groups_of_tokens_read_their_share_of_the_rows(group: tuple[int, int]) -> None:
+    b = Builder((6, 12, 12))
+    attended = b(o.Image(12, 12), b(o.RelativeAttention(1, group), b(o.Tokens(), b.input)))
+    for value in (attended, b(o.Conv2d(2, 4, 4, 0), attended)):
+        genotype = b.genotype(value)
+        assert analyse(genotype).receptive_field == gradients_field(genotype, least=1e-9)
+
+
+def test_tokens_beside_one_that_was_put_before_them_lie_in_no_rows() -> None:
+    b = Builder((6, 3, 5))
+    attended = b(o.RelativeAttention(1, (2, 2)), b(o.ClassToken(), b(o.Tokens(), b.input)))
+    assert analyse(b.genotype(attended)).receptive_field.extent == "unknown"
+    b = Builder((16, 6))
+    assert analyse(b.genotype(b(o.RelativeAttention(1, (2, 2)), b.input))).receptive_field.extent == "unknown"
+
+
+@pytest.mark.parametrize(("order", "sides"), [(o.Identity(), (9, 16)), (o.Windows(12, 12, 4), (12, 12)), (o.Windows(12, 12, 4), (9, 16))])
+def test_an_image_of_tokens_in_another_order_is_not_known(order: Op, sides: tuple[int, int]) -> None:
+    b = Builder((4, 12, 12))
+    image = b(o.Image(*sides), b(order, b(o.Tokens(), b.input)))
+    assert analyse(b.genotype(b(o.Conv2d(4), image))).receptive_field.extent == "unknown"
+
+
+@pytest.mark.parametrize("branches", [(3, 7), (7, 3), (3, 5, 7), ("shift", 3), (3, "shift"), (1, 3, "shift"), ("shift", 1)], ids=str)
+def test_branches_that_meet_have_the_region_of_all(branches: tuple[Any, ...]) -> None:
+    b = Builder((2, 24, 24))
+    ways = [b(o.Pad2d(0, 5, 0, 5), b(o.Crop2d(5, 5), b.input)) if way == "shift" else b(o.Conv2d(2, way), b.input) for way in branches]
+    genotype = b.genotype(b(o.Add(), *ways))
+    assert analyse(genotype).receptive_field == gradients_field(genotype)
 
 
 def test_all_paths_count() -> None:
@@ -234,6 +278,19 @@ def networks_of_windows(draw: Callable[..., Any]) -> Genotype:
 @given(networks_of_windows())
 def test_random_networks_reach_no_further_than_their_field(genotype: Genotype) -> None:
     assert_covers(genotype)
+
+
+def test_axes_of_too_many_phases_are_not_told_apart() -> None:
+    axes = {period: Phases(period, period, (0,) * period, (period - 1,) * period) for period in (83, 89, 97, 101)}
+    known = united([axes[83], axes[89]], 10_000)
+    assert isinstance(known, Phases)
+    assert (known.period, length(known)) == (83 * 89, 89 + 82)
+    assert united([axes[97], axes[101]], 10_000) is None
+    assert tapped(axes[97], tiled(101, 0), 10_000) is None
+    ends = [axes[83]._replace(finite=True), axes[89]._replace(finite=True)]
+    assert united(ends, 0) is None
+    assert united(ends, 1 << 13) is not None
+    assert united(ends, (1 << 13) + 1) is None
 
 
 def test_strides_stay_exact_behind_upsampling() -> None:

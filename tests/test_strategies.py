@@ -464,6 +464,15 @@ def test_the_best_front_stays_and_what_breaks_a_measured_limit_stands_behind(mak
     assert front <= alive if len(front) <= 6 else alive <= front
 
 
+@pytest.mark.parametrize("make", [Nsga2, Nsga3])
+def test_of_those_over_a_limit_the_least_over_all_limits_stay(make: type[Nsga2 | Nsga3]) -> None:
+    strategy = make(2)
+    begun(strategy, small_space("cell"), 2, Budget(latency_ms=10, params=100))
+    for number, (latency, params) in enumerate([(15, 50), (11, 110), (13, 90), (10.1, 150)]):
+        strategy.tell(Trial(number, {"0->1": str(number)}, str(number), {"latency_ms": latency, "params": params}, (0.5, 0.5)))
+    assert [member.choices["0->1"] for member in strategy._members] == ["1", "2"]
+
+
 def test_nsga_refuses_sizes_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="population=1 must be at least 2"):
         Nsga2(1)
@@ -518,6 +527,18 @@ def test_auto_asks_its_models_in_turn_and_tells_all_who_may_be_asked() -> None:
         full = problem.catalogue.look_up(choices, np.random.default_rng(number)).choices
         for strategy in (auto, *twins.values()):
             strategy.tell(outcome(number, full, 0.5))
+
+
+def test_auto_counts_the_trials_under_way_too() -> None:
+    auto = Auto(first="random", beside="exhaustive", then="random", until=6, alone=2)
+    problem = begun(auto, small_space())
+    for number in range(3):
+        auto.tell(outcome(number, {}, 0.5))
+    asked = []
+    for under_way in range(5):
+        problem.pending = ({},) * under_way
+        asked.append(bool(auto.ask(np.random.default_rng(0))))
+    assert asked == [True, False, True, False, False]  # the 4th trial to the 8th; random chooses nothing itself
 
 
 def test_auto_does_not_hold_itself() -> None:

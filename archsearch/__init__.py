@@ -5,41 +5,39 @@ Names load when they are first used, so that importing this package stays quick 
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archsearch.analysis import Analysis, Budget, analyse
-    from archsearch.builder import Builder, Value
-    from archsearch.compiler import compile_network
+    from archsearch.design.importer import import_network
     from archsearch.evaluators import load_evaluator
-    from archsearch.export import export
-    from archsearch.genotype import Genotype, GenotypeError, Node
-    from archsearch.importer import import_network
+    from archsearch.exporters import export
+    from archsearch.network.builder import Builder, Value
+    from archsearch.network.compiler import compile_network
+    from archsearch.network.genotype import Genotype, GenotypeError, Node
+    from archsearch.network.passes import canonicalise
     from archsearch.ops.base import Cost, Op, Saved, Window, register
-    from archsearch.passes import canonicalise
-    from archsearch.search import resume, search
-    from archsearch.space import Choices, Pick, Space, SpaceError, load_space
-    from archsearch.store import Run, open_run
-    from archsearch.tensor import ShapeError, TensorSpec
+    from archsearch.ops.tensor import ShapeError, TensorSpec
+    from archsearch.runs.search import resume, search
+    from archsearch.runs.store import Run, open_run
+    from archsearch.spaces.space import Choices, Pick, Space, SpaceError, load_space
     from archsearch.trial import EvaluationError, Failure, Objective, Trial
 
 HOMES = {
     "archsearch.analysis": ("Analysis", "Budget", "analyse"),
-    "archsearch.builder": ("Builder", "Value"),
-    "archsearch.compiler": ("compile_network",),
+    "archsearch.network.builder": ("Builder", "Value"),
+    "archsearch.network.compiler": ("compile_network",),
     "archsearch.evaluators": ("load_evaluator",),
-    "archsearch.export": ("export",),
-    "archsearch.genotype": ("Genotype", "GenotypeError", "Node"),
-    "archsearch.importer": ("import_network",),
+    "archsearch.exporters": ("export",),
+    "archsearch.network.genotype": ("Genotype", "GenotypeError", "Node"),
+    "archsearch.design.importer": ("import_network",),
     "archsearch.ops.base": ("Cost", "Op", "Saved", "Window", "register"),
-    "archsearch.passes": ("canonicalise",),
-    "archsearch.search": ("resume", "search"),
-    "archsearch.space": ("Choices", "Pick", "Space", "SpaceError", "load_space"),
-    "archsearch.store": ("Run", "open_run"),
-    "archsearch.tensor": ("ShapeError", "TensorSpec"),
+    "archsearch.network.passes": ("canonicalise",),
+    "archsearch.runs.search": ("resume", "search"),
+    "archsearch.spaces.space": ("Choices", "Pick", "Space", "SpaceError", "load_space"),
+    "archsearch.runs.store": ("Run", "open_run"),
+    "archsearch.ops.tensor": ("ShapeError", "TensorSpec"),
     "archsearch.trial": ("EvaluationError", "Failure", "Objective", "Trial"),
 }
 _HOME = {name: module for module, names in HOMES.items() for name in names}
@@ -90,14 +88,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """Keeps `archsearch.search` and `archsearch.export` functions: importing the modules of these names would hide them."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

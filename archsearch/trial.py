@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 
 FailureKind = Literal["out_of_memory", "diverged", "timeout", "crashed", "rejected"]
 FAILURE_KINDS: tuple[str, ...] = get_args(FailureKind)

@@ -23,11 +23,11 @@ import torch
 from archsearch.analysis import Budget, analyse
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.genotype import Genotype
-from archsearch.passes import canonicalise
-from archsearch.search import search
-from archsearch.space import Space, load_space
-from archsearch.store import Run, open_run
+from archsearch.network.genotype import Genotype
+from archsearch.network.passes import canonicalise
+from archsearch.runs.search import search
+from archsearch.runs.store import Run, open_run
+from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Evolution, Strategy
 from archsearch.supernets import Supernet
 from archsearch.supernets.budgeted import Budgeted

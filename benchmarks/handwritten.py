@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch import Builder, Genotype, Value, load_space
-from archsearch.compiler import module_path
+from archsearch.network.compiler import module_path
 from archsearch.ops import Add, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 
 INPUT = (3, 32, 32)

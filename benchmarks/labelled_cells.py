@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archsearch import Genotype, Node, Pick
 from archsearch.ops import Dropout
-from archsearch.space import load_space
+from archsearch.spaces.space import load_space
 
 CELL = load_space("cell", cells=1, channels=4).function
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

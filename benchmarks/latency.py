@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from archsearch import Genotype, analyse, compile_network, load_space
 from archsearch.analysis import latency_ms
 from archsearch.analysis.latency import Device
-from archsearch.evaluators.latency import calibrate
+from archsearch.training.latency import calibrate
 from benchmarks.timing import show
 
 NETWORKS, ROUNDS, BAR = 50, 20, 0.9

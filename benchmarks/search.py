@@ -17,12 +17,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 
 from archsearch.analysis import analyse
-from archsearch.builder import Builder
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
-from archsearch.store import Run, open_run
+from archsearch.runs.store import Run, open_run
 from archsearch.trial import Trial
 from benchmarks.timing import show
 

@@ -22,11 +22,11 @@ import torch
 
 from archsearch import Genotype, compile_network, load_space
 from archsearch.evaluators.train import Train
-from archsearch.passes import canonicalise
-from archsearch.shared_weights import Bank, SharedNetwork, keys_of
-from archsearch.space import Space
-from archsearch.supernets.single_path import train_supernet
-from archsearch.supernets.trust import check_supernet, verdict
+from archsearch.evaluators.trust import check_supernet, verdict
+from archsearch.network.passes import canonicalise
+from archsearch.sharing import Bank, SharedNetwork, keys_of
+from archsearch.sharing.single_path import train_supernet
+from archsearch.spaces.space import Space
 from benchmarks.timing import show
 
 NODES, BAR_MS, NETWORKS = 100, 5.0, 30

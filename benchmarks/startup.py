@@ -11,7 +11,7 @@ from statistics import median
 
 import numpy as np
 
-from archsearch.space import load_space
+from archsearch.spaces.space import load_space
 from benchmarks.timing import interleaved, ratio, show
 
 ROUNDS = 7

@@ -19,11 +19,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 
-from archsearch.compare import BASELINE, Comparison, Match, Player, compare, play, processes
-from archsearch.compare.comparison import signed_ranks
 from archsearch.evaluators.table import Table
-from archsearch.search import search
-from archsearch.space import Choices, load_space
+from archsearch.runs.compare import BASELINE, Comparison, Match, Player, compare, play, processes
+from archsearch.runs.compare.comparison import signed_ranks
+from archsearch.runs.search import search
+from archsearch.spaces.space import Choices, load_space
 from archsearch.strategies import STRATEGIES, Informed, Problem, Strategy
 from archsearch.trial import Objective, Trial
 from benchmarks.timing import show

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from archsearch.drawing.labels import Label
-from archsearch.drawing.layout import Drawing
-from archsearch.drawing.place import MARGIN, TOP, Piece, Sheet, Turn
+from archsearch.design.drawing.labels import Label
+from archsearch.design.drawing.layout import Drawing
+from archsearch.design.drawing.place import MARGIN, TOP, Piece, Sheet, Turn
 
 NEAR = 0.02
 Area = tuple[float, float, float, float]

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from archsearch.archive import BROKEN
+from archsearch.support.archive import BROKEN
 
 Change = Callable[[bytes, np.random.Generator], bytes]
 

@@ -13,12 +13,12 @@ from archsearch.analysis.latency import Device, read_device
 from archsearch.cli.targets import read_genotype
 from archsearch.data import load_data
 from archsearch.data.datasets import _load
-from archsearch.shared_weights.file import load_bank, save_tensors, weights_of
-from archsearch.shared_weights.folder import SharedWeights, read_supernet
-from archsearch.store import Store, open_run
+from archsearch.network.text_form import to_text
+from archsearch.runs.store import Store, open_run
+from archsearch.sharing.file import load_bank, save_tensors, weights_of
+from archsearch.sharing.folder import SharedWeights, read_supernet
 from archsearch.supernets.checkpoint import load_standing, save_standing
 from archsearch.tables.table import load_table
-from archsearch.text_form import to_text
 from archsearch.zoo import build
 from tests import fuzz_training
 from tests.fuzz import Reader
@@ -109,7 +109,7 @@ def make_standing(folder: Path) -> None:
 
 
 def make_bank(folder: Path) -> None:
-    from archsearch.shared_weights import Bank
+    from archsearch.sharing import Bank
 
     bank = Bank()
     bank.network(build("lenet5"))

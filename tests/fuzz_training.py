@@ -12,22 +12,22 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from archsearch.catalogue import Catalogue
-from archsearch.compiler import compile_network
-from archsearch.database import connect, lock
-from archsearch.evaluators.tabulate import Networks, kept, to_arrays
 from archsearch.evaluators.train import Train
-from archsearch.export.network import gather
-from archsearch.export.source.reader import read_safetensors
-from archsearch.search import Budget
-from archsearch.shared_weights.folder import RECORD, optimizer_file, weights_file
-from archsearch.space import load_space
-from archsearch.store import disk_errors
+from archsearch.exporters.network import gather
+from archsearch.exporters.source.reader import read_safetensors
+from archsearch.network.compiler import compile_network
+from archsearch.runs.database import connect, lock
+from archsearch.runs.search import Budget
+from archsearch.runs.store import disk_errors
+from archsearch.runs.tabulate import Networks, kept, to_arrays
+from archsearch.sharing.folder import RECORD, optimizer_file, weights_file
+from archsearch.sharing.single_path import train_supernet
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.space import load_space
 from archsearch.supernets.base import Setting, Supernet
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.darts import Darts
 from archsearch.supernets.fabric import Fabric
-from archsearch.supernets.single_path import train_supernet
 from archsearch.training.weights import load_weights, save_weights
 from archsearch.zoo import build
 from tests.fuzz import Reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from archsearch.search import resume
+from archsearch.runs.search import resume
 from archsearch.strategies import Evolution
 from tests.evaluators import Formula
 from tests.runs import small_search, small_space

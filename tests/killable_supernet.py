@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from archsearch.search import resume
+from archsearch.runs.search import resume
 from archsearch.supernets.fabric import Fabric
 from tests.test_supernets import TRAIN, pruned, small_fabric
 

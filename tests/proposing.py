@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from archsearch.space import Choices, Space
+from archsearch.spaces.space import Choices, Space
 from archsearch.strategies.proposer import History
 
 asked: list[History] = []

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import Budget
-from archsearch.search import search
-from archsearch.space import Space, load_space
-from archsearch.store import Run, connect
+from archsearch.runs.search import search
+from archsearch.runs.store import Run, connect
+from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Evolution, Strategy, load_strategy
 from tests.evaluators import Formula
 

@@ -20,8 +20,8 @@ from archsearch import Budget, Builder, Genotype, Value, analyse, canonicalise, 
 from archsearch import ops as o
 from archsearch.analysis import known_costs
 from archsearch.analysis.windows import fields_and_strides
-from archsearch.compiler import module_path
-from archsearch.space import space_names
+from archsearch.network.compiler import module_path
+from archsearch.spaces.space import space_names
 from tests.meta_tracker import StorageTracker, allocated_peak, inference, inputs_of, on_meta, state_of, training_step
 from tests.networks_of_examples import KINDS, indexed, networks_of_examples
 from tests.strategies_hypothesis import genotypes

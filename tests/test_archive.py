@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.archive import MAX_ARRAYS, MAX_HEAD, names_in, opened, read_array, read_head
+from archsearch.support.archive import MAX_ARRAYS, MAX_HEAD, names_in, opened, read_array, read_head
 
 LITTLE = 2**20
 """Bytes that refusing a file may take."""

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archsearch import compile_network, load_space, search
-from archsearch.around import Variety, plan_of, space_source, variation
-from archsearch.around.fitting import fitted
 from archsearch.cli.surrounding import around_command
-from archsearch.edit import set_field
+from archsearch.design.edit import set_field
+from archsearch.design.importer import import_network
 from archsearch.evaluators.train import Train
-from archsearch.genotype import Genotype
-from archsearch.importer import import_network
-from archsearch.search import resume
-from archsearch.space import Pick, Space, SpaceError
+from archsearch.network.genotype import Genotype
+from archsearch.network.text_form import from_text, to_text
+from archsearch.runs.search import resume
+from archsearch.spaces.around import Variety, plan_of, space_source, variation
+from archsearch.spaces.around.fitting import fitted
+from archsearch.spaces.space import Pick, Space, SpaceError
 from archsearch.strategies import Evolution
-from archsearch.text_form import from_text, to_text
 from archsearch.zoo import build
 from tests.evaluators import Formula
 from tests.runs import table

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from archsearch import Builder, Genotype, Pick, Space, canonicalise, load_space
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
 from archsearch.evaluators.train import Train
 from archsearch.ops import Add, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU
-from archsearch.search import resume, search
-from archsearch.store import Run
+from archsearch.runs.search import resume, search
+from archsearch.runs.store import Run
+from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import Setting, SupernetError
 from archsearch.supernets.budgeted import GATES, Budgeted, likeliest
 from archsearch.supernets.course import Course

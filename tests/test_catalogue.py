@@ -10,11 +10,11 @@ import pytest
 
 from archsearch import Builder, Genotype, Pick, SpaceError
 from archsearch.analysis import known_costs
-from archsearch.catalogue import MAX_ENTRIES, Catalogue, UnlistedError, keep, key_of
-from archsearch.encoding import path_counts
+from archsearch.network.passes import canonicalise
 from archsearch.ops import Conv2d, ReLU
-from archsearch.passes import canonicalise
-from archsearch.space import Space
+from archsearch.spaces.catalogue import MAX_ENTRIES, Catalogue, UnlistedError, keep, key_of
+from archsearch.spaces.encoding import path_counts
+from archsearch.spaces.space import Space
 from tests.runs import small_space
 
 

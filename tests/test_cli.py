@@ -23,8 +23,8 @@ from archsearch.cli import WrongUseError, run
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.ops import Conv2d, ReLU
-from archsearch.space import load_space
-from archsearch.store import open_run
+from archsearch.runs.store import open_run
+from archsearch.spaces.space import load_space
 from tests.runs import assert_same_run, table
 
 TREE = Path(__file__).parents[1]
@@ -125,7 +125,7 @@ def test_calibrate_stops_cleanly_and_writes_nothing(tmp_path: Path) -> None:
 
 def test_calibrate_writes_to_the_users_settings_by_default(tmp_path: Path) -> None:
     code = (
-        "import archsearch.evaluators.latency as l, archsearch.cli as c; from archsearch.ops import *\n"
+        "import archsearch.training.latency as l, archsearch.cli as c; from archsearch.ops import *\n"
         "all = l.sample_networks; l.sample_networks = lambda: all()[-60:]\n"
         "raise SystemExit(c.run(['calibrate', '--json']))"
     )

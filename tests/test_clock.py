@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from archsearch import load_space, search
 from archsearch.cli.timing import GAP, duration, fitted, timing
-from archsearch.clock import Clock, Running, seconds_left
 from archsearch.evaluators.train import Train
-from archsearch.loop import Progress
-from archsearch.store import open_run
+from archsearch.runs.clock import Clock, Running, seconds_left
+from archsearch.runs.loop import Progress
+from archsearch.runs.store import open_run
 from archsearch.strategies import Random
 
 TREE = Path(__file__).parents[1]

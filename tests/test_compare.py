@@ -13,16 +13,16 @@ import pytest
 
 from archsearch.cli import WrongUseError
 from archsearch.cli.comparing import compare_command, tabulate_command, warn
-from archsearch.compare import BASELINE, Match, Player, Progress, compare, play, processes
-from archsearch.compare.comparison import quartiles, signed_ranks
-from archsearch.compare.quality import by_seconds, measures
 from archsearch.evaluators.table import Table
-from archsearch.evaluators.tabulate import tabulate
 from archsearch.pareto import front, hypervolume
-from archsearch.proposal import SearchError
 from archsearch.report.of_comparison import comparison_page, report_comparison, spread
 from archsearch.report.page import ReportError
-from archsearch.space import load_space
+from archsearch.runs.compare import BASELINE, Match, Player, Progress, compare, play, processes
+from archsearch.runs.compare.comparison import quartiles, signed_ranks
+from archsearch.runs.compare.quality import by_seconds, measures
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.tabulate import tabulate
+from archsearch.spaces.space import load_space
 from archsearch.trial import Objective
 from tests.evaluators import Formula
 

@@ -15,9 +15,9 @@ from torch import nn
 import archsearch
 from archsearch import Builder, Genotype, Node, TensorSpec, compile_network, load_space, zoo
 from archsearch import ops as o
-from archsearch.compiler import RESERVED, module_path
-from archsearch.export import gather, source_text
-from archsearch.randomness import seeded
+from archsearch.exporters import gather, source_text
+from archsearch.network.compiler import RESERVED, module_path
+from archsearch.support.randomness import seeded
 from tests.meta_tracker import as_tuple
 from tests.strategies_hypothesis import genotypes
 

@@ -12,9 +12,9 @@ from torch.func import functional_call
 
 from archsearch import Choices, Space, load_space
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
 from archsearch.evaluators.train import Train
-from archsearch.search import resume, search
+from archsearch.runs.search import resume, search
+from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import Setting, SupernetError
 from archsearch.supernets.blending import blended
 from archsearch.supernets.checkpoint import load_standing

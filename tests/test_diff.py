@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archsearch import Genotype, Node, analyse, zoo
-from archsearch.diff import Cost, Difference, Row, diff
-from archsearch.diff.subsequence import MAX_STEP, MAX_TABLE, common, in_order, rising
-from archsearch.edit import EditError, apply, parse_edit
-from archsearch.text_form import from_text
+from archsearch.design.diff import Cost, Difference, Row, diff
+from archsearch.design.diff.subsequence import MAX_STEP, MAX_TABLE, common, in_order, rising
+from archsearch.design.edit import EditError, apply, parse_edit
+from archsearch.network.text_form import from_text
 from tests.quickness import assert_quick
 from tests.strategies_hypothesis import genotypes
 from tests.test_edit import RESIDUAL, edited_networks

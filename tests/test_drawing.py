@@ -21,17 +21,17 @@ from xml.etree import ElementTree
 import pytest
 
 from archsearch import Builder, Genotype, TensorSpec, zoo
-from archsearch.builder import Value
 from archsearch.cli.drawing import draw_command
-from archsearch.drawing import COSTS, FORMATS, DrawingError, draw, write_drawing
-from archsearch.drawing.boxes import Box, Contents
-from archsearch.drawing.diagram import edges
-from archsearch.drawing.layout import Drawing, badness, lay_out, visible
-from archsearch.drawing.page import look
-from archsearch.drawing.palette import FILLS, GROUNDS, INK, PAGE, QUIET, WIRE, fill, wire_width
-from archsearch.drawing.scene import scene
-from archsearch.drawing.skyline import Skyline
-from archsearch.drawing.words import ADVANCE, op_words, shortened, text_width
+from archsearch.design.drawing import COSTS, FORMATS, DrawingError, draw, write_drawing
+from archsearch.design.drawing.boxes import Box, Contents
+from archsearch.design.drawing.diagram import edges
+from archsearch.design.drawing.layout import Drawing, badness, lay_out, visible
+from archsearch.design.drawing.page import look
+from archsearch.design.drawing.palette import FILLS, GROUNDS, INK, PAGE, QUIET, WIRE, fill, wire_width
+from archsearch.design.drawing.scene import scene
+from archsearch.design.drawing.skyline import Skyline
+from archsearch.design.drawing.words import ADVANCE, op_words, shortened, text_width
+from archsearch.network.builder import Value
 from archsearch.ops import Add, BatchNorm2d, Concat, Conv2d, LPPool2d, MaxPool2d, ReLU, Upsample
 from archsearch.ops.base import Cost, Op, Saved
 from tests.drawing_geometry import arrows, assert_sheet
@@ -216,7 +216,7 @@ def test_the_picture_is_the_same_in_another_process() -> None:
     code = """
 import hashlib
 from archsearch import zoo
-from archsearch.drawing import draw
+from archsearch.design.drawing import draw
 drawn = [draw(zoo.build(name), format) for name in ("googlenet", "nasnet_a_mobile") for format in ("svg", "html", "dot", "mmd")]
 print(hashlib.sha256(b"".join(drawn)).hexdigest())
 """

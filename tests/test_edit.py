@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archsearch import Genotype, Node, compile_network, zoo
 from archsearch import ops as o
 from archsearch.analysis.population import Population
-from archsearch.edit import (
+from archsearch.design.edit import (
     Edit,
     EditError,
     Insert,
@@ -29,8 +29,8 @@ from archsearch.edit import (
     replace,
     set_field,
 )
+from archsearch.network.text_form import TextError, from_text, to_text
 from archsearch.ops.fields import field_types
-from archsearch.text_form import TextError, from_text, to_text
 from tests.quickness import assert_quick
 from tests.strategies_hypothesis import OF_IMAGES, OPS_BY_RANK, genotypes
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from archsearch import Builder, Genotype, Pick, zoo
-from archsearch.encoding import CLOSED, MOST_PATHS, Encoding, path_counts, place, write
-from archsearch.isomorphism import op_colour
+from archsearch.network.isomorphism import op_colour
+from archsearch.network.passes import canonicalise
 from archsearch.ops import Add, BatchNorm2d, Conv2d, Identity, MaxPool2d, ReLU
 from archsearch.ops.base import POINT
-from archsearch.passes import canonicalise
-from archsearch.space import Space
+from archsearch.spaces.encoding import CLOSED, MOST_PATHS, Encoding, path_counts, place, write
+from archsearch.spaces.space import Space
 from tests.runs import small_space
 from tests.strategies_hypothesis import genotypes
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.builder import Builder
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.executor import Executor, ExecutorError, Inline, Outcome, Processes, died, environment
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, Linear
-from archsearch.space import load_space
+from archsearch.runs.executor import Executor, ExecutorError, Inline, Outcome, Processes, died, environment
+from archsearch.spaces.space import load_space
 from tests.evaluators import Failing, Formula, Stillborn, Talking
 from tests.runs import small_space
 

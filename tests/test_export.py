@@ -17,11 +17,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from archsearch.builder import Builder
-from archsearch.compiler import compile_network
-from archsearch.export import STANDARD, ExportError, export_network, gather, source_text
-from archsearch.export.verify import verify
-from archsearch.genotype import Genotype, Node
+from archsearch.exporters import STANDARD, ExportError, export_network, gather, source_text
+from archsearch.exporters.verify import verify
+from archsearch.network.builder import Builder
+from archsearch.network.compiler import compile_network
+from archsearch.network.genotype import Genotype, Node
 from archsearch.ops import (
     Add,
     AvgPool2d,
@@ -41,8 +41,8 @@ from archsearch.ops import (
     Sigmoid,
     Zero,
 )
-from archsearch.space import load_space
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
+from archsearch.spaces.space import load_space
 from tests.op_examples import EXAMPLES, INDICES
 
 CELL = {
@@ -235,8 +235,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path):
     script = textwrap.dedent("""
         import resource, sys
-        from archsearch.builder import Builder
-        from archsearch.export import ExportError, export_network
+        from archsearch.network.builder import Builder
+        from archsearch.exporters import ExportError, export_network
         from archsearch.ops import Linear
         b = Builder((64,))
         genotype = b.genotype(b(Linear(64), b.input))

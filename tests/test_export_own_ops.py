@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from archsearch import compile_network, load_space
-from archsearch.export import ExportError, export_network
-from archsearch.export.source.statements import reads_of
+from archsearch.exporters import ExportError, export_network
+from archsearch.exporters.source.statements import reads_of
 from archsearch.ops.base import OPS
 from tests.test_export import assert_same_network
 

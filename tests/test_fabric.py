@@ -14,9 +14,9 @@ import torch
 from archsearch import Choices, Genotype, Pick, Space, SpaceError, analyse, canonicalise, compile_network, load_space, zoo
 from archsearch.blocks.fabric import START, Edge, Layout, Place, choices, held, live, mask_edges, walked, whole
 from archsearch.cli import run
-from archsearch.compiler import module_path
+from archsearch.network.compiler import module_path
+from archsearch.network.passes import drop_dead
 from archsearch.ops import SparseConv2d
-from archsearch.passes import drop_dead
 from archsearch.zoo.resnet_cifar import wide_resnet_cifar
 
 NO_PATH = "fabric: no path of kept edges leads from the input to layer"

@@ -25,14 +25,14 @@ NO_FILES = {"self.open", "self._names.open", "self._pool.open", "gated.policy.op
 PYTHON = "a user's Python, which runs as any script does and may raise anything"
 UNREAD = {
     "cli.targets.load_ops": PYTHON,
-    "description.file_digest": "bytes for a digest, whatever they are",
-    "drawing.page.page": "a file of archsearch's own",
-    "evaluators.latency.machine_name": "what the system says of its processor",
-    "export.verify.verify": "outputs that the same function had computed a moment ago, read as tensors only",
-    "neighbours.run_as": PYTHON,
-    "parts._load_own": PYTHON,
+    "data.description.file_digest": "bytes for a digest, whatever they are",
+    "design.drawing.page.page": "a file of archsearch's own",
+    "training.latency.machine_name": "what the system says of its processor",
+    "exporters.verify.verify": "outputs that the same function had computed a moment ago, read as tensors only",
+    "support.own_code.run_as": PYTHON,
+    "support.parts._load_own": PYTHON,
     "report.page.resource": "a file of archsearch's own",
-    "worker.set_up": PYTHON,
+    "runs.worker.set_up": PYTHON,
 }
 """Functions that open files and are not fuzzed, each with the reason."""
 

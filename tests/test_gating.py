@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from archsearch.catalogue import Catalogue
 
 from archsearch import load_space
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
 from archsearch.evaluators.train import Train
 from archsearch.supernets.base import Setting
 from archsearch.supernets.course import Course

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from archsearch import Builder, Genotype, GenotypeError, Node, Op, TensorSpec, load_space, register, zoo
 from archsearch import ops as o
+from archsearch.network.text_form import TextError, from_text, op_from_text, op_text, to_text
 from archsearch.ops import OPS
-from archsearch.text_form import TextError, from_text, op_from_text, op_text, to_text
 from tests.op_examples import EXAMPLES
 from tests.quickness import assert_quick
 from tests.strategies_hypothesis import genotypes

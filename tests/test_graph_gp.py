@@ -14,9 +14,9 @@ from scipy.stats import rankdata
 
 from archsearch import Builder, Genotype, Op, ops
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue, Entry
+from archsearch.network.similarity import subtree_counts
 from archsearch.pareto import hypervolume
-from archsearch.similarity import subtree_counts
+from archsearch.spaces.catalogue import Catalogue, Entry
 from archsearch.strategies.base import Problem
 from archsearch.strategies.graph_gp import GraphGP
 from archsearch.strategies.graph_gp.acquisition import hypervolume_improvement, improvement, log_expected_improvement

@@ -19,10 +19,10 @@ from torch.nn import functional
 from archsearch import Genotype, TensorSpec, analyse, canonicalise, compile_network, layers, ops, zoo
 from archsearch.cli import WrongUseError
 from archsearch.cli.importing import import_command
-from archsearch.importer import Imported, ImporterError, difference, import_file, import_network, imported, load_module
-from archsearch.importer.leaves import LEAVES
-from archsearch.importer.network import apart, differences
-from archsearch.text_form import from_text, to_text
+from archsearch.design.importer import Imported, ImporterError, difference, import_file, import_network, imported, load_module
+from archsearch.design.importer.leaves import LEAVES
+from archsearch.design.importer.network import apart, differences
+from archsearch.network.text_form import from_text, to_text
 from archsearch.training.weights import put_in
 from tests.importer_modules import CASES, Case, ViT
 
@@ -532,7 +532,7 @@ def test_only_modules_are_imported() -> None:
 
 def test_shapes_of_random_views_are_followed() -> None:
     """Layouts against torch: what views and permutations do to positions is what they do to a tensor that counts them."""
-    from archsearch.importer.layout import Atom, flat, layout_of
+    from archsearch.design.importer.layout import Atom, flat, layout_of
 
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):

@@ -13,7 +13,7 @@ import pytest
 
 from archsearch import Builder, Genotype, Op, TensorSpec, canonicalise
 from archsearch import ops as o
-from archsearch.isomorphism import labelling, op_colour
+from archsearch.network.isomorphism import labelling, op_colour
 from archsearch.ops.base import OPS, Cost, Saved, register
 from tests.test_passes import are_isomorphic, as_graph, form
 

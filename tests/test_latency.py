@@ -16,7 +16,7 @@ from archsearch import ops as o
 from archsearch.analysis import Device, latency_ms
 from archsearch.analysis.calibration import Sample, fit
 from archsearch.analysis.latency import KINDS, DeviceError, Factors, kind_of, node_seconds, read_device
-from archsearch.evaluators.latency import Progress, calibrate, measured_seconds, of_one_node, sample_networks
+from archsearch.training.latency import Progress, calibrate, measured_seconds, of_one_node, sample_networks
 
 SHEET = Device(1e9, 1e8, 1e-6)
 FACTORS = st.builds(Factors, *[st.floats(0.5, 50)] * 3)
@@ -181,7 +181,7 @@ def test_a_batch_is_a_whole_number(batch: Any) -> None:
 def test_calibration_describes_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = [genotype for kind in KINDS for genotype in sample_networks() if kind_of(genotype.facts[0]) == kind]
     few = [genotype for kind in KINDS for genotype in [g for g in networks if kind_of(g.facts[0]) == kind][:8]]
-    monkeypatch.setattr("archsearch.evaluators.latency.sample_networks", lambda: few)
+    monkeypatch.setattr("archsearch.training.latency.sample_networks", lambda: few)
     seen: list[Progress] = []
     found = calibrate(report=seen.append)
     assert seen == [Progress(done, len(few)) for done in range(len(few))]

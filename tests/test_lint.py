@@ -17,8 +17,9 @@ from archsearch import Builder, Genotype, Op, TensorSpec, Value, analyse, regist
 from archsearch.blocks.basic import chain
 from archsearch.cli import WrongUseError
 from archsearch.cli.linting import lint_command
-from archsearch.lint import LEVELS, RULES, Finding, LintError, lint
-from archsearch.lint.slides import Slide
+from archsearch.design.lint import LEVELS, RULES, Finding, LintError, lint
+from archsearch.design.lint.slides import Slide
+from archsearch.network.passes import drop_dead
 from archsearch.ops import (
     OPS,
     Add,
@@ -45,7 +46,6 @@ from archsearch.ops import (
     Upsample,
     Zero,
 )
-from archsearch.passes import drop_dead
 from tests.strategies_hypothesis import genotypes
 
 IMAGE = (3, 32, 32)

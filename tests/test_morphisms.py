@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.fx import GraphModule
 
-from archsearch.builder import Builder
-from archsearch.compiler import compile_network
-from archsearch.genotype import Genotype
-from archsearch.morphisms import Morphed, MorphismError, add_skip, deepen, widen
+from archsearch.network.builder import Builder
+from archsearch.network.compiler import compile_network
+from archsearch.network.genotype import Genotype
+from archsearch.network.morphisms import Morphed, MorphismError, add_skip, deepen, widen
 from archsearch.ops import (
     Add,
     BatchNorm2d,
@@ -27,7 +27,7 @@ from archsearch.ops import (
     Op,
     ReLU,
 )
-from archsearch.space import load_space
+from archsearch.spaces.space import load_space
 from tests.op_examples import EXAMPLES, INDICES
 
 

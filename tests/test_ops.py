@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch import Builder, Cost, Genotype, Op, ShapeError, TensorSpec, Window, analyse, compile_network, layers, register
 from archsearch import ops as o
-from archsearch.builder import Value
-from archsearch.edit.widths import shaped, size, width
-from archsearch.genotype_json import op_from_dict, op_to_dict
+from archsearch.design.edit.widths import shaped, size, width
+from archsearch.network.builder import Value
+from archsearch.network.genotype_json import op_from_dict, op_to_dict
 from archsearch.ops import OPS
 from tests.meta_tracker import inference, state_of, training_step
 from tests.op_examples import BAD_FIELDS, EXAMPLES, INDICES, MISFITS

@@ -15,9 +15,9 @@ from optuna.samplers import GPSampler, TPESampler
 from optuna.trial import TrialState
 
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
-from archsearch.encoding import CLOSED, Encoding
-from archsearch.space import Choices, Space
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.encoding import CLOSED, Encoding
+from archsearch.spaces.space import Choices, Space
 from archsearch.strategies import Optuna, Problem
 from archsearch.strategies.bayesian import MOST_OVER, distributions, ordered
 from archsearch.trial import Failure, Objective, Trial

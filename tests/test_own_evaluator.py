@@ -15,10 +15,10 @@ import pytest
 from archsearch import export
 from archsearch.cli import run
 from archsearch.evaluators.base import Candidate, EvaluatorError, Report, check_evaluator, said, setting_of
-from archsearch.evaluators.tabulate import tabulate
-from archsearch.executor import ExecutorError, Processes
-from archsearch.export.base import ExportError
-from archsearch.store import open_run
+from archsearch.exporters.base import ExportError
+from archsearch.runs.executor import ExecutorError, Processes
+from archsearch.runs.store import open_run
+from archsearch.runs.tabulate import tabulate
 from tests.evaluators import Formula
 from tests.runs import small_search, small_space
 from tests.test_executor import candidate, gather

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.neighbours import load_file
-from archsearch.proposal import SearchError
-from archsearch.space import SpaceError, load_space
-from archsearch.threads import cores
+from archsearch.runs.proposal import SearchError
+from archsearch.spaces.space import SpaceError, load_space
+from archsearch.support.own_code import load_file
+from archsearch.support.threads import cores
 from tests.evaluators import Formula
 from tests.runs import small_search
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from archsearch import Builder, Genotype, GenotypeError, Node, Op, TensorSpec, analyse, compile_network, load_space, register, search
 from archsearch import ops as o
-from archsearch.edit import set_field
-from archsearch.genotype import BrokenOpError
+from archsearch.design.edit import set_field
+from archsearch.network.genotype import BrokenOpError
+from archsearch.network.text_form import from_text, to_text
 from archsearch.ops.base import OPS, Cost, Saved
 from archsearch.ops.fields import fault_of, holds
-from archsearch.space import SpaceError
+from archsearch.spaces.space import SpaceError
 from archsearch.strategies.random import Random
-from archsearch.text_form import from_text, to_text
 from tests.evaluators import Formula
 
 

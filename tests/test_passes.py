@@ -15,8 +15,8 @@ from torch import fx
 
 from archsearch import Builder, Genotype, canonicalise, compile_network, load_space
 from archsearch import ops as o
-from archsearch.compiler import module_path
-from archsearch.passes import drop_dead, fold
+from archsearch.network.compiler import module_path
+from archsearch.network.passes import drop_dead, fold
 from tests.meta_tracker import as_tuple
 from tests.strategies_hypothesis import genotypes
 from tests.test_analysis import counts

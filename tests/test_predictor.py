@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
-from archsearch.encoding import CLOSED, Encoding, Places
 from archsearch.pareto import hypervolume
-from archsearch.search import resume
-from archsearch.space import Choices
+from archsearch.runs.search import resume
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.encoding import CLOSED, Encoding, Places
+from archsearch.spaces.space import Choices
 from archsearch.strategies import Predictor, Problem
 from archsearch.strategies.predictor.candidates import drawn, mutated, written
 from archsearch.strategies.predictor.ensemble import LEAST_DEVIATION, Ensemble, Model, Sample, Vector

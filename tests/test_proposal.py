@@ -11,10 +11,10 @@ import torch
 
 from archsearch import layers
 from archsearch.analysis import Budget, analyse
-from archsearch.genotype import Genotype
-from archsearch.proposal import Proposer, Refused
-from archsearch.record import Record
-from archsearch.space import Choices, SpaceError, load_space
+from archsearch.network.genotype import Genotype
+from archsearch.runs.proposal import Proposer, Refused
+from archsearch.runs.record import Record
+from archsearch.spaces.space import Choices, SpaceError, load_space
 from archsearch.strategies import Evolution, Random
 from archsearch.trial import Objective, Trial
 from tests.evaluators import Formula

@@ -11,11 +11,11 @@ import pytest
 
 from archsearch.analysis import Budget
 from archsearch.cli import run as run_command
-from archsearch.neighbours import load_file
-from archsearch.parts import has_name, load_part, name_of, own_files
-from archsearch.space import SpaceError
-from archsearch.store import open_run
+from archsearch.runs.store import open_run
+from archsearch.spaces.space import SpaceError
 from archsearch.strategies import STRATEGIES, FromFunction, StrategyError, load_strategy
+from archsearch.support.own_code import load_file
+from archsearch.support.parts import has_name, load_part, name_of, own_files
 from tests.runs import small_search
 from tests.test_strategies import NESTED, SINGLE_CHOICE, begun, outcome
 

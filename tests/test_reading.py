@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archsearch.reading import (
+from archsearch.support.reading import (
     FLAG,
     LIST,
     MAX_LINE,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from archsearch import analyse
-from archsearch.store import open_run
+from archsearch.network.text_form import from_text
+from archsearch.runs.store import open_run
 from archsearch.strategies import STRATEGIES
-from archsearch.text_form import from_text
 
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")

@@ -20,26 +20,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archsearch.cli import run as command
-from archsearch.database import connect, lock
-from archsearch.description import Description, description_of
+from archsearch.data.description import Description, description_of
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.train import Train
-from archsearch.export import ExportError, export_trial
-from archsearch.export.network import EXPORTERS
-from archsearch.identity import METHODS
+from archsearch.exporters import ExportError, export_trial
+from archsearch.exporters.network import EXPORTERS
 from archsearch.ops.base import OPS
-from archsearch.option_json import alike, from_plain, to_plain
-from archsearch.parts import current, name_of
-from archsearch.proposal import SearchError
-from archsearch.record import Record
-from archsearch.search import load_method, resume, search
-from archsearch.space import SpaceError, load_space, space_names
-from archsearch.store import LockedError, Run, Store, StoreError, open_run
+from archsearch.runs.database import connect, lock
+from archsearch.runs.identity import METHODS
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.record import Record
+from archsearch.runs.search import load_method, resume, search
+from archsearch.runs.store import LockedError, Run, Store, StoreError, open_run
+from archsearch.spaces.space import SpaceError, load_space, space_names
 from archsearch.strategies import STRATEGIES, Evolution, Exhaustive, Random
 from archsearch.supernets import SUPERNETS, SupernetError
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.checkpoint import restore_optimizer
+from archsearch.support.option_json import alike, from_plain, to_plain
+from archsearch.support.parts import current, name_of
 from archsearch.tasks import TASKS
 from tests.evaluators import Formula, Stillborn
 from tests.runs import OPTIONS, made, small_search, small_space, table
@@ -80,7 +80,7 @@ def space""",
 JUDGE = """
 from dataclasses import dataclass
 
-from archsearch.description import Description
+from archsearch.data.description import Description
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import torch
 
 from archsearch import Builder, Genotype, Pick
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
-from archsearch.encoding import CLOSED, Encoding
 from archsearch.ops import Add, Linear
 from archsearch.pareto import hypervolume
-from archsearch.space import Choices, Space
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.encoding import CLOSED, Encoding
+from archsearch.spaces.space import Choices, Space
 from archsearch.strategies import Problem, Reinforce
 from archsearch.strategies.reinforce.controller import REACH, Controller, Draft, Independent, Recurrent, Shape
 from archsearch.strategies.reinforce.learner import Learner, Rates

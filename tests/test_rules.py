@@ -10,8 +10,8 @@ import torch
 
 from archsearch import Builder, Genotype, Op, canonicalise, layers
 from archsearch import ops as o
+from archsearch.network.passes.folding import RULES
 from archsearch.ops import OPS
-from archsearch.passes.folding import RULES
 from tests.meta_tracker import as_tuple
 from tests.op_examples import INDICES
 from tests.test_ops import CASES, specs, tensors

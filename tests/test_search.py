@@ -16,14 +16,14 @@ import pytest
 
 from archsearch.analysis import Budget, known_costs
 from archsearch.evaluators.train import Train
-from archsearch.export import ExportError, export_trial
-from archsearch.loop import Progress
+from archsearch.exporters import ExportError, export_trial
+from archsearch.network.passes import canonicalise
 from archsearch.pareto import dominates
-from archsearch.passes import canonicalise
-from archsearch.proposal import SearchError
-from archsearch.search import resume, search
-from archsearch.space import Choices, load_space
-from archsearch.store import RunExistsError, open_run
+from archsearch.runs.loop import Progress
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.search import resume, search
+from archsearch.runs.store import RunExistsError, open_run
+from archsearch.spaces.space import Choices, load_space
 from archsearch.strategies import STRATEGIES, Evolution, Random
 from archsearch.trial import Trial
 from tests.evaluators import Failing, Formula, Meeting, Unfinished

@@ -15,12 +15,12 @@ from torch import nn
 
 from archsearch import Builder, Genotype, compile_network, load_space, zoo
 from archsearch import ops as o
-from archsearch.genotype_json import op_to_dict
-from archsearch.passes import canonicalise
-from archsearch.shared_weights import Bank, Key, SharingError, keys_of, recalibrate
-from archsearch.shared_weights.bank import MAX_COMPILED
-from archsearch.shared_weights.file import load_bank, parameters_of, save_tensors, text_of, weights_of
-from archsearch.space import Scalar
+from archsearch.network.genotype_json import op_to_dict
+from archsearch.network.passes import canonicalise
+from archsearch.sharing import Bank, Key, SharingError, keys_of, recalibrate
+from archsearch.sharing.bank import MAX_COMPILED
+from archsearch.sharing.file import load_bank, parameters_of, save_tensors, text_of, weights_of
+from archsearch.spaces.space import Scalar
 from tests.meta_tracker import as_tuple
 from tests.strategies_hypothesis import genotypes
 
@@ -120,7 +120,7 @@ def test_values_are_freed_after_their_last_use():
     x = b.input
     for _ in range(10):
         x = b(o.Identity(), x)
-    from archsearch.shared_weights.network import SharedNetwork
+    from archsearch.sharing.network import SharedNetwork
 
     genotype = b.genotype(x)
     SharedNetwork(genotype, [Step() for _ in genotype.nodes])(torch.rand(1, 4))

@@ -10,7 +10,7 @@ import pytest
 from archsearch import analyse, zoo
 from archsearch.cli import run
 from archsearch.cli.folding import fold
-from archsearch.text_form import to_text
+from archsearch.network.text_form import to_text
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vit_b_16", "msdnet_cifar"])

@@ -27,15 +27,15 @@ from archsearch.data import load_data
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.shared import Shared
 from archsearch.evaluators.train import Train
-from archsearch.passes import canonicalise
-from archsearch.search import search
-from archsearch.shared_weights import Bank, SharedWeights, SharingError, read_bank, read_supernet
-from archsearch.shared_weights.folder import RECORD, write_checkpoint
-from archsearch.space import load_space
-from archsearch.store import open_run
+from archsearch.evaluators.trust import agreement, check_supernet, verdict
+from archsearch.network.passes import canonicalise
+from archsearch.runs.search import search
+from archsearch.runs.store import open_run
+from archsearch.sharing import Bank, SharedWeights, SharingError, read_bank, read_supernet
+from archsearch.sharing.folder import RECORD, write_checkpoint
+from archsearch.sharing.single_path import Drawn, Paths, Sampler, train_supernet
+from archsearch.spaces.space import load_space
 from archsearch.strategies import Random
-from archsearch.supernets.single_path import Drawn, Paths, Sampler, train_supernet
-from archsearch.supernets.trust import agreement, check_supernet, verdict
 from archsearch.tasks.anytime import exit_macs
 from archsearch.trial import EvaluationError
 
@@ -121,7 +121,7 @@ def test_the_sandwich_holds_both_ends_and_some_between():
 
 
 def test_a_step_changes_the_weights_of_its_networks_and_no_others(tmp_path):
-    from archsearch.supernets.single_path import SinglePath, planned
+    from archsearch.sharing.single_path import SinglePath, planned
 
     plan = planned(SPACE, QUICK, 2, Budget(), 1, False, 0)
     bank = Bank()
@@ -174,8 +174,8 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path, options):
 def test_a_killed_training_goes_on_as_if_it_had_not(tmp_path):
     code = (
         "import sys, pathlib, torch; torch.set_num_threads(1)\n"
-        "from archsearch.evaluators.train import Train\nfrom archsearch.space import load_space\n"
-        "from archsearch.supernets.single_path import train_supernet\n"
+        "from archsearch.evaluators.train import Train\nfrom archsearch.spaces.space import load_space\n"
+        "from archsearch.sharing.single_path import train_supernet\n"
         "train_supernet(load_space('small_cell'), Train(epochs=1), pathlib.Path(sys.argv[1]), epochs=40)"
     )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -277,7 +277,7 @@ def test_errors_with_shared_weights_do_not_depend_on_what_was_judged_before(trai
 
 def test_statistics_of_the_bank_are_not_trusted(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "s")
-    from archsearch.shared_weights.file import save_tensors, weights_of
+    from archsearch.sharing.file import save_tensors, weights_of
 
     bank = read_bank(trained, read_supernet(trained))
     for module in bank.modules.values():
@@ -530,7 +530,7 @@ def test_a_stop_between_an_epochs_record_and_its_progress_loses_nothing(trained,
 
     folder = tmp_path / "s"
     with monkeypatch.context() as patch:
-        patch.setattr("archsearch.supernets.single_path.write_checkpoint", stop)
+        patch.setattr("archsearch.sharing.single_path.write_checkpoint", stop)
         with pytest.raises(KeyboardInterrupt, match="enough"):
             train_supernet(SPACE, QUICK, folder, epochs=6)
     assert read_supernet(folder).done == 1
@@ -548,7 +548,7 @@ def test_a_stop_before_the_first_epoch_is_recorded_leaves_nothing_in_the_way(tmp
     if not new:
         folder.mkdir()
         (folder / "notes").write_text("mine")
-    monkeypatch.setattr("archsearch.shared_weights.folder.write_supernet", stop)
+    monkeypatch.setattr("archsearch.sharing.folder.write_supernet", stop)
     with pytest.raises(KeyboardInterrupt, match="enough"):
         train_supernet(SPACE, QUICK, folder, epochs=2)
     assert folder.exists() != new

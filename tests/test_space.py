@@ -7,7 +7,7 @@ import pytest
 
 from archsearch import Builder, Choices, Genotype, Pick, Space, SpaceError, analyse, canonicalise, compile_network, load_space
 from archsearch.ops import OPS, Add, Conv2d, Dropout, Flatten, Linear
-from archsearch.space import SIZE_PROBES, find_space, space_names
+from archsearch.spaces.space import SIZE_PROBES, find_space, space_names
 
 
 def rng(*seed: int) -> np.random.Generator:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from archsearch.analysis import Budget
-from archsearch.record import Record
-from archsearch.search import resume
-from archsearch.space import SpaceError
-from archsearch.store import Store, StoreError, open_run
+from archsearch.runs.record import Record
+from archsearch.runs.search import resume
+from archsearch.runs.store import Store, StoreError, open_run
+from archsearch.spaces.space import SpaceError
 from archsearch.strategies import Evolution
 from archsearch.trial import Failure, Objective, Trial, to_json
 from tests.evaluators import Formula
@@ -127,7 +127,7 @@ def test_a_trial_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_full_disk_stops_with_a_clear_line_and_keeps_what_was_recorded(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from tests.runs import small_search; from archsearch.store import StoreError\n"
+        "from tests.runs import small_search; from archsearch.runs.store import StoreError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))\n"
         "try: small_search(Path(sys.argv[1]), trials=400)\n"
         "except StoreError as error: print(error); sys.exit(1)\n"
@@ -176,7 +176,7 @@ def test_a_space_that_changed_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     source = (Path(__file__).parents[1] / "search_spaces" / "cell.py").read_text()
     file.write_text(source)
-    from archsearch.space import load_space
+    from archsearch.spaces.space import load_space
 
     space = load_space(str(file), cells=1, channels=4, input=(1, 8, 8))
     small_search(tmp_path / "run", space=space, trials=2)

@@ -13,13 +13,13 @@ import pytest
 
 from archsearch import Builder, Genotype, Pick
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
 from archsearch.ops import Conv2d, Flatten, Linear, ReLU
 from archsearch.pareto import dominates
-from archsearch.proposal import Proposer, Refused, SearchError
-from archsearch.record import Record
-from archsearch.search import resume
-from archsearch.space import Choices, Space, SpaceError
+from archsearch.runs.proposal import Proposer, Refused, SearchError
+from archsearch.runs.record import Record
+from archsearch.runs.search import resume
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.space import Choices, Space, SpaceError
 from archsearch.strategies import (
     STRATEGIES,
     Auto,

@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 
 from archsearch import compile_network, load_space
 from archsearch.evaluators.train import Train
-from archsearch.search import resume, search
-from archsearch.space import Space
-from archsearch.store import Run
+from archsearch.runs.search import resume, search
+from archsearch.runs.store import Run
+from archsearch.sharing.single_path import train_supernet
+from archsearch.spaces.space import Space
 from archsearch.strategies import Random
 from archsearch.supernets import Point, Setting
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.fabric import Fabric
-from archsearch.supernets.single_path import train_supernet
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError, Failure
 from tests.runs import assert_same_run

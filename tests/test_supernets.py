@@ -17,13 +17,13 @@ from safetensors.torch import load_file
 
 from archsearch import Space, analyse, canonicalise, compile_network, load_space
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.loop import Progress
-from archsearch.proposal import SearchError
-from archsearch.search import METHODS, load_method, resume, search
-from archsearch.store import Run, open_run
+from archsearch.runs.loop import Progress
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.search import METHODS, load_method, resume, search
+from archsearch.runs.store import Run, open_run
+from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import SUPERNETS, Point, Setting, Supernet, SupernetError, load_supernet
 from archsearch.supernets.checkpoint import load_standing, save_standing
 from archsearch.supernets.edges import Edges, GatedEdges

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from archsearch import Builder, Genotype, Pick
-from archsearch.catalogue import Catalogue, key_of
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.table import Table
-from archsearch.evaluators.tabulate import Progress, read_part, tabulate
 from archsearch.ops import Linear, ReLU
-from archsearch.space import Choices, Space, load_space
+from archsearch.runs.tabulate import Progress, read_part, tabulate
+from archsearch.spaces.catalogue import Catalogue, key_of
+from archsearch.spaces.space import Choices, Space, load_space
 from archsearch.strategies import Local
 from archsearch.tables import (
     TableError,

@@ -13,8 +13,8 @@ from archsearch import Genotype, __version__, analyse, load_space, zoo
 from archsearch.analysis import Device
 from archsearch.cli import run
 from archsearch.evaluators import EVALUATORS
-from archsearch.search import METHODS
-from archsearch.store import open_run
+from archsearch.runs.search import METHODS
+from archsearch.runs.store import open_run
 from tests.runs import small_search
 
 

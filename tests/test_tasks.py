@@ -19,10 +19,10 @@ from archsearch.blocks.decoder import double_conv, down, up
 from archsearch.data import VOID, load_data
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.export import export_network, gather, source_text
+from archsearch.exporters import export_network, gather, source_text
 from archsearch.ops import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
-from archsearch.search import search
-from archsearch.space import Pick, Space
+from archsearch.runs.search import search
+from archsearch.spaces.space import Pick, Space
 from archsearch.strategies import Random
 from archsearch.tasks import TASKS, Classification, Segmentation, feed_of, joint_loss, measure, size_of, task_of
 from archsearch.tasks.anytime import anytime_error, by_exit, exit_macs

@@ -12,7 +12,7 @@ from torch import nn
 from archsearch.analysis import Budget
 from archsearch.evaluators.train import Train
 from archsearch.strategies import Random
-from archsearch.timing import Protocol, Timing, time_network, timing_of
+from archsearch.training.timing import Protocol, Timing, time_network, timing_of
 from tests.evaluators import Timed
 from tests.runs import small_search
 

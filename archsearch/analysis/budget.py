@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from archsearch.analysis.cost import analyse
-from archsearch.genotype import Genotype
-from archsearch.reading import fields, over
+from archsearch.network.genotype import Genotype
+from archsearch.support.reading import fields, over
 
 COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes")
 """Costs that need no measuring."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from archsearch.analysis.latency import KINDS, Device, DeviceError, Factors, kind_of, work_of
 from archsearch.analysis.memory import ITEM_BYTES, Units
 from archsearch.analysis.traffic import moved_bytes
-from archsearch.genotype import Genotype
+from archsearch.network.genotype import Genotype
 
 Floats = NDArray[np.float64]
 ROUNDS = 20

@@ -14,9 +14,9 @@ from archsearch.analysis.receptive_field import Field, Reach, field_of, reaches,
 from archsearch.analysis.traffic import intensity, moved_bytes
 from archsearch.analysis.training import Training, training_memory
 from archsearch.analysis.views import laid_out
-from archsearch.genotype import Genotype
+from archsearch.network.genotype import Genotype
 from archsearch.ops.base import Cost, text_of
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 new = tuple.__new__  # a row is made for every node: this is faster than calling its class
 OPTIMIZERS = {"sgd": (0, 0), "momentum": (1, 0), "adam": (2, 1), "adamw": (2, 1)}

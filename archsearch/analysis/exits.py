@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archsearch.genotype import Genotype
+from archsearch.network.genotype import Genotype
 
 
 class Exit(NamedTuple):

@@ -27,10 +27,24 @@ from typing import NamedTuple
 from archsearch.analysis.memory import ITEM_BYTES, Units
 from archsearch.analysis.traffic import copied_bytes, moved_bytes
 from archsearch.analysis.views import laid_out
-from archsearch.genotype import Genotype
-from archsearch.nearest import nearest
+from archsearch.network.genotype import Genotype
 from archsearch.ops.base import Facts
-from archsearch.reading import MAX_WORD, NUMBER, TEXT, Kind, at, fields, formatted, holding, named, one_line, parse, read_text, reason
+from archsearch.support.nearest import nearest
+from archsearch.support.reading import (
+    MAX_WORD,
+    NUMBER,
+    TEXT,
+    Kind,
+    at,
+    fields,
+    formatted,
+    holding,
+    named,
+    one_line,
+    parse,
+    read_text,
+    reason,
+)
 
 FORMAT = "archsearch.device/1"
 KINDS = ("product", "window", "thin", "pooling", "norm", "plain")

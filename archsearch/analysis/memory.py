@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from archsearch.genotype import Node
+from archsearch.network.genotype import Node
 from archsearch.ops.base import Amount, Cost, Facts
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 WORD_BYTES = 8

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from archsearch.analysis.memory import Graph
-from archsearch.genotype import Node
+from archsearch.network.genotype import Node
 from archsearch.ops.base import Facts, Op, summary
 from archsearch.ops.declaration import failure, given
 from archsearch.ops.layout import Layout, Layouts, even
 from archsearch.ops.saved import Saved
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 
 class Laid(NamedTuple):

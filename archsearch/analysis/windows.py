@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archsearch.genotype import Genotype
+    from archsearch.network.genotype import Genotype
 
 Field = tuple[int, int]
 Number = int | Fraction

@@ -8,10 +8,10 @@ from functools import partial
 from typing import NamedTuple
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
-from archsearch.genotype_json import MAX_NODES
-from archsearch.nearest import nearest
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype_json import MAX_NODES
 from archsearch.ops import Add, AvgPool2d, BatchNorm2d, Concat, Conv2d, Crop2d, DepthwiseConv2d, MaxPool2d, Op, Pad2d, ReLU
+from archsearch.support.nearest import nearest
 
 Edge = tuple[str, int]
 Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d

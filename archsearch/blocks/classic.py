@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import (
     AvgPool2d,
     BatchNorm2d,
@@ -21,7 +21,7 @@ from archsearch.ops import (
     Tanh,
 )
 from archsearch.ops.base import pair
-from archsearch.tensor import ShapeError
+from archsearch.ops.tensor import ShapeError
 
 RESPONSE_NORM = LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 """Krizhevsky et al. 2012, section 3.3, whose alpha is 1e-4 for each of 5 channels."""

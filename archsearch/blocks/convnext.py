@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.transformer import added
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import GELU, Conv2d, DepthwiseConv2d, Image, LayerNorm, LayerNorm2d, LayerScale, Linear, Tokens
 
 

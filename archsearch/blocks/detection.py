@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.decoder import size_of
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype, Node
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype, Node
 from archsearch.ops import (
     BatchNorm2d,
     BoxRows,

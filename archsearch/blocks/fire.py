@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Add, Concat, Conv2d, ReLU
 
 BYPASSES = ("none", "simple", "complex")

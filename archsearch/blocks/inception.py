@@ -12,7 +12,7 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.classic import scaled
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Add, AvgPool2d, BatchNorm2d, Concat, Conv2d, MaxPool2d, Op, ReLU, Scale
 
 Branch = Sequence[tuple[str, Op]]

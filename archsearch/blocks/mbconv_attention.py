@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.squeeze_excite import squeeze_excite
 from archsearch.blocks.transformer import added, heads_of
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import (
     GELU,
     AvgPool2d,

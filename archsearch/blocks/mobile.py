@@ -7,7 +7,7 @@ from functools import partial
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.squeeze_excite import squeeze_excite
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Add, BatchNorm2d, Conv2d, DepthwiseConv2d, Op, ReLU6, SiLU, StochasticDepth
 
 Part = Op | Sequence[Op | None] | Callable[[Builder, Value], Value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import BatchNorm2d, Concat, Conv2d, ReLU
 
 Scales = Mapping[int, Value]

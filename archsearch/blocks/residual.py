@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Add, AvgPool2d, BatchNorm2d, Conv2d, Dropout, PadChannels, ReLU
 
 Shortcut = Callable[[Builder, Value, int, int], Value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archsearch.blocks.basic import numbered
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Add, AvgPool2d, BatchNorm2d, ChannelShuffle, Concat, Conv2d, DepthwiseConv2d, ReLU, Slice
 
 NORM, RELU = BatchNorm2d(), ReLU()

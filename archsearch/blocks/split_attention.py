@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.mobile import divisible
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Add, BatchNorm2d, Conv2d, GlobalAvgPool2d, Mul, RadixSoftmax, ReLU, Sigmoid, Slice
 
 

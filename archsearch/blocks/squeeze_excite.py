@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import Conv2d, GlobalAvgPool2d, Mul, Op, ReLU, Sigmoid
 
 SIGMOID, RELU = Sigmoid(), ReLU()

@@ -52,9 +52,9 @@ def explain(error: Exception) -> int:
 
 def exit_code(error: Exception) -> int | None:
     """Exit code of an error that was foreseen, which is any of archsearch's own classes; None of any other."""
-    from archsearch.neighbours import OwnFileError
-    from archsearch.space import SpaceError
-    from archsearch.store import RunExistsError
+    from archsearch.runs.store import RunExistsError
+    from archsearch.spaces.space import SpaceError
+    from archsearch.support.own_code import OwnFileError
 
     if isinstance(error, WrongUseError | OwnFileError | SpaceError | RunExistsError):
         return WRONG_USE

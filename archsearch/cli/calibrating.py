@@ -16,7 +16,7 @@ from archsearch.cli.progress import progress_bar
 from archsearch.units import prefixed
 
 if TYPE_CHECKING:
-    from archsearch.evaluators.latency import Calibration
+    from archsearch.training.latency import Calibration
 
 DEFAULT = "device.json"
 
@@ -44,7 +44,7 @@ def calibrate_command(out: Path | None, threads: int, on: str, quiet: bool, json
 
 def measured(threads: int, on: str, quiet: bool) -> Calibration:
     """Measure, with a bar on a terminal. Raises WrongUseError for a device that is not there."""
-    from archsearch.evaluators.latency import calibrate, devices
+    from archsearch.training.latency import calibrate, devices
 
     if on not in devices():
         raise WrongUseError(f"--on {on[:60]} is not there; known here: {', '.join(devices())}")

@@ -16,14 +16,14 @@ from archsearch.cli.judging import data_name, evaluator_of
 from archsearch.cli.options import defaults_of, make, parse_pairs, parse_value
 from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import fit, read_objectives
-from archsearch.compare import BASELINE, Comparison, Match, Player, compare, is_part
 from archsearch.evaluators.table import Table
-from archsearch.evaluators.tabulate import tabulate
-from archsearch.executor import ONE_THREAD, environment
-from archsearch.proposal import SearchError
-from archsearch.space import load_space
+from archsearch.runs.compare import BASELINE, Comparison, Match, Player, compare, is_part
+from archsearch.runs.executor import ONE_THREAD, environment
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.tabulate import tabulate
+from archsearch.spaces.space import load_space
+from archsearch.support.threads import cores
 from archsearch.tables import TableError
-from archsearch.threads import cores
 
 
 def compare_command(

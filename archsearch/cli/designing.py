@@ -9,10 +9,10 @@ from archsearch.analysis import analyse
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.cli.targets import find_network, load_ops, write_genotype
-from archsearch.diff import diff
-from archsearch.edit import apply, parse_edit
-from archsearch.genotype import Genotype
-from archsearch.text_form import to_text
+from archsearch.design.diff import diff
+from archsearch.design.edit import apply, parse_edit
+from archsearch.network.genotype import Genotype
+from archsearch.network.text_form import to_text
 from archsearch.units import prefixed, unit
 from archsearch.zoo import build, names, networks
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archsearch.cli.console import print_json, print_text
 from archsearch.cli.targets import find_network, load_ops
-from archsearch.drawing import write_drawing
+from archsearch.design.drawing import write_drawing
 
 
 def draw_command(target: str, out: Path, cost: str, depth: int | None, shape: str | None, ops: list[str], json: bool) -> None:

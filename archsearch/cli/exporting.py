@@ -7,7 +7,7 @@ from pathlib import Path
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
 from archsearch.cli.targets import find_network, find_trial, load_ops, trial_network
-from archsearch.store import Run
+from archsearch.runs.store import Run
 
 
 def export_command(target: str, out: Path | None, ops: list[str], force: bool, json: bool) -> None:
@@ -23,7 +23,7 @@ def export_command(target: str, out: Path | None, ops: list[str], force: bool, j
 
 def export_checked(run: Run, number: int, out: Path | None, force: bool) -> Path:
     """Write the model files of a trial and return their folder. Raises WrongUseError when the run has no such trial."""
-    from archsearch.export import export_trial
+    from archsearch.exporters import export_trial
 
     trial_network(run, number)
     return export_trial(run, number, out, overwrite=force)
@@ -31,7 +31,7 @@ def export_checked(run: Run, number: int, out: Path | None, force: bool) -> Path
 
 def export_fresh(target: str, out: Path | None, force: bool) -> Path:
     """Write the model files of a network with fresh weights and return their folder."""
-    from archsearch.export import export_network
+    from archsearch.exporters import export_network
 
     genotype = find_network(target)
     if out is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archsearch.cli.console import print_text
-from archsearch.store import Run
+from archsearch.runs.store import Run
 
 MOST_SHOWN = 5
 

@@ -13,12 +13,12 @@ from archsearch.cli.targets import read_shape
 from archsearch.units import prefixed
 
 if TYPE_CHECKING:
-    from archsearch.importer import Imported
+    from archsearch.design.importer import Imported
 
 
 def import_command(target: str, inputs: list[str], out: Path | None, export: Path | None, force: bool, json: bool) -> None:
     """Write the genotype of a module, and with `export` its model files with weights."""
-    from archsearch.importer import import_file
+    from archsearch.design.importer import import_file
 
     if not inputs:
         raise WrongUseError("give --input with the shape of one sample, such as --input 3,224,224; repeat it for several inputs")
@@ -52,6 +52,6 @@ def written(out: Path | None, export: Path | None) -> str:
 
 def export_imported(found: Imported, folder: Path, target: str, force: bool) -> None:
     """Write the model files with the module's weights."""
-    from archsearch.export import export_network
+    from archsearch.exporters import export_network
 
     export_network(found.genotype, folder, found.state, title=f"Imported from {Path(target).name}.", overwrite=force)

@@ -10,7 +10,7 @@ import typer
 from archsearch.cli import FAILED, WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.cli.targets import find_network, load_ops
-from archsearch.lint import LEVELS, RULES, Finding, LintError, lint
+from archsearch.design.lint import LEVELS, RULES, Finding, LintError, lint
 
 SHOWN = 3
 """So many places of a rule stand in the text; all of them in the JSON."""

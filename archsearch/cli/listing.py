@@ -10,7 +10,7 @@ from typing import Any
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.evaluators import EVALUATORS, load_evaluator
-from archsearch.search import METHODS, load_method
+from archsearch.runs.search import METHODS, load_method
 
 
 def strategies_command(name: str | None, json: bool) -> None:

@@ -12,10 +12,10 @@ from archsearch.analysis import Budget
 from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of
-from archsearch.loop import Progress
-from archsearch.record import options_of
-from archsearch.restoring import Parts
-from archsearch.store import Run
+from archsearch.runs.loop import Progress
+from archsearch.runs.record import options_of
+from archsearch.runs.restoring import Parts
+from archsearch.runs.store import Run
 from archsearch.trial import Objective
 from archsearch.units import prefixed, unit
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archsearch.cli import WrongUseError
-from archsearch.nearest import nearest
+from archsearch.support.nearest import nearest
 
 
 def parse_pairs(pairs: Sequence[str], defaults: Mapping[str, Any], owner: str) -> dict[str, Any]:

@@ -22,13 +22,13 @@ from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator, has, said, setting_of
-from archsearch.genotype import Genotype
-from archsearch.loop import Progress
-from archsearch.proposal import SearchError
-from archsearch.restoring import Parts, Places, restored
-from archsearch.search import load_method, resume, search
-from archsearch.space import Space, load_space
-from archsearch.store import Run, open_run
+from archsearch.network.genotype import Genotype
+from archsearch.runs.loop import Progress
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.restoring import Parts, Places, restored
+from archsearch.runs.search import load_method, resume, search
+from archsearch.runs.store import Run, open_run
+from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Strategy
 from archsearch.supernets import SUPERNETS, Supernet
 from archsearch.trial import EvaluationError, Objective
@@ -202,7 +202,7 @@ def under_way(at: Progress) -> str:
 
 def finish(run: Run, json: bool) -> None:
     """Write report and model file, and print the front."""
-    from archsearch.export import export_trial  # slow to import: only now
+    from archsearch.exporters import export_trial  # slow to import: only now
     from archsearch.report.of_run import report_run
 
     front = run.front()

@@ -11,11 +11,11 @@ from archsearch.cli.comparing import trainer, watched
 from archsearch.cli.console import print_json, print_text
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.searching import read_budget
-from archsearch.executor import ONE_THREAD, environment
-from archsearch.space import load_space
+from archsearch.runs.executor import ONE_THREAD, environment
+from archsearch.spaces.space import load_space
 
 if TYPE_CHECKING:
-    from archsearch.shared_weights import SharedWeights
+    from archsearch.sharing import SharedWeights
 
 STOPPED = "stopped; the same command goes on"
 
@@ -64,7 +64,7 @@ def search_with(supernet: SharedWeights, folder: Path) -> str:
 
 def taught(lesson: Lesson, limits: Mapping[str, str | None], folder: Path, quiet: bool) -> SharedWeights:
     """Train, or go on where it was stopped."""
-    from archsearch.supernets.single_path import train_supernet
+    from archsearch.sharing.single_path import train_supernet
 
     bare = load_space(lesson.space)
     chosen = parse_pairs(lesson.settings, bare.settings, f"space {lesson.space!r}")
@@ -79,7 +79,7 @@ def taught(lesson: Lesson, limits: Mapping[str, str | None], folder: Path, quiet
 
 def checked(supernet: SharedWeights, folder: Path, count: int, quiet: bool, space: str) -> SharedWeights:
     """Compare with networks that are trained alone, unless none are wanted."""
-    from archsearch.supernets.trust import check_supernet
+    from archsearch.evaluators.trust import check_supernet
 
     if not count:
         return supernet
@@ -89,7 +89,7 @@ def checked(supernet: SharedWeights, folder: Path, count: int, quiet: bool, spac
 
 def judgement(supernet: SharedWeights) -> str:
     """How far to trust it, with the figures."""
-    from archsearch.supernets.trust import verdict
+    from archsearch.evaluators.trust import verdict
 
     found = supernet.agreement
     if not found:

@@ -17,11 +17,11 @@ from archsearch.cli.failing import print_failures
 from archsearch.cli.folding import SORTS, fold
 from archsearch.cli.targets import find_network, find_trial, load_ops, trial_network
 from archsearch.cli.trials import print_trial, tested, trial_row
-from archsearch.genotype import Genotype
-from archsearch.nearest import nearest
-from archsearch.record import short
-from archsearch.space import Space, load_space, space_names
-from archsearch.store import Run, open_run
+from archsearch.network.genotype import Genotype
+from archsearch.runs.record import short
+from archsearch.runs.store import Run, open_run
+from archsearch.spaces.space import Space, load_space, space_names
+from archsearch.support.nearest import nearest
 from archsearch.units import prefixed, training_note, unit
 from archsearch.zoo import names
 

@@ -12,18 +12,18 @@ from typing import NamedTuple, TypeVar
 import typer
 
 from archsearch.analysis import COSTS, OPTIMIZERS, Budget
-from archsearch.catalogue import Catalogue
 from archsearch.cli import FAILED, INTERRUPTED, WrongUseError
 from archsearch.cli.calibrating import write_whole
 from archsearch.cli.console import print_json, print_table, print_text, remark
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import read_budget
-from archsearch.nearest import nearest
-from archsearch.space import Space, load_space
-from archsearch.space_report.sampling import Sample, samples
-from archsearch.space_report.survey import QUANTILES, Survey, draws, is_walked
-from archsearch.space_report.words import about, limits_text, percent, share_text, size_text
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.sampling import Sample, samples
+from archsearch.spaces.space import Space, load_space
+from archsearch.spaces.survey import QUANTILES, Survey, draws, is_walked
+from archsearch.spaces.words import about, limits_text, percent, share_text, size_text
+from archsearch.support.nearest import nearest
 from archsearch.units import training_note, unit
 
 BLOCKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
@@ -92,7 +92,7 @@ def space_command(given: Drawing, count: int, page: Path | None, quiet: bool, js
 
 def write_page(found: Survey, path: Path) -> None:
     """Write the page of a survey."""
-    from archsearch.space_report.page import page  # slow to import: only now
+    from archsearch.report.of_space import page  # slow to import: only now
 
     write_whole(path, page(found))
 

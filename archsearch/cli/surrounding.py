@@ -8,13 +8,13 @@ from dataclasses import asdict
 from math import prod
 from pathlib import Path
 
-from archsearch.around import Variety, plan_of, space_source
-from archsearch.around.choices import Choice
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.targets import find_network, load_ops
-from archsearch.genotype import Genotype
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.around import Variety, plan_of, space_source
+from archsearch.spaces.around.choices import Choice
 
 EXACT = 1_000_000
 

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from archsearch.cli import WrongUseError
-from archsearch.genotype import Genotype, GenotypeError
-from archsearch.nearest import nearest
-from archsearch.neighbours import OWN, load_file
-from archsearch.parts import sha256_of, split_source
-from archsearch.reading import MAX_TEXT, at, read_text, reason
-from archsearch.store import Run, open_run
-from archsearch.tensor import TensorSpec
-from archsearch.text_form import from_text
+from archsearch.network.genotype import Genotype, GenotypeError
+from archsearch.network.text_form import from_text
+from archsearch.ops.tensor import TensorSpec
+from archsearch.runs.store import Run, open_run
+from archsearch.support.nearest import nearest
+from archsearch.support.own_code import OWN, load_file
+from archsearch.support.parts import sha256_of, split_source
+from archsearch.support.reading import MAX_TEXT, at, read_text, reason
 from archsearch.zoo import build, names
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from archsearch.analysis import COSTS
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_text
-from archsearch.store import Run
+from archsearch.runs.store import Run
 from archsearch.trial import Trial
 from archsearch.units import unit
 

@@ -17,7 +17,7 @@ from archsearch.data.folder import read_folder
 from archsearch.data.idx import PARTS, read_idx
 from archsearch.data.npz import read_npz
 from archsearch.data.shapes import shapes
-from archsearch.nearest import nearest
+from archsearch.support.nearest import nearest
 
 CLOCK_GRAIN_NS = 20_000_000
 FIRST_FILE = f"{PARTS[0]}-images-idx3-ubyte"

@@ -12,8 +12,8 @@ import numpy as np
 from archsearch.data.base import MAX_ELEMENTS, Bytes, Images
 from archsearch.data.masks import checked_masks
 from archsearch.data.picture import BLACK, COLOUR, GRAY, NUMBERS, WHITE, Head, read_head, read_numbers, read_pixels
-from archsearch.nearest import nearest
-from archsearch.reading import at
+from archsearch.support.nearest import nearest
+from archsearch.support.reading import at
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = {"train": ("train", "training"), "validation": ("val", "valid", "validation"), "test": ("test", "testing")}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.archive import names_in, opened, read_array
 from archsearch.data.base import Bools, Images, Ints, Labels, Pixels
 from archsearch.data.masks import checked_masks
-from archsearch.reading import at, reason
+from archsearch.support.archive import names_in, opened, read_array
+from archsearch.support.reading import at, reason
 
 MAX_CHANNELS = 4
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from archsearch.data.base import Bytes
-from archsearch.reading import at, reason
+from archsearch.support.reading import at, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from archsearch.data.base import VOID, Data
-from archsearch.reading import one_line
+from archsearch.support.reading import one_line
 
 UNEVEN = 3.0
 """The commonest class has so many times the images, or pixels, of the rarest: then it is said."""

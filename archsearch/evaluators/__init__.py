@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archsearch.parts import load_part
+from archsearch.support.parts import load_part
 
 if TYPE_CHECKING:
     from archsearch.evaluators.base import Evaluator

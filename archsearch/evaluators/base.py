@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from archsearch.analysis import OPTIMIZERS
-from archsearch.genotype import Genotype
-from archsearch.space import Choices
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.space import Choices
 
 Report = Callable[[int, dict[str, float]], bool]
 """Called with an epoch (from 0) and its metrics; true asks the evaluator to stop early."""

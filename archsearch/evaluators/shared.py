@@ -16,19 +16,19 @@ from torch import Tensor
 
 from archsearch.analysis.exits import exits
 from archsearch.data import PUBLISHED, place_of
-from archsearch.description import Description, difference, file_digest
+from archsearch.data.description import Description, difference, file_digest
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.train import Train
-from archsearch.genotype import Genotype
-from archsearch.passes import canonicalise
-from archsearch.shared_weights import Bank, Key, SharedWeights, SharingError, keys_of, read_bank, read_supernet, recalibrate
-from archsearch.shared_weights.folder import weights_file
-from archsearch.space import Space
+from archsearch.network.genotype import Genotype
+from archsearch.network.passes import canonicalise
+from archsearch.sharing import Bank, Key, SharedWeights, SharingError, keys_of, read_bank, read_supernet, recalibrate
+from archsearch.sharing.folder import weights_file
+from archsearch.spaces.space import Space
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
-from archsearch.timing import within_latency
 from archsearch.training.device import pick_device
 from archsearch.training.loop import check_loss
+from archsearch.training.timing import within_latency
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 

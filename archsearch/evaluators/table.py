@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.catalogue import key_of
-from archsearch.description import Description, file_digest
+from archsearch.data.description import Description, file_digest
 from archsearch.evaluators.base import Candidate, Report
-from archsearch.space import Choices
+from archsearch.spaces.catalogue import key_of
+from archsearch.spaces.space import Choices
 from archsearch.tables import Results, averaged, find_table, load_table, table_names
 from archsearch.trial import FAILURE_KINDS, EvaluationError
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 
 from archsearch.analysis.exits import exits
-from archsearch.compiler import compile_network
 from archsearch.evaluators.base import Candidate, Report
-from archsearch.randomness import seeded
+from archsearch.network.compiler import compile_network
+from archsearch.support.randomness import seeded
 from archsearch.tasks import measure
 from archsearch.tasks.anytime import by_exit, exit_macs
-from archsearch.timing import time_network, within_latency
 from archsearch.training.device import pick_device
 from archsearch.training.loop import Training, check_loss
 from archsearch.training.options import Options
+from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, save_weights
 
 

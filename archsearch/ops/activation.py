@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_flags, check_number, register
 from archsearch.ops.merge import Identity
 from archsearch.ops.saved import Amount, moments
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 __all__ = [
     "CELU",

@@ -13,7 +13,7 @@ from archsearch.ops.base import POINT, WHOLE, Cost, Layers, Op, Saved, Size, Win
 from archsearch.ops.layout import Layouts
 from archsearch.ops.reading import Reads, all_of, in_groups
 from archsearch.ops.saved import LET_GO, Amount, Handed, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["Attention", "CrossAttention", "FromWindows", "RelativeAttention", "WindowAttention", "Windows"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from archsearch.ops.base import Op
 from archsearch.ops.saved import LET_GO, NOTHING, Amount, Inner, Saved, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 
 def features_of(op: Op, x: TensorSpec, parts: int, heads: int) -> int:

@@ -20,7 +20,7 @@ from archsearch.ops.saved import Amount as Amount
 from archsearch.ops.saved import Inner as Inner
 from archsearch.ops.saved import Saved as Saved
 from archsearch.ops.saved import moments as moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 Size = int | tuple[int, int]
 MAX_PARAMS = 2**36

@@ -10,7 +10,7 @@ from archsearch.ops.activation import Activation
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, register
 from archsearch.ops.reading import MIXED, Reads
 from archsearch.ops.saved import LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["GLU", "LogSoftmax", "Maxout", "PReLU", "Softmax", "Softmin"]
 

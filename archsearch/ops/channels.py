@@ -9,7 +9,7 @@ from typing import Any
 from archsearch.ops.base import MAX_FIELD, POINT, Cost, Layers, Op, Saved, Window, check_counts, register
 from archsearch.ops.merge import Identity
 from archsearch.ops.reading import MIXED, Reads
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["ChannelShuffle", "PadChannels", "Slice"]
 

@@ -22,7 +22,7 @@ from archsearch.ops.base import (
     slide,
 )
 from archsearch.ops.saved import Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["Conv2d", "CoordConv2d", "DepthwiseConv2d", "SeparableConv2d"]
 

@@ -12,7 +12,7 @@ from traceback import extract_tb
 from typing import Any, NoReturn, TypeVar
 
 from archsearch.ops.fields import checks_of, fault_of, field_types, holds, type_name
-from archsearch.tensor import ShapeError
+from archsearch.ops.tensor import ShapeError
 
 R = TypeVar("R")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_number, register
 from archsearch.ops.saved import LET_GO, Amount, moments
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 __all__ = ["FrozenBatchNorm2d", "L2Norm2d"]
 

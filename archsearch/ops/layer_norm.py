@@ -8,7 +8,7 @@ from typing import Any
 from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_number, register
 from archsearch.ops.reading import MIXED, Reads
 from archsearch.ops.saved import Amount
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["LayerNorm", "LayerNorm2d"]
 

@@ -10,7 +10,7 @@ from archsearch.ops.base import WHOLE, Channels, Cost, Layers, Op, Saved, Window
 from archsearch.ops.merge import Identity
 from archsearch.ops.reading import MIXED, Reads, all_of, positions
 from archsearch.ops.saved import Handed
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["Flatten", "Linear"]
 

@@ -12,7 +12,7 @@ from archsearch import layers
 from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
 from archsearch.ops.declaration import OpError
 from archsearch.ops.products import Products, UnknownProductsError
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 
 def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:

@@ -9,7 +9,7 @@ from typing import Any
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, register
 from archsearch.ops.reading import NO_GRADIENT, SAME, WHOLE_INPUT, Reads
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["Add", "Concat", "Identity", "Mul", "Zero"]
 

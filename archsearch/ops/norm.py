@@ -10,7 +10,7 @@ from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window
 from archsearch.ops.layout import Layouts
 from archsearch.ops.reading import MIXED, Reads, all_of
 from archsearch.ops.saved import DONE, LET_GO, NOTHING, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm"]
 

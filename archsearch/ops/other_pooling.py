@@ -24,7 +24,7 @@ from archsearch.ops.base import (
 from archsearch.ops.pooling import FREE, Pooling
 from archsearch.ops.reading import UNSTATED, Reads
 from archsearch.ops.saved import LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["FractionalMaxPool2d", "LPPool2d"]
 

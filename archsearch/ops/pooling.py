@@ -22,7 +22,7 @@ from archsearch.ops.base import (
 )
 from archsearch.ops.merge import Identity
 from archsearch.ops.reading import Reads, all_of, positions, sharing
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = [
     "AdaptiveAvgPool2d",

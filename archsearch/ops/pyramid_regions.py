@@ -27,7 +27,7 @@ from archsearch.ops.linear import Flatten
 from archsearch.ops.merge import Identity, at_least_one
 from archsearch.ops.reading import APART, PIECES, UNSTATED, WHOLE_INPUT, Reads, line, positions
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["BoxRows", "JoinTokens", "MultiScaleRoIAlign", "Pyramid", "PyramidConv2d", "Reshape"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import gcd, prod
 from typing import Literal, NamedTuple
 
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 
 class Taps(NamedTuple):

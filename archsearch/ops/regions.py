@@ -11,7 +11,7 @@ from archsearch.ops.base import WHOLE, Cost, Layers, Op, Saved, Size, Window, ch
 from archsearch.ops.pyramid_regions import Reshape
 from archsearch.ops.reading import Reads, all_of
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["FlattenBoxes", "RoIAlign"]
 

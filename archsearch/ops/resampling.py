@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archsearch.nearest import nearest
 from archsearch.ops.base import (
     POINT,
     Channels,
@@ -27,7 +26,8 @@ from archsearch.ops.channels import check_offsets
 from archsearch.ops.merge import Identity
 from archsearch.ops.reading import Reads, Taps, sampling, sliding
 from archsearch.ops.saved import LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
+from archsearch.support.nearest import nearest
 
 __all__ = ["Crop2d", "Pad2d", "PixelShuffle", "PixelUnshuffle", "Upsample"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_number, register
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 __all__ = ["Scale"]
 

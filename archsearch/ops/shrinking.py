@@ -9,7 +9,7 @@ from typing import Any
 from archsearch.ops.activation import Activation, ReLU
 from archsearch.ops.base import Layers, Op, Saved, check_number, register
 from archsearch.ops.merge import Identity
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 __all__ = ["Hardshrink", "Softshrink", "Tanhshrink", "Threshold"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_counts, register
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["RadixSoftmax"]
 

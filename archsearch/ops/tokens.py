@@ -14,7 +14,7 @@ from archsearch.ops.merge import Identity
 from archsearch.ops.pyramid_regions import Reshape
 from archsearch.ops.reading import APART, TURNED, Reads, all_of, sliding
 from archsearch.ops.saved import LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["ClassToken", "Image", "MeanTokens", "PatchMerge", "PositionEmbedding", "TakeToken", "Tokens", "Transpose"]
 

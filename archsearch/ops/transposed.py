@@ -8,7 +8,7 @@ from typing import Any
 
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
 from archsearch.ops.reading import Reads, spreading
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["ConvTranspose2d"]
 

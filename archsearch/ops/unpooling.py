@@ -9,7 +9,7 @@ from typing import Any
 from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, Size, Window, check_sizes, pair, register
 from archsearch.ops.pooling import FREE, Pooling
 from archsearch.ops.reading import Reads, spreading
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["MaxPoolIndices2d", "MaxUnpool2d"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from archsearch.ops.base import Cost, Inner, Layers, Saved, Size, check_counts, pair, register
 from archsearch.ops.convolution import Convolution
 from archsearch.ops.saved import LET_GO, Amount, moments
-from archsearch.tensor import ShapeError, TensorSpec
+from archsearch.ops.tensor import ShapeError, TensorSpec
 
 __all__ = ["LocallyConnected2d", "SparseConv2d"]
 

@@ -10,7 +10,7 @@ from archsearch.ops.convolution import Conv2d, Convolution
 from archsearch.ops.linear import Linear
 from archsearch.ops.reading import MIXED, Reads
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 __all__ = ["WeightNormConv2d", "WeightNormLinear"]
 

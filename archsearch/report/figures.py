@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from archsearch.report.frame import FIXED, Frame
+from archsearch.runs.frame import FIXED, Frame
 from archsearch.trial import Objective
 from archsearch.units import prefixed, unit
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archsearch.record import short
 from archsearch.report.page import write_report
 from archsearch.report.summary import Summary
-from archsearch.store import Run
+from archsearch.runs.record import short
+from archsearch.runs.store import Run
 
 
 def report_run(run: Run, out: Path | None = None) -> Path:

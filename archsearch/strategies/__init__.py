@@ -7,8 +7,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archsearch.parts import load_part
 from archsearch.strategies.base import Informed, Noted, Problem, Strategy, StrategyError
+from archsearch.support.parts import load_part
 
 if TYPE_CHECKING:
     from archsearch.strategies.auto import Auto

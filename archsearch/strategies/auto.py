@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.strategies import load_strategy
 from archsearch.strategies.base import Informed, Noted, Problem, Strategy
 from archsearch.trial import Trial

@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from archsearch.analysis import COSTS, Budget
-from archsearch.catalogue import Catalogue, Entry
-from archsearch.space import Choices
+from archsearch.spaces.catalogue import Catalogue, Entry
+from archsearch.spaces.space import Choices
 from archsearch.trial import Objective, Trial
 
 

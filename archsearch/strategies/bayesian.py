@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from archsearch.analysis import COSTS
-from archsearch.catalogue import Entry
-from archsearch.encoding import CLOSED, Encoding
-from archsearch.space import Choices, Scalar
+from archsearch.spaces.catalogue import Entry
+from archsearch.spaces.encoding import CLOSED, Encoding
+from archsearch.spaces.space import Choices, Scalar
 from archsearch.strategies.base import Problem
-from archsearch.threads import one_thread
+from archsearch.support.threads import one_thread
 from archsearch.trial import Trial
 
 try:

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.space import Choices, SpaceError
+from archsearch.spaces.space import Choices, SpaceError
 from archsearch.strategies.base import Problem
 from archsearch.trial import Trial
 

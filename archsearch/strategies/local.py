@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from archsearch.pareto import dominates
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
 from archsearch.trial import Trial
 

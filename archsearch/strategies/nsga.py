@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from archsearch.pareto import Points, preference, ranks
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
 from archsearch.trial import Trial
 

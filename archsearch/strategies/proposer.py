@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from archsearch.nearest import nearest
-from archsearch.parts import load_part
-from archsearch.space import Choices, Space, place, plain
+from archsearch.spaces.space import Choices, Space, place, plain
 from archsearch.strategies.base import Problem, StrategyError
+from archsearch.support.nearest import nearest
+from archsearch.support.parts import load_part
 from archsearch.trial import Trial
 
 

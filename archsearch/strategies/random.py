@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.trial import Trial
 
 

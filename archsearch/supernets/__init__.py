@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archsearch.parts import load_part
 from archsearch.supernets.base import Point, Setting, Supernet, SupernetError
+from archsearch.support.parts import load_part
 
 SUPERNETS: dict[str, str] = {
     "budgeted": "archsearch.supernets.budgeted:Budgeted",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from archsearch.analysis import Budget
-from archsearch.catalogue import Catalogue
 from archsearch.evaluators.base import Evaluator
-from archsearch.space import Choices
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.space import Choices
 from archsearch.trial import EvaluationError, Failure
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from archsearch.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype, Node
+from archsearch.network.passes import canonicalise
 from archsearch.ops import Identity, Zero
-from archsearch.passes import canonicalise
-from archsearch.space import Choices, Scalar, Space
+from archsearch.spaces.space import Choices, Scalar, Space
 from archsearch.supernets.base import SupernetError
 from archsearch.supernets.mixture import Mixture, Option, checked, form, rooted
 from archsearch.supernets.standing_in import Blend, Brought, Chain, find_brought

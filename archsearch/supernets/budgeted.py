@@ -11,14 +11,14 @@ import torch
 
 from archsearch.analysis import COSTS
 from archsearch.analysis.exits import exits
-from archsearch.nearest import nearest
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, failed
 from archsearch.supernets.course import Course, Curve, Fitting
 from archsearch.supernets.gated import Gated, Gating, give_back, kept
 from archsearch.supernets.mixture import Mixture
 from archsearch.supernets.policy import Bernoulli, HardConcrete
 from archsearch.supernets.switches import switched
+from archsearch.support.nearest import nearest
 from archsearch.trial import EvaluationError
 
 USED = 0.95

@@ -7,24 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 
-from archsearch.reading import MAX_TEXT, Kind, at, expect, fields, formatted, is_word, parse, reason
 from archsearch.supernets.base import SupernetError
+from archsearch.support.reading import MAX_TEXT, Kind, at, expect, fields, formatted, is_word, parse, reason
+from archsearch.training.loop import remembers
 from archsearch.training.weights import WeightsError, put_in
 from archsearch.trial import to_json
 
 FORMAT = "archsearch.supernet/1"
 STATE = Kind("a text of JSON", lambda value: isinstance(value, str) and len(value) <= MAX_TEXT)
 MAX_TENSORS = 2**20
-STEP = "step"
-ADAM = (STEP, "exp_avg", "exp_avg_sq")
-REMEMBERED: Mapping[type[Optimizer], tuple[str, ...]] = {SGD: ("momentum_buffer",), Adam: ADAM, AdamW: ADAM}
-"""What an optimiser keeps of every weight: the number of steps, and tensors of the weight's shape."""
 
 
 class Standing(NamedTuple):
@@ -100,13 +96,6 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
                 f"the checkpoint remembers of weight {number} what {type(optimizer).__name__} does not; delete it to begin again"
             )
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
-
-
-def remembers(optimizer: Optimizer, weight: Tensor, kept: Mapping[str, Tensor]) -> bool:
-    """Whether an optimiser remembers such things of a weight."""
-    wanted = {name: () if name == STEP else tuple(weight.shape) for name in REMEMBERED[type(optimizer)]}
-    shapes = {name: tuple(value.shape) for name, value in kept.items()}
-    return shapes == wanted and all(value.dtype == torch.float32 for value in kept.values())
 
 
 def taken(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:

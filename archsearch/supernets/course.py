@@ -12,10 +12,8 @@ from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Evaluator
-from archsearch.genotype import Genotype
-from archsearch.randomness import seeded
-from archsearch.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
-from archsearch.space import Choices
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, SupernetError
 from archsearch.supernets.checkpoint import (
     load_standing,
@@ -26,14 +24,16 @@ from archsearch.supernets.checkpoint import (
     save_standing,
     under,
 )
+from archsearch.support.randomness import seeded
+from archsearch.support.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
+from archsearch.support.threads import one_thread
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
-from archsearch.threads import one_thread
-from archsearch.timing import within_latency
 from archsearch.training.device import pick_device
 from archsearch.training.failures import foreseen
 from archsearch.training.loop import Training, check_loss
 from archsearch.training.options import Options
+from archsearch.training.timing import within_latency
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from archsearch.analysis.exits import exits
-from archsearch.space import Choices, Scalar, Space
+from archsearch.spaces.space import Choices, Scalar, Space
 from archsearch.supernets.base import Point, Setting, SupernetError, failed
 from archsearch.supernets.blending import blended
 from archsearch.supernets.course import Course, Curve, Fitting

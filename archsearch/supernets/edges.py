@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
 from archsearch.blocks.fabric import held
-from archsearch.compiler import compile_network, module_path
-from archsearch.genotype import Genotype
+from archsearch.network.compiler import compile_network, module_path
+from archsearch.network.genotype import Genotype
 from archsearch.supernets.course import Course, Fitting
 from archsearch.supernets.switch import compile_switched, folded, sources
 from archsearch.supernets.switches import with_switches

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from archsearch.blocks.fabric import held
-from archsearch.catalogue import Entry
-from archsearch.genotype import Genotype
-from archsearch.space import Choices
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.catalogue import Entry
+from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, failed
 from archsearch.supernets.course import Course
 from archsearch.supernets.edges import Edges, GatedEdges

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archsearch.catalogue import Catalogue
-from archsearch.genotype import Genotype
-from archsearch.space import Scalar
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course
 from archsearch.supernets.mixture import Flags, Mixture

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adam
 
-from archsearch.space import Scalar
+from archsearch.spaces.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course, seed_of
 from archsearch.supernets.mixture import Mixture

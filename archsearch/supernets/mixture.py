@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype, Node
+from archsearch.network.passes import canonicalise
 from archsearch.ops import Add, Zero
-from archsearch.passes import canonicalise
-from archsearch.space import Scalar, Space
+from archsearch.spaces.space import Scalar, Space
 from archsearch.supernets.base import SupernetError
 
 Option = tuple[str, Scalar]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from archsearch.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype, Node
 from archsearch.ops import Add, Identity
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.supernets.base import SupernetError
 from archsearch.supernets.mixture import Mixture, Option
 

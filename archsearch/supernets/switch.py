@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from archsearch.compiler import compile_network, module_path
-from archsearch.genotype import Genotype
-from archsearch.space import Scalar
+from archsearch.network.compiler import compile_network, module_path
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.space import Scalar
 from archsearch.supernets.base import SupernetError
 from archsearch.supernets.mixture import Mixture
 

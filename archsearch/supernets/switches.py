@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from archsearch.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype, Node
 from archsearch.ops import Add, Identity
-from archsearch.space import Choices, Space
+from archsearch.spaces.space import Choices, Space
 from archsearch.supernets.base import SupernetError
 from archsearch.supernets.mixture import Mixture, checked
 

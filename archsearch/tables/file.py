@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.archive import names_in, opened, read_array, read_head
-from archsearch.reading import at, one_line, reason
+from archsearch.support.archive import names_in, opened, read_array, read_head
+from archsearch.support.reading import at, one_line, reason
 
 MAX_BYTES = 2**30
 KINDS = "biufU"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.nearest import nearest
+from archsearch.support.nearest import nearest
 from archsearch.tables.file import TableError
 
 Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.catalogue import Key, key_of
-from archsearch.reading import parse
-from archsearch.space import Choices, Scalar
+from archsearch.spaces.catalogue import Key, key_of
+from archsearch.spaces.space import Choices, Scalar
+from archsearch.support.reading import parse
 from archsearch.tables.file import Arrays, TableError
 
 PLAIN, JSON = "choices/", "choices_json/"

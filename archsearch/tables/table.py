@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.catalogue import Key
-from archsearch.nearest import nearest
-from archsearch.reading import OBJECT, TEXT, expect, fields, parse
+from archsearch.spaces.catalogue import Key
+from archsearch.support.nearest import nearest
+from archsearch.support.reading import OBJECT, TEXT, expect, fields, parse
 from archsearch.tables.file import Arrays, TableError, read_arrays
 from archsearch.tables.formula import Floats, columns_of, metric_of
 from archsearch.tables.rows import JSON, PLAIN, rows_by_choices

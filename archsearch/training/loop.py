@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from archsearch.tasks import Feed, joint_loss
 from archsearch.training.options import Options
 from archsearch.trial import EvaluationError
 
+STEP = "step"
+ADAM = (STEP, "exp_avg", "exp_avg_sq")
+REMEMBERED: Mapping[type[Optimizer], tuple[str, ...]] = {SGD: ("momentum_buffer",), Adam: ADAM, AdamW: ADAM}
+"""What an optimiser keeps of every weight: the number of steps, and tensors of the weight's shape."""
 EXPLODED = 100
 """A loss over so many times that of guessing will not come back."""
 
@@ -75,3 +81,10 @@ def check_loss(loss: float, classes: int) -> float:
     if not loss < EXPLODED * math.log(classes):  # NaN fails this as well
         raise EvaluationError("diverged", f"loss is {loss:.3g}, guessing gives {math.log(classes):.3g}; a lower lr or batch norm may help")
     return loss
+
+
+def remembers(optimizer: Optimizer, weight: Tensor, kept: Mapping[str, Tensor]) -> bool:
+    """Whether an optimiser remembers such things of a weight."""
+    wanted = {name: () if name == STEP else tuple(weight.shape) for name in REMEMBERED[type(optimizer)]}
+    shapes = {name: tuple(value.shape) for name, value in kept.items()}
+    return shapes == wanted and all(value.dtype == torch.float32 for value in kept.values())

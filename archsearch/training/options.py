@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 
 from archsearch.data import Data, about, fingerprint, load_data, place_of, remarks
-from archsearch.description import Description
-from archsearch.genotype import Genotype
-from archsearch.nearest import nearest
+from archsearch.data.description import Description
+from archsearch.network.genotype import Genotype
+from archsearch.support.nearest import nearest
 from archsearch.tasks import Feed, feed_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
 from archsearch.training.device import DEVICES, pick_device

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from archsearch.reading import at, one_line, reason
+from archsearch.support.reading import at, one_line, reason
 
 
 class WeightsError(ValueError):

@@ -14,9 +14,9 @@ from importlib import import_module
 from typing import Any
 
 from archsearch.analysis.windows import reaches
-from archsearch.genotype import Genotype
-from archsearch.nearest import nearest
+from archsearch.network.genotype import Genotype
 from archsearch.ops.base import MAX_FIELD
+from archsearch.support.nearest import nearest
 from archsearch.zoo.state import StateError, load_state
 
 __all__ = ["StateError", "ZooError", "build", "load_state", "names", "networks"]

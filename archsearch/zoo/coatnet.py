@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.mbconv_attention import PAPER, Style, mbconv, transformer2d
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, LayerNorm2d, Linear, ReLU, SiLU, Tanh
 
 RETHOUGHT = Style(

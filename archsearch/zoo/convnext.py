@@ -7,8 +7,8 @@ from functools import partial
 from archsearch.blocks.basic import chain
 from archsearch.blocks.convnext import convnext, downsample
 from archsearch.blocks.transformer import rates
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, LayerNorm2d, Linear
 
 

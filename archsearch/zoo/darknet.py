@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, BatchNorm2d, Conv2d, LeakyReLU
 from archsearch.zoo.resnet import head
 

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.cells import Cell, Cells, stack
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import AvgPool2d, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU
 
 SEP, SKIP, DIL, MAX, AVG = "sep_conv_3x3", "skip_connect", "dil_conv_3x3", "max_pool_3x3", "avg_pool_3x3"

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.decoder import atrous_pyramid, resize_to
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, ReLU
 from archsearch.zoo.fcn import scores
 from archsearch.zoo.mobilenet_v3 import mobilenet_v3_features

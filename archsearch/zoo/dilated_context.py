@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from archsearch.blocks.basic import Named, chain
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Dropout, MaxPool2d, Pad2d, ReLU
 
 DILATIONS = (1, 1, 2, 4, 8, 16, 1)

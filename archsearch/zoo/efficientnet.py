@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.mobile import divisible, fused_mbconv, mbconv
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
-from archsearch.genotype_json import MAX_NODES
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
+from archsearch.network.genotype_json import MAX_NODES
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, Op, SiLU
 
 

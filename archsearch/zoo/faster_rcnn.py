@@ -10,8 +10,8 @@ from functools import partial
 from archsearch.blocks.basic import chain
 from archsearch.blocks.decoder import feature_pyramid
 from archsearch.blocks.detection import CORNERS, cut_regions, frozen, mask_head, region_head, shared, shared_head
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import MaxPool2d, PyramidConv2d, ReLU
 from archsearch.zoo.resnet import trunk
 

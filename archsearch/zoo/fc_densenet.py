@@ -7,8 +7,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.decoder import crop_to
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Concat, Conv2d, ConvTranspose2d, Dropout, MaxPool2d, ReLU
 
 LAYERS = {56: (4,) * 11, 67: (5,) * 11, 103: (4, 5, 7, 10, 12, 15, 12, 10, 7, 5, 4)}

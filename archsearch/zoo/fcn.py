@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.decoder import resize_to
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, BatchNorm2d, Conv2d, ConvTranspose2d, Crop2d, Dropout, MaxPool2d, ReLU
 from archsearch.zoo.resnet import trunk
 from archsearch.zoo.vgg import CONVS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from archsearch.blocks.decoder import crop_to
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Concat, Conv2d, ConvTranspose2d, LeakyReLU
 
 CONVS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from archsearch.blocks.basic import Named, chain
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, BatchNorm2d, Concat, Conv2d, MaxPool2d, ReLU, Upsample
 
 Stage = tuple[int, int, int]

@@ -7,8 +7,8 @@ from functools import partial
 from archsearch.blocks.basic import chain
 from archsearch.blocks.classic import scaled
 from archsearch.blocks.inception import NORM, bottlenecked, conv_norm
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import (
     AdaptiveAvgPool2d,
     AvgPool2d,

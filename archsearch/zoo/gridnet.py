@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from archsearch.blocks.basic import Named, chain
 from archsearch.blocks.decoder import crop_to
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, BatchNorm2d, Conv2d, ConvTranspose2d, ReLU, StochasticDepth
 
 Conv = type[Conv2d] | type[ConvTranspose2d]

@@ -7,8 +7,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.residual import Block, basic, bottleneck
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Upsample
 
 

@@ -19,8 +19,8 @@ from archsearch.blocks.inception import (
     residual_reduction_b,
     valid,
 )
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear
 
 STEM = (

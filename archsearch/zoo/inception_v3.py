@@ -7,8 +7,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.inception import HALVE, branch, v3_a, v3_b, v3_c, v3_d, v3_e, valid
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear
 
 STEM = (

@@ -8,8 +8,8 @@ from functools import partial
 from archsearch.blocks.basic import chain
 from archsearch.blocks.classic import check_length
 from archsearch.blocks.inception import reduction_a, v4_a, v4_b, v4_c, v4_reduction_b, v4_stem
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Dropout, Flatten, GlobalAvgPool2d, Linear
 
 REDUCTION_A = partial(reduction_a, double=(192, 224, 256), single=384)

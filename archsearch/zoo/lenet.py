@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.classic import scaled_tanh, subsample
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import AvgPool2d, Conv2d, Flatten, Linear, SparseConv2d, Tanh
 
 MAPS = 6

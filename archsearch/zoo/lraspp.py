@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from archsearch.blocks.decoder import lite_atrous_pyramid, resize_to
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.zoo.mobilenet_v3 import mobilenet_v3_features
 
 STRIDE_8 = 4

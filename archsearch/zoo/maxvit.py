@@ -7,8 +7,8 @@ from functools import partial
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.mbconv_attention import Style, mbconv, partition_attention
 from archsearch.blocks.transformer import rates
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import GELU, AvgPool2d, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, LayerNorm, Linear, Tanh
 
 NORM = BatchNorm2d(1e-3, 0.01)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from archsearch.blocks.transformer import mixer
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, LayerNorm, Linear, MeanTokens, Tokens
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.mobile import divisible, inverted_residual
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, DepthwiseConv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU
 
 STAGES = ((3, 24, 3, 3, 2), (3, 40, 3, 5, 2), (6, 80, 3, 5, 2), (6, 96, 2, 3, 1), (6, 192, 4, 5, 2), (6, 320, 1, 3, 1))

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.mobile import depthwise_separable, divisible, inverted_residual
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU6
 
 V1 = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))

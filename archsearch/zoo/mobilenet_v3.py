@@ -7,8 +7,8 @@ from functools import partial
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.mobile import divisible, inverted_residual
 from archsearch.blocks.squeeze_excite import squeeze_excite
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Hardsigmoid, Hardswish, Linear, Op, ReLU
 
 Row = tuple[int, int, int, bool, Op, int]

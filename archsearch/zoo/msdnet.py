@@ -6,10 +6,10 @@ from math import ceil
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.multi_scale_dense import Scales, conv_norm, multi_scale_layer, pyramid, transition
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
+from archsearch.network.passes import drop_dead
 from archsearch.ops import Flatten, GlobalAvgPool2d, Linear, MaxPool2d
-from archsearch.passes import drop_dead
 
 
 def msdnet(

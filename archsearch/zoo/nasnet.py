@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.cells import Cell, Cells, Style, stack, stem_cells
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU
 
 SEP3, SEP5, SEP7, SKIP, MAX, AVG = "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "skip_connect", "max_pool_3x3", "avg_pool_3x3"

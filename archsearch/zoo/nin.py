@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from archsearch.blocks.classic import mlp_conv, scaled
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, MaxPool2d
 
 

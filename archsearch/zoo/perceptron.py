@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from archsearch.blocks.classic import hidden_layers
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Flatten, Linear
 
 

@@ -9,8 +9,8 @@ from math import log
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.mobile import divisible
 from archsearch.blocks.squeeze_excite import squeeze_excite
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, BatchNorm2d, Conv2d, ReLU
 from archsearch.zoo.resnet import head
 

@@ -7,8 +7,8 @@ from functools import partial
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.residual import averaged, stages
 from archsearch.blocks.split_attention import split_attention
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, ReLU
 from archsearch.zoo.resnet import BOTTLENECK, head
 

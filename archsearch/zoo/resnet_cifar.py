@@ -6,10 +6,10 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.residual import SHORTCUTS, Block, basic, basic_v2, bottleneck_v2, grouped, stages
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
-from archsearch.nearest import nearest
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, ReLU
+from archsearch.support.nearest import nearest
 from archsearch.zoo.resnet import head
 
 

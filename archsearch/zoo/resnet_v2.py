@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.residual import Block, basic_v2, bottleneck_v2, stages
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, MaxPool2d, ReLU
 from archsearch.zoo.resnet import BASIC, blocks_of, head
 

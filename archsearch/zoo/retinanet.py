@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archsearch.blocks.decoder import feature_pyramid
 from archsearch.blocks.detection import CORNERS, frozen, shared, shared_head, shared_tower
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, ReLU
 from archsearch.zoo.resnet import trunk
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.decoder import pool_with_places, unpool
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, LocalResponseNorm, ReLU
 
 VGG16 = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)

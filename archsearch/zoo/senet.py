@@ -7,8 +7,8 @@ from functools import partial
 from archsearch.blocks.basic import chain
 from archsearch.blocks.residual import basic_convs, bottleneck_convs, changes, convolutions, projection, stages
 from archsearch.blocks.squeeze_excite import squeeze_excite
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Add, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 from archsearch.zoo.resnet import BASIC, blocks_of, head, trunk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from archsearch.blocks.basic import Named, chain
 from archsearch.blocks.decoder import mirrored_conv, refine
 from archsearch.blocks.residual import bottleneck, stages
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Crop2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Reshape
 from archsearch.zoo.resnet import BOTTLENECK
 

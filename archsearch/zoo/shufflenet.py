@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain, numbered
 from archsearch.blocks.shuffle import shuffle_unit, shuffle_unit_v2
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 
 V1 = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}

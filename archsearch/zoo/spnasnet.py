@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.mobile import depthwise_separable, divisible, inverted_residual
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU
 
 STAGES = (

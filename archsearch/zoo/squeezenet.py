@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import numbered
 from archsearch.blocks.fire import fire
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Dropout, Flatten, GlobalAvgPool2d, MaxPool2d, Op, ReLU
 
 STEMS = {"1.0": Conv2d(96, 7, 2, 0), "1.1": Conv2d(64, 3, 2, 0)}

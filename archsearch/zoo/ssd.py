@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archsearch.blocks.basic import numbered
 from archsearch.blocks.detection import CORNERS, own_head
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, L2Norm2d, LayerScale, MaxPool2d, Op, ReLU
 
 VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3))

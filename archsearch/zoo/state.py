@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from archsearch.genotype import Genotype
+from archsearch.network.genotype import Genotype
 
 if TYPE_CHECKING:
     from torch import Tensor, fx
@@ -27,7 +27,7 @@ def load_state(genotype: Genotype, state: Mapping[str, Tensor]) -> fx.GraphModul
     Raises:
         StateError: keys that are missing or left over, or tensors of another shape, all in one message.
     """
-    from archsearch.compiler import compile_network, module_path
+    from archsearch.network.compiler import compile_network, module_path
 
     network = compile_network(genotype)
     given = {name.replace("-", "_"): tensor for name, tensor in state.items()}

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.transformer import heads_of, patch_merging, rates, swin
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, Image, LayerNorm, Linear, Tokens
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import numbered
 from archsearch.blocks.classic import conv_relu
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import AdaptiveAvgPool2d, Dropout, Flatten, Linear, MaxPool2d, Op, ReLU
 
 CONVS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

@@ -6,8 +6,8 @@ from functools import partial
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.transformer import encoder
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import ClassToken, Conv2d, Dropout, LayerNorm, Linear, PositionEmbedding, TakeToken, Tokens
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from archsearch.blocks.basic import chain
-from archsearch.builder import Builder, Value
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder, Value
+from archsearch.network.genotype import Genotype
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, LeakyReLU, Linear, MaxPool2d, Reshape
 
 STAGES: tuple[tuple[tuple[int, int, int], ...], ...] = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.classic import RESPONSE_NORM, hidden_layers, scaled
-from archsearch.builder import Builder
-from archsearch.genotype import Genotype
+from archsearch.network.builder import Builder
+from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 
 

@@ -10,7 +10,7 @@ import torch
 
 from archsearch import Builder, Genotype, GenotypeError, analyse, compile_network
 from archsearch.blocks.cells import EDGES, Cell, Cells, Style, cell, connect, factorised_reduction
-from archsearch.builder import Value
+from archsearch.network.builder import Value
 from archsearch.zoo.amoebanet import AMOEBANET_A, AMOEBANET_D
 from archsearch.zoo.darts import DARTS_V1, DARTS_V2, darts_cifar
 from archsearch.zoo.nasnet import LARGE, MOBILE, NASNET_A

@@ -15,7 +15,7 @@ from archsearch.blocks import inception
 from archsearch.blocks.basic import chain
 from archsearch.blocks.classic import conv_relu, exactly, fits_exactly, scaled_tanh
 from archsearch.blocks.fire import fire
-from archsearch.builder import Value
+from archsearch.network.builder import Value
 from archsearch.ops import AvgPool2d, Conv2d, MaxPool2d
 from archsearch.zoo.lenet import C3
 from archsearch.zoo.squeezenet import squeezenet

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from archsearch import Builder, Genotype, analyse, compile_network, passes, zoo
+from archsearch import Builder, Genotype, analyse, compile_network, zoo
 from archsearch.blocks.mobile import depthwise_separable, divisible, fused_mbconv, inverted_residual, mbconv
 from archsearch.blocks.shuffle import shuffle_unit, shuffle_unit_v2
 from archsearch.blocks.squeeze_excite import squeeze_excite
-from archsearch.builder import Value
+from archsearch.network import passes
+from archsearch.network.builder import Value
 from archsearch.ops import Conv2d, Hardsigmoid, Hardswish
 from archsearch.zoo.amoebanet import AMOEBANET_A, AMOEBANET_D, amoebanet
 from archsearch.zoo.darts import DARTS_V1, darts_cifar, darts_imagenet

@@ -13,9 +13,9 @@ from archsearch import Builder, Genotype, GenotypeError, analyse, compile_networ
 from archsearch.blocks.residual import SHORTCUTS, basic, basic_v2, bottleneck, bottleneck_v2
 from archsearch.blocks.split_attention import split_attention
 from archsearch.blocks.squeeze_excite import squeeze_excite
-from archsearch.builder import Value
+from archsearch.network.builder import Value
+from archsearch.network.passes import drop_dead
 from archsearch.ops import Hardsigmoid, SiLU
-from archsearch.passes import drop_dead
 from archsearch.zoo.darknet import darknet
 from archsearch.zoo.densenet import densenet, densenet_cifar
 from archsearch.zoo.dpn import dpn

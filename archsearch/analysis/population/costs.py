@@ -19,10 +19,10 @@ from archsearch.analysis.memory import ITEM_BYTES, Graph, Units, inference_memor
 from archsearch.analysis.population.networks import Population, Table
 from archsearch.analysis.population.partition import Part
 from archsearch.analysis.training import training_memory
-from archsearch.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype, Node
 from archsearch.ops.base import Amount, Cost, Facts, Inner
 from archsearch.ops.saved import Moments, Saved
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
 
 Ints = NDArray[np.int64]
 Numbers = list[Any]  # whole numbers, or arrays of them with one entry a network

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from archsearch.analysis.population.partition import ONE, Part, Partitions, factorised
 from archsearch.analysis.views import placed
-from archsearch.genotype import Genotype, GenotypeError, Node, reason
-from archsearch.nearest import nearest
+from archsearch.network.genotype import Genotype, GenotypeError, Node, reason
 from archsearch.ops.base import Facts, Op, edited, facts
 from archsearch.ops.layout import Layout, Layouts
-from archsearch.tensor import TensorSpec
+from archsearch.ops.tensor import TensorSpec
+from archsearch.support.nearest import nearest
 
 Values = Sequence[Any] | NDArray[Any]
 Lying = tuple[TensorSpec, Layout | None]

@@ -11,7 +11,7 @@ from archsearch.blocks.fabric.forms import NORM_RELU, Form, Parts, Size, cropped
 from archsearch.blocks.fabric.grid import Edge, Place
 from archsearch.blocks.multi_scale_dense import bottleneck, conv_norm
 from archsearch.blocks.residual import SHORTCUTS, basic, basic_convs, changes, convolutions
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import BatchNorm2d, Concat, Conv2d, ConvTranspose2d, MaxPool2d, Op, ReLU, StochasticDepth
 
 MAX_UNITS = 100

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from archsearch.blocks.basic import chain
 from archsearch.blocks.fabric.grid import START, Edge, Place
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 from archsearch.ops import (
     Add,
     BatchNorm2d,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from archsearch.genotype import Genotype
+from archsearch.network.genotype import Genotype
 
 
 def held(genotype: Genotype, choices: Iterable[str]) -> dict[str, tuple[str, ...]]:

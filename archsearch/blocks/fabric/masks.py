@@ -9,7 +9,7 @@ from itertools import islice
 from math import ceil
 
 from archsearch.blocks.fabric.grid import Edge, Place
-from archsearch.nearest import nearest
+from archsearch.support.nearest import nearest
 
 MAX_SCALES, MAX_EDGES = 32, 10_000
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from archsearch.blocks.fabric.forms import Form
 from archsearch.blocks.fabric.grid import START, Edge, Place, by_target
-from archsearch.builder import Builder, Value
+from archsearch.network.builder import Builder, Value
 
 
 def weave(b: Builder, x: Value, edges: Iterable[Edge], form: Form, dropped: Collection[Edge] = ()) -> dict[Place, Value]:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from archsearch.similarity import Counts
-from archsearch.space import Choices
+from archsearch.network.similarity import Counts
+from archsearch.spaces.space import Choices
 
 Matrix = NDArray[np.float64]
 Row = tuple[NDArray[np.int64], Matrix]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from archsearch.catalogue import Catalogue, Entry
-from archsearch.genotype import Genotype
-from archsearch.similarity import Counts, subtree_counts
-from archsearch.space import Choices
+from archsearch.network.genotype import Genotype
+from archsearch.network.similarity import Counts, subtree_counts
+from archsearch.spaces.catalogue import Catalogue, Entry
+from archsearch.spaces.space import Choices
 from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Features, Matrix
 
 

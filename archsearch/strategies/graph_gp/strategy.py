@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.pareto import preference
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
 from archsearch.strategies.graph_gp.kernel import Shape
 from archsearch.strategies.graph_gp.model import Vector, cut_scores, normal_scores

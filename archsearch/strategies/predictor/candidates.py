@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from archsearch.encoding import CLOSED, Encoding, Places, write
-from archsearch.space import Choices, Scalar, Space
+from archsearch.spaces.encoding import CLOSED, Encoding, Places, write
+from archsearch.spaces.space import Choices, Scalar, Space
 
 STEP = 0.7
 """Share of the children that differ from their parent in one choice; the others differ in two."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from archsearch.encoding import Places
+from archsearch.spaces.encoding import Places
 
 Vector = NDArray[np.float64]
 LEAST_DEVIATION = 0.05

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.catalogue import Entry
-from archsearch.encoding import Encoding, Places
+from archsearch.spaces.catalogue import Entry
+from archsearch.spaces.encoding import Encoding, Places
 from archsearch.strategies.predictor.ensemble import Sample, Vector
 
 SHARED = 2

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from archsearch.catalogue import Entry
-from archsearch.encoding import Encoding, path_counts
 from archsearch.pareto import preference
-from archsearch.space import Choices
+from archsearch.spaces.catalogue import Entry
+from archsearch.spaces.encoding import Encoding, path_counts
+from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
 from archsearch.strategies.predictor.candidates import drawn, mutated, written
 from archsearch.strategies.predictor.features import Network

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archsearch.encoding import CLOSED, Encoding, Places
-from archsearch.randomness import seeded
+from archsearch.spaces.encoding import CLOSED, Encoding, Places
 from archsearch.strategies.predictor.ensemble import Sample, Vector
-from archsearch.threads import one_thread
+from archsearch.support.randomness import seeded
+from archsearch.support.threads import one_thread
 
 
 class Recurrent:

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from archsearch.analysis import COSTS
 from archsearch.pareto import Points, front, hypervolume, preference
-from archsearch.space import Choices
+from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
 from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Vector
 from archsearch.strategies.predictor.features import Features, Network

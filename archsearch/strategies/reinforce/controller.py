@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archsearch.randomness import seeded
 from archsearch.strategies.reinforce.sequence import INPUT, NOTHING, Script, Steps
+from archsearch.support.randomness import seeded
 
 REACH = 0.08
 """Weights begin uniform between minus this and this (Zoph & Le 2017)."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.encoding import CLOSED, Encoding, place
-from archsearch.space import Scalar
+from archsearch.spaces.encoding import CLOSED, Encoding, place
+from archsearch.spaces.space import Scalar
 
 LINK = re.compile(r"(?P<set>.*?)(?P<source>\d*)->(?P<target>\d+)")
 NOTHING, INPUT = -2, -1

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from archsearch.encoding import CLOSED, Encoding, place, write
-from archsearch.space import Choices, Scalar, Space
+from archsearch.spaces.encoding import CLOSED, Encoding, place, write
+from archsearch.spaces.space import Choices, Scalar, Space
 from archsearch.strategies.base import Problem
 from archsearch.strategies.reinforce.controller import Draft, Independent, Recurrent, Shape
 from archsearch.strategies.reinforce.learner import Learner, Rates
 from archsearch.strategies.reinforce.reward import REWARDS, Rewards
 from archsearch.strategies.reinforce.sequence import Script, Steps
-from archsearch.threads import one_thread
+from archsearch.support.threads import one_thread
 from archsearch.trial import Trial
 
 CONTROLLERS = {"lstm": Recurrent, "independent": Independent}

@@ -1,7 +1,0 @@
-"""Strategies side by side on a table of results."""
-
-from archsearch.compare.comparison import BASELINE, Comparison, Progress, compare, processes
-from archsearch.compare.playing import Match, Played, Player, is_part, play
-from archsearch.compare.quality import Goal, measures
-
-__all__ = ["BASELINE", "Comparison", "Goal", "Match", "Played", "Player", "Progress", "compare", "is_part", "measures", "play", "processes"]

@@ -1,0 +1,184 @@
+"""Reads a trace call by call and writes the genotype."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import fx
+
+from archsearch.design.importer.calls.call import Call
+from archsearch.design.importer.calls.kinds import SHAPED, SHARED
+from archsearch.design.importer.calls.rolling import resolved
+from archsearch.design.importer.calls.table import TABLE, VIEWS
+from archsearch.design.importer.constants import folded
+from archsearch.design.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
+from archsearch.design.importer.place import ImporterError, Place, first_line, place_of, refusal
+from archsearch.design.importer.writer import Writer
+
+WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
+"""Calls around a graph within, which say nothing of what it computes, and which argument the graph is."""
+
+
+@dataclass
+class Memory:
+    """What shares one piece of memory: how often it was written, and why it can no longer be followed, if so."""
+
+    writes: int = 0
+    error: ImporterError | None = None
+
+
+@dataclass
+class Entry:
+    """What a name stands for, its memory, and how much had been written there when it was last right."""
+
+    content: Content
+    memory: Memory = field(default_factory=Memory)
+    writes: int = 0
+
+
+class Interpreter:
+    """The names of a graph, and what they stand for."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.entries: dict[str, Entry] = {}
+
+    def define(self, name: str, content: Content) -> None:
+        """Say what a name stands for before any call."""
+        self.entries[name] = Entry(content)
+
+    def run(self, graph: fx.Graph) -> None:
+        """Read all calls; what cannot be expressed fails only if an output depends on it."""
+        for node in graph.nodes:
+            if node.op == "get_attr":
+                self.define(node.name, Failed(refusal("a part of the forward pass that is run apart", place_of(node), "write it plainly")))
+            elif node.op == "call_function" and name_of(node) in WRAPPED:
+                self.wrapped(node, WRAPPED[name_of(node)])
+            elif node.op == "call_function":
+                self.call(node)
+
+    def wrapped(self, node: fx.Node, position: int) -> None:
+        """Read the calls of a graph that stands within, given as the argument at a position and followed by what it reads."""
+        held, *given = node.args[position:]
+        assert isinstance(held, fx.Node)
+        assert node.graph.owning_module is not None
+        within = node.graph.owning_module.get_submodule(str(held.target))
+        assert isinstance(within, fx.GraphModule)
+        graph = within.graph
+        inner = Interpreter(self.writer)
+        for inside, outside in zip(graph.find_nodes(op="placeholder"), given, strict=True):
+            inner.entries[inside.name] = self.entry(outside)
+        inner.run(graph)
+        made: Any = graph.output_node().args[0]
+        self.define(node.name, tuple(inner.entry(argument).content for argument in made))
+
+    def entry(self, argument: Any) -> Entry:
+        """The entry of an argument, which may be a plain value."""
+        return self.entries[argument.name] if isinstance(argument, fx.Node) else Entry(argument)
+
+    def result(self, argument: Any) -> Content:
+        """What an output stands for. Raises ImporterError."""
+        return self.read(argument, Place(""))
+
+    def call(self, node: fx.Node) -> None:
+        """Carry out one call."""
+        place = place_of(node)
+        name = name_of(node)
+        try:
+            content = self.content_of(node, name, place)
+        except ImporterError as error:
+            content = Failed(error)
+        except ValueError as error:  # from ops, shapes and layouts: the leaf says what, here is where
+            content = Failed(refusal(f"aten.{name}", place, str(error)))
+        except (LookupError, RuntimeError, TypeError) as error:  # arguments that no function of the table thought of
+            content = Failed(refusal(f"aten.{name}", place, f"this form of it is not known ({type(error).__name__}: {first_line(error)})"))
+        self.entries[node.name] = self.remembered(node, name, content)
+
+    def remembered(self, node: fx.Node, name: str, content: Content) -> Entry:
+        """The entry of a result: what is written in place changes what it was written into."""
+        source = node.args[0] if node.args else None
+        first = self.entries.get(source.name) if isinstance(source, fx.Node) else None
+        if first is None:
+            return Entry(content)
+        if writes_in_place(node):
+            first.memory.writes += 1
+            first.memory.error = content.error if isinstance(content, Failed) else first.memory.error
+            first.content, first.writes = content, first.memory.writes
+            return first
+        if name in SHARED or node.target is operator.getitem:
+            return Entry(content, first.memory, first.memory.writes)
+        return Entry(content)
+
+    def content_of(self, node: fx.Node, name: str, place: Place) -> Content:
+        """What a call makes. Raises ValueError."""
+        if node.target is operator.getitem:
+            return self.read(node.args[0], place)[node.args[1]]
+        arguments = self.arguments_of(node, place)
+        call = Call(name, arguments, shapes_of(node), place)
+        reads = list(contents(arguments.values()))
+        if not any(isinstance(content, Rolled | Scores | Seen) for content in reads) or name in SHAPED:
+            return folded(node.target, call)
+        if name in VIEWS:
+            return VIEWS[name](self.writer, call)
+        if name not in TABLE:
+            raise refusal(f"aten.{name} has no op", place, "write the module without it")
+        ready = {key: resolved(self.writer, content, place) for key, content in arguments.items()}
+        return TABLE[name](self.writer, replace(call, arguments=ready))
+
+    def arguments_of(self, node: fx.Node, place: Place) -> dict[str, Content]:
+        """Arguments of a call by the names of its schema, defaults included."""
+        schema = getattr(node.target, "_schema", None)
+        if schema is None:
+            return {str(i): self.read(argument, place) for i, argument in enumerate(node.args)}
+        given = dict(zip((a.name for a in schema.arguments), node.args, strict=False)) | node.kwargs
+        return {a.name: self.read(given.get(a.name, a.default_value), place) for a in schema.arguments}
+
+    def read(self, argument: Any, place: Place) -> Content:
+        """What an argument stands for. Raises ImporterError."""
+        if isinstance(argument, list | tuple):
+            return type(argument)(self.read(part, place) for part in argument)
+        if not isinstance(argument, fx.Node):
+            return argument
+        entry = self.entries[argument.name]
+        if isinstance(entry.content, Failed):
+            raise entry.content.error
+        if entry.memory.error is not None:
+            raise entry.memory.error
+        if entry.writes < entry.memory.writes and not isinstance(entry.content, Constant):
+            raise refusal("a value is read after another view of it was written in place", place, "write it without in-place calls")
+        return entry.content
+
+
+def name_of(node: fx.Node) -> str:
+    """Name of what a node calls, without the mark of what writes in place."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return str(getattr(node.target, "__name__", node.target))
+    name: str = schema.name.rpartition("::")[2]
+    return name[:-1] if writes_in_place(node) and name.endswith("_") else name
+
+
+def writes_in_place(node: fx.Node) -> bool:
+    """Whether a call writes into its first argument."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+def contents(values: Any) -> Any:
+    """All contents, lists opened."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from contents(value)
+        else:
+            yield value
+
+
+def shapes_of(node: fx.Node) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the tensors that a call makes."""
+    made = node.meta.get("val")
+    tensors: Sequence[Any] = made if isinstance(made, list | tuple) else [made]
+    return tuple(tuple(tensor.shape) for tensor in tensors if isinstance(tensor, torch.Tensor))

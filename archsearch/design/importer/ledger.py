@@ -1,0 +1,61 @@
+"""Which learned elements are in use: a node has weights of its own, so each may be used once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from archsearch.design.importer.content import Constant
+from archsearch.design.importer.layout import InexpressibleError
+from archsearch.design.importer.place import Place
+
+
+class Ledger:
+    """All parameters, numbered element by element, and where each was first used."""
+
+    def __init__(self, parameters: Iterable[tuple[str, Tensor]]) -> None:
+        self._spans: dict[str, tuple[int, int]] = {}
+        first: dict[int, int] = {}
+        total = 0
+        for name, tensor in parameters:  # one parameter may have two names
+            start = first.setdefault(id(tensor), total)
+            self._spans[name] = (start, start + tensor.numel())
+            total = max(total, start + tensor.numel())
+        self._used = torch.zeros(total, dtype=torch.bool)
+        self._users: dict[str, Place] = {}
+
+    def parameter(self, name: str, tensor: Tensor) -> Constant:
+        """A parameter as a constant."""
+        return Constant(tensor.detach(), (name,), self._spans[name][0], fresh=False)
+
+    def take(self, constant: Constant, place: Place) -> Tensor:
+        """The elements as weights of a node. Raises InexpressibleError when some are in use, or are computed from others."""
+        names = ", ".join(constant.names)
+        if constant.computed:
+            raise InexpressibleError(f"its weights are computed from {names} by aten.{constant.computed}; give it parameters as they are")
+        if not constant.learned:
+            return constant.tensor
+        places = self._places(constant)
+        first = next((self._users[name] for name in constant.names if name in self._users), place)
+        if bool(self._used[places].any()):
+            raise InexpressibleError(f"weights of {names} are used here and at {first}; give each its own copy: nodes share no weights")
+        if isinstance(places, Tensor) and torch.unique(places).numel() < places.numel():
+            raise InexpressibleError(f"elements of {names} are repeated as weights; no op shares weights among channels or places")
+        self._used[places] = True
+        for name in constant.names:
+            self._users.setdefault(name, place)
+        return constant.tensor
+
+    def unused(self) -> list[str]:
+        """Parameters of which no element is in use."""
+        return [name for name, (start, stop) in self._spans.items() if not bool(self._used[start:stop].any())]
+
+    @staticmethod
+    def _places(constant: Constant) -> slice | Tensor:
+        """Where the elements are among all that are learned."""
+        if constant.start is not None:
+            return slice(constant.start, constant.start + constant.tensor.numel())
+        places = constant.numbers().flatten()
+        return places[places >= 0]

@@ -1,0 +1,263 @@
+"""From a module to a genotype with weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import inf
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
+
+from archsearch.design.importer.calls.rolling import resolved
+from archsearch.design.importer.content import Constant, Content, Scores, Seen
+from archsearch.design.importer.interpret import Interpreter
+from archsearch.design.importer.layout import Atom, InexpressibleError
+from archsearch.design.importer.ledger import Ledger
+from archsearch.design.importer.names import named
+from archsearch.design.importer.place import ImporterError, Place, described, refusal
+from archsearch.design.importer.trace import Examples, Trace, evaluated, listed, trace
+from archsearch.design.importer.writer import Draft, Writer
+from archsearch.network.builder import Value
+from archsearch.network.compiler import compile_network, module_path
+from archsearch.network.genotype import Genotype, GenotypeError, Node
+from archsearch.network.genotype_json import input_names
+from archsearch.ops.tensor import ShapeError
+
+MOST_APART = 1e-3
+"""Share of an output's greatest number: more than rounding does in other kernels, far less than a wrong op."""
+STATE = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A module as a genotype.
+
+    `state` is a state dict of `compile_network(genotype)` with the module's weights; `outputs` names what comes out, in order, as the
+    module names it; `remarks` are lines about what was left out because inference does not need it.
+    """
+
+    genotype: Genotype
+    state: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def network(self) -> fx.GraphModule:
+        """The compiled network with the module's weights, in eval mode."""
+        network = compile_network(self.genotype).eval()
+        network.load_state_dict(dict(self.state))
+        return network
+
+
+def import_network(module: nn.Module, example_inputs: Examples) -> Genotype:
+    """The genotype of a module; `imported` gives the weights too. The module may be on the meta device.
+
+    Raises:
+        ImporterError: as `imported`.
+    """
+    return drawing(module, example_inputs).genotype
+
+
+def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True) -> Imported:
+    """A module, in eval mode, as a genotype with weights, by the calls of ATen that torch.export sees.
+
+    Args:
+        module: Any module whose forward pass torch.export follows; it stays as it is.
+        example_inputs: A tensor (batch, ...), several in order, or a mapping by the names of `forward`'s parameters; only their shapes,
+            types and devices are read.
+        check: Run the module and the network on random inputs of those shapes, and compare what comes out.
+
+    Raises:
+        ImporterError: a forward pass that cannot be traced or run, an operator that no op expresses, weights that are used twice, a
+            batch size that is written in the module; one line with the module's path and source line. With `check`, outputs that differ.
+    """
+    drawn = drawing(module, example_inputs)
+    if any(tensor.is_meta for tensor in module.state_dict().values()):
+        raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
+    found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
+    if check:
+        check_same(module, found, example_inputs)
+    return found
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A genotype, the drafts of its nodes, names of what comes out, and remarks."""
+
+    genotype: Genotype
+    drafts: tuple[Draft, ...]
+    outputs: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def drawing(module: nn.Module, example_inputs: Examples) -> Drawing:
+    """Trace a module and write its nodes. Raises ImporterError."""
+    if not isinstance(module, nn.Module):
+        raise ImporterError(f"only an nn.Module can become a genotype, got {type(module).__name__}")
+    traced = trace(module, example_inputs)
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    ledger = Ledger(parameters.items())
+    writer = Writer(module, traced.specs, Atom(traced.batch, batch=True), ledger)
+    interpreter = Interpreter(writer)
+    for node, (name, tensor) in traced.stored.items():
+        held = tensor.detach() if tensor.is_meta else tensor.detach().cpu()
+        stored = ledger.parameter(name, held) if name in parameters else Constant(held, (name,), fresh=False)
+        interpreter.define(node, stored)
+    for number, node in enumerate(traced.inputs):
+        interpreter.define(node, writer.input(number))
+    remark_hidden(module, writer)
+    interpreter.run(traced.graph)
+    outputs, names = outputs_of(traced, interpreter, writer)
+    remark_unused(writer, parameters)
+    return finished(writer, outputs, names)
+
+
+def remark_hidden(module: nn.Module, writer: Writer) -> None:
+    """Note dropout that does not even show in inference."""
+    for path, part in module.named_modules():
+        if isinstance(part, nn.MultiheadAttention) and part.dropout:
+            text = f"dropout({part.dropout}) of attention's scores has no op; it is left out, which changes training alone"
+            writer.remark(text, Place(path))
+
+
+def remark_unused(writer: Writer, parameters: Mapping[str, Tensor]) -> None:
+    """Note parameters that the forward pass does not read, by the outermost modules that hold no others."""
+    unused = writer.ledger.unused()
+    used = parameters.keys() - unused
+    wholes = dict.fromkeys(outermost(name, used) for name in unused)
+    if wholes:
+        count = sum(parameters[name].numel() for name in unused)
+        writer.remarks.append(f"{count:,} parameters of {', '.join(wholes)} are left out: inference does not read them")
+
+
+def outermost(name: str, used: Collection[str]) -> str:
+    """The shortest part of a parameter's path that no parameter in use begins with."""
+    parts = name.split(".")
+    heads = (".".join(parts[:depth]) for depth in range(1, len(parts)))
+    return next((head for head in heads if not any(other.startswith(f"{head}.") for other in used)), name)
+
+
+def outputs_of(traced: Trace, interpreter: Interpreter, writer: Writer) -> tuple[list[int], list[str]]:
+    """Values that come out, and their names. Raises ImporterError."""
+    numbers, names = [], []
+    for name, argument in zip(traced.output_names, traced.outputs, strict=True):
+        place = Place("")
+        content = interpreter.result(argument)
+        if content is None:
+            continue
+        try:
+            numbers.append(value_of(writer, resolved(writer, content, place), place).number)
+        except (InexpressibleError, ShapeError) as error:
+            raise refusal(f"output {name!r}", place, str(error)) from error
+        names.append(name)
+    if not numbers:
+        raise ImporterError("the module returns no tensor")
+    return numbers, names
+
+
+def value_of(writer: Writer, content: Content, place: Place) -> Value:
+    """The value that an output is. Raises InexpressibleError."""
+    if isinstance(content, Scores):
+        raise InexpressibleError("it is a product of two values, which is known as a part of attention alone")
+    if not isinstance(content, Seen):
+        raise InexpressibleError("it does not depend on an input, or is no tensor of the network")
+    return writer.plain(content, place).value
+
+
+def finished(writer: Writer, outputs: list[int], names: list[str]) -> Drawing:
+    """The nodes that an output depends on, under names. Raises ImporterError."""
+    alive = living(writer, outputs)
+    for draft in doubled(writer, alive):
+        if draft.instead is not None:  # what it has taken up is read by others too: apart again
+            writer.drafts[writer.drafts.index(draft)] = draft.instead
+    alive = living(writer, outputs)
+    if twice := doubled(writer, alive):
+        raise shared(twice)
+    offset = len(writer.inputs)
+    place = {i: i for i in range(offset)} | {number: offset + position for position, number in enumerate(alive)}
+    drafts = [writer.drafts[number - offset] for number in alive]
+    words = named(drafts, input_names(offset))
+    nodes = tuple(Node(draft.op, tuple(place[i] for i in draft.reads), word) for draft, word in zip(drafts, words, strict=True))
+    known = tuple(draft.facts for draft in drafts)
+    try:
+        genotype = Genotype(writer.inputs, nodes, tuple(place[number] for number in outputs), known)
+    except GenotypeError as error:
+        raise ImporterError(str(error)) from error
+    return Drawing(genotype, tuple(drafts), tuple(names), tuple(writer.remarks))
+
+
+def doubled(writer: Writer, alive: list[int]) -> list[Draft]:
+    """Nodes that have weights in common with another."""
+    drafts = [writer.drafts[number - len(writer.inputs)] for number in alive]
+    holders = Counter(id(tensor) for draft in drafts for tensor in draft.weights.values())
+    return [draft for draft in drafts if any(holders[id(tensor)] > 1 for tensor in draft.weights.values())]
+
+
+def shared(drafts: list[Draft]) -> ImporterError:
+    """What to say of nodes that have weights or statistics in common with one another."""
+    first = drafts[0]
+    if any(first.weights[key] is draft.weights.get(key) for key in STATE if key in first.weights for draft in drafts[1:]):
+        return refusal(f"statistics of {first.op.kind} are used at two nodes,", first.place, "give each its own norm")
+    return refusal("weights are read with and without what is added to them,", first.place, "name the sum and read it alone")
+
+
+def living(writer: Writer, outputs: list[int]) -> list[int]:
+    """Numbers of the values, in order, that outputs depend on and nodes make."""
+    offset, alive = len(writer.inputs), set(outputs)
+    for number in range(offset + len(writer.drafts) - 1, offset - 1, -1):
+        if number in alive:
+            alive.update(writer.drafts[number - offset].reads)
+    return sorted(number for number in alive if number >= offset)
+
+
+def state_of(drawn: Drawing) -> dict[str, Tensor]:
+    """A state dict of the compiled network; what the module had no tensor for is as it is before training."""
+    state = compile_network(drawn.genotype).state_dict()
+    for node, draft in zip(drawn.genotype.nodes, drawn.drafts, strict=True):
+        for key, tensor in draft.weights.items():
+            name = f"{module_path(node.name)}.{key}"
+            state[name] = tensor.detach().to(state[name]).reshape(state[name].shape)
+    return state
+
+
+def check_same(module: nn.Module, found: Imported, example_inputs: Examples) -> None:
+    """Raise ImporterError unless a module and its genotype's network compute the same."""
+    for name, share in zip(found.outputs, differences(module, found, example_inputs), strict=True):
+        if share > MOST_APART:
+            text = f"the network computes something else than the module: output {name!r} differs by {share:.1e} of its greatest number"
+            raise ImporterError(f"{text}; where the module is not in float32, give module.float()")
+
+
+def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> float:
+    """The greatest of the `differences` of all outputs."""
+    return max(differences(module, found, example_inputs))
+
+
+def differences(module: nn.Module, found: Imported, example_inputs: Examples) -> list[float]:
+    """How far a module and its genotype's network are apart, output by output, on random inputs with the examples' shapes.
+
+    The greatest difference of two numbers, as a share of that output's greatest finite number; what is no number in both is equal.
+    """
+    generator = torch.Generator().manual_seed(0)
+    given, names = listed(module, example_inputs)
+    drawn = [torch.randn(tensor.shape, generator=generator).to(tensor) for tensor in given]
+    with evaluated(module), torch.no_grad():
+        try:
+            results = module(**dict(zip(names, drawn, strict=True))) if names else module(*drawn)
+        except Exception as error:  # the module's own code runs here
+            raise ImporterError(f"the module was traced, but fails when it is run: {described(error)}") from error
+        own = found.network()(*(tensor.float().cpu() for tensor in drawn))
+    wanted = [value.float().cpu() for value in tree_leaves(results) if isinstance(value, Tensor)]
+    return [apart(a, b) for a, b in zip(wanted, own if isinstance(own, tuple) else (own,), strict=True)]
+
+
+def apart(wanted: Tensor, made: Tensor) -> float:
+    """Greatest difference of two numbers at one place, as a share of the greatest that is wanted; infinite for other shapes."""
+    wanted, made = wanted.squeeze(), made.squeeze()  # `squeeze()` in a module takes a batch of one away
+    if wanted.shape != made.shape:
+        return inf
+    equal = (wanted == made) | (wanted.isnan() & made.isnan())
+    most = float(torch.where(wanted.isfinite(), wanted, 0.0).abs().max()) or 1.0
+    return float(torch.where(equal, 0.0, (wanted - made).abs()).nan_to_num(inf, inf).max()) / most

@@ -1,6 +1,0 @@
-"""One order for all networks that are the same but for names, order and swapped operands, and a digest of it."""
-
-from archsearch.isomorphism.arrangement import Arrangement, arrange, digest
-from archsearch.isomorphism.colour import hashed, op_colour
-
-__all__ = ["Arrangement", "arrange", "digest", "hashed", "op_colour"]

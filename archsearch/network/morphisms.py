@@ -1,0 +1,212 @@
+"""Genotype + weights -> Genotype + weights that compute the same function: wider, deeper, or with a skip connection.
+
+Function-preserving transformations (Chen et al. 2016, Net2Net, arXiv:1511.05641; Wei et al. 2016, arXiv:1603.01670), so that a
+changed network goes on from what its parent learned. Weights are state dicts of `compile_network(genotype)`; nothing is changed in
+place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archsearch.network.compiler import module_path
+from archsearch.network.genotype import Genotype, Node
+from archsearch.ops import Add, Conv2d, Linear, Op
+from archsearch.support.nearest import nearest
+
+Weights = Mapping[str, Tensor]
+Copies = NDArray[np.int64]
+"""For every new channel: the old one that it is a copy of."""
+
+
+class MorphismError(ValueError):
+    """A change that would not keep the function; one line that names the node and says what to do."""
+
+
+class Morphed(NamedTuple):
+    """The changed network: its genotype, and a state dict for it."""
+
+    genotype: Genotype
+    weights: dict[str, Tensor]
+
+
+def deepen(genotype: Genotype, weights: Weights, after: str, kernel: int = 3) -> Morphed:
+    """Insert a convolution (after images) or a linear map (after vectors) that starts as the identity, behind a node.
+
+    Raises:
+        MorphismError: no such node, or an even kernel, which has no middle.
+    """
+    value = value_of(genotype, after)
+    width, is_image = genotype.specs[value].shape[0], len(genotype.specs[value].shape) == 3
+    if is_image and kernel % 2 == 0:
+        raise MorphismError(f"deepen: kernel={kernel} has no middle; use an odd one")
+    op: Op = Conv2d(width, kernel) if is_image else Linear(width)
+    weight = torch.eye(width)
+    if is_image:
+        weight = torch.zeros(width, width, kernel, kernel)
+        weight[range(width), range(width), kernel // 2, kernel // 2] = 1
+    node = Node(op, (value,), free_name(genotype, f"{after}_deeper"))
+    path = module_path(node.name)
+    return Morphed(splice(genotype, value, [node]), {**weights, f"{path}.weight": weight, f"{path}.bias": torch.zeros(width)})
+
+
+def add_skip(genotype: Genotype, weights: Weights, source: str, target: str) -> Morphed:
+    """Add the value of `source` to that of a later node `target`, through a 1x1 convolution (or linear map) that starts at zero.
+
+    Raises:
+        MorphismError: no such nodes, images of different sizes, or a target that comes first.
+    """
+    first, last = value_of(genotype, source), value_of(genotype, target)
+    a, b = genotype.specs[first].shape, genotype.specs[last].shape
+    if first >= last:
+        raise MorphismError(f"add_skip: '{source}' must come before '{target}'")
+    if len(a) != len(b) or a[1:] != b[1:]:
+        raise MorphismError(f"add_skip: '{source}' {a} and '{target}' {b} must have one image size; choose nodes of one stage")
+    op: Op = Conv2d(b[0], 1, bias=False) if len(a) == 3 else Linear(b[0], bias=False)
+    shortcut = Node(op, (first,), free_name(genotype, f"{target}_skip"))
+    total = Node(Add(), (last, last + 1), free_name(genotype, f"{target}_add"))
+    zeros = torch.zeros(b[0], a[0], *(1,) * (len(a) - 1))
+    return Morphed(splice(genotype, last, [shortcut, total]), {**weights, f"{module_path(shortcut.name)}.weight": zeros})
+
+
+def widen(genotype: Genotype, weights: Weights, name: str, channels: int, rng: np.random.Generator) -> Morphed:
+    """Give a convolution or linear map more outputs: copies of its own, shared out among those who read them.
+
+    What keeps channels apart (norm, activation, pooling, depthwise convolution, add) widens with it, and so does whatever meets it in
+    an add; convolutions and linear maps that read it share the weights of a channel out among its copies.
+
+    Raises:
+        MorphismError: the node makes no channels, `channels` is not more than now, or the width reaches an input, an output
+            or an op that mixes channels in a way of its own.
+    """
+    value = value_of(genotype, name)
+    width = genotype.specs[value].shape[0]
+    if channels <= width:
+        raise MorphismError(f"widen: '{name}' has {width} channels already; channels={channels} must be more")
+    if len(genotype.specs[value].shape) not in (1, 3):
+        raise MorphismError(f"widen: '{name}' makes tokens or boxes; only images and vectors can be widened")
+    copies = np.concatenate([np.arange(width), rng.integers(width, size=channels - width)])
+    reach = _Reach(genotype, copies)
+    reach.widen(value)
+    numbered = enumerate(genotype.nodes, len(genotype.inputs))
+    nodes = tuple(wider(node, len(reach.wide[value])) if value in reach.makers else node for value, node in numbered)
+    changed = dict(weights)
+    for value, axes in reach.axes.items():
+        stretch(changed, genotype.nodes[value - len(genotype.inputs)], axes, rng)
+    return Morphed(Genotype(genotype.inputs, nodes, genotype.outputs), changed)
+
+
+class _Reach:
+    """Which values widen together, and along which axis each node's weights are indexed."""
+
+    def __init__(self, genotype: Genotype, copies: Copies) -> None:
+        self.genotype, self.copies, self.offset = genotype, copies, len(genotype.inputs)
+        self.wide: dict[int, Copies] = {}
+        self.makers: set[int] = set()
+        self.axes: dict[int, dict[str, Copies]] = {}
+        self.readers: list[list[int]] = [[] for _ in genotype.specs]
+        for value, node in enumerate(genotype.nodes, self.offset):
+            for read in node.inputs:
+                self.readers[read].append(value)
+
+    def widen(self, start: int) -> None:
+        """Follow the width from a value to all that must widen with it."""
+        waiting = [(start, self.copies)]
+        while waiting:
+            value, copies = waiting.pop()
+            if value in self.wide:
+                if not np.array_equal(self.wide[value], copies):
+                    raise MorphismError(f"widen: '{self.genotype.value_names[value]}' would have to widen in two ways; widen another node")
+                continue
+            if value < self.offset or value in self.genotype.outputs:
+                end = self.genotype.value_names[value]
+                raise MorphismError(f"widen: the width would reach '{end}', an input or output; widen a node further inside")
+            self.wide[value] = copies
+            waiting += self.above(value, copies)
+            for reader in self.readers[value]:
+                waiting += self.below(reader, value, copies)
+
+    def above(self, value: int, copies: Copies) -> list[tuple[int, Copies]]:
+        """Make the node of a wide value give that width: its outputs, or its inputs where it only hands channels on."""
+        node = self.genotype.nodes[value - self.offset]
+        if node.op.channels_are() == "made":
+            self.makers.add(value)
+            self.axes.setdefault(value, {})["out"] = copies
+            return []
+        if node.op.channels_are() == "kept":
+            self.axes.setdefault(value, {})["out"] = copies
+            return [(read, copies) for read in node.inputs]
+        if node.op.channels_are() == "spread" and node.inputs[0] in self.wide:
+            return []
+        raise MorphismError(f"widen: '{node.name}' ({node.op.kind}) stands in the way; it mixes channels in a way of its own")
+
+    def below(self, reader: int, value: int, copies: Copies) -> list[tuple[int, Copies]]:
+        """What a node that reads a wide value passes on."""
+        node = self.genotype.nodes[reader - self.offset]
+        if node.op.channels_are() == "made":
+            self.axes.setdefault(reader, {})["in"] = copies
+            return []
+        if node.op.channels_are() == "kept":
+            return [(reader, copies)]
+        if node.op.channels_are() == "spread":
+            each = prod(self.genotype.specs[value].size)
+            return [(reader, (copies[:, None] * each + np.arange(each)).ravel())]
+        raise MorphismError(f"widen: '{node.name}' ({node.op.kind}) stands in the way; it mixes channels in a way of its own")
+
+
+def wider(node: Node, channels: int) -> Node:
+    """The node with another number of output channels."""
+    field = "features" if hasattr(node.op, "features") else "channels"
+    return Node(replace(node.op, **{field: channels}), node.inputs, node.name)  # type: ignore[type-var]
+
+
+def stretch(weights: dict[str, Tensor], node: Node, axes: Mapping[str, Copies], rng: np.random.Generator) -> None:
+    """Index a node's tensors by copies of outputs (axis 0) and inputs (axis 1, shared out among the copies).
+
+    Shares are drawn, not equal: equal copies with equal shares would get equal gradients and never part.
+    """
+    prefix = module_path(node.name) + "."
+    for key in [key for key in weights if key.startswith(prefix)]:
+        tensor = weights[key]
+        if tensor.dim() == 0:
+            continue
+        if "out" in axes:
+            tensor = tensor[torch.from_numpy(axes["out"])]
+        if "in" in axes and tensor.dim() > 1:
+            index = axes["in"]
+            parts = rng.uniform(0.5, 1.5, len(index))
+            share = torch.from_numpy(parts / np.bincount(index, parts)[index]).to(tensor.dtype)
+            tensor = tensor[:, torch.from_numpy(index)] * share.reshape(1, -1, *(1,) * (tensor.dim() - 2))
+        weights[key] = tensor.clone()
+
+
+def splice(genotype: Genotype, value: int, nodes: Sequence[Node]) -> Genotype:
+    """Put nodes right behind a value; they count on from it, and all that read it before now read the last of them."""
+    offset, by = len(genotype.inputs), len(nodes)
+    moved = {i: i + by if i >= value else i for i in range(len(genotype.specs))}
+    before = genotype.nodes[: value + 1 - offset]
+    behind = (Node(node.op, tuple(moved[i] for i in node.inputs), node.name) for node in genotype.nodes[value + 1 - offset :])
+    return Genotype(genotype.inputs, (*before, *nodes, *behind), tuple(moved[i] for i in genotype.outputs))
+
+
+def value_of(genotype: Genotype, name: str) -> int:
+    """Number of the value that a node makes. Raises MorphismError."""
+    for value, node in enumerate(genotype.nodes, len(genotype.inputs)):
+        if node.name == name:
+            return value
+    raise MorphismError(f"no node '{name}'; {nearest(name, [node.name for node in genotype.nodes])}")
+
+
+def free_name(genotype: Genotype, name: str) -> str:
+    """The name, with a number if it is taken."""
+    taken = {node.name for node in genotype.nodes}
+    numbered = (f"{name}_{count}" if count else name for count in range(len(taken) + 1))
+    return next(candidate for candidate in numbered if candidate not in taken)

@@ -1,0 +1,153 @@
+"""The files of a run folder: its database (SQLite), its lock, and what else is written there; nothing that is read is trusted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from archsearch.support.reading import one_line, place, reason
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS trials (
+    number INTEGER PRIMARY KEY, choices TEXT NOT NULL, fingerprint TEXT NOT NULL, genotype TEXT NOT NULL,
+    metrics TEXT NOT NULL, objectives TEXT, failure TEXT, message TEXT);
+CREATE TABLE IF NOT EXISTS curves (trial INTEGER, step INTEGER, metrics TEXT NOT NULL, PRIMARY KEY (trial, step));
+CREATE TABLE IF NOT EXISTS refusals (trial INTEGER, reason TEXT, count INTEGER NOT NULL, PRIMARY KEY (trial, reason));
+CREATE TABLE IF NOT EXISTS tests (trial INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (trial INTEGER PRIMARY KEY, notes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT NULL);
+"""
+TABLES = {part.split()[5]: " ".join(part.split()).replace("IF NOT EXISTS ", "") for part in SCHEMA.split(";") if part.strip()}
+"""How the database itself words each table, by name."""
+LATER = ("notes",)
+"""Tables that a run of an earlier version has not."""
+FILES = (
+    "run.json",
+    "run.json.part",
+    "run.db",
+    "run.db-wal",
+    "run.db-shm",
+    "run.db-journal",
+    "supernet.safetensors",
+    "run.lock-journal",
+    "run.lock",
+)
+"""What a run writes, besides the weights; the lock last."""
+MOST_BYTES = 64 * 2**20
+"""Of one value."""
+Query = tuple[str, tuple[Any, ...]]
+
+
+class StoreError(Exception):
+    """A run folder that cannot be written or read; one line that says what, where and what to do."""
+
+
+class LockedError(StoreError):
+    """Another process is writing the run."""
+
+
+class RunExistsError(StoreError):
+    """A new run was to be written where something stands already."""
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of the disk or the database into one clear StoreError."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, UnicodeError) as error:
+        hint = f"what was recorded stays readable: free space or rights, then `archsearch resume {folder}`"
+        raise StoreError(f"{folder}: {reason(error)}; {hint}") from error
+
+
+def connect(path: Path, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to a run's database."""
+    if read_only:
+        # Not mode=ro: a writer that was killed while it opened or closed leaves a journal that a reader has to roll back.
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=30)
+        db.execute("PRAGMA query_only=ON")
+    else:
+        db = sqlite3.connect(path, timeout=30)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+    return db
+
+
+def check_schema(db: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError unless the tables are as archsearch makes them: a view or a trigger could do anything."""
+    found = {name: (kind, " ".join(str(sql).split())) for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master")}
+    odd = next((name for name, (kind, _) in found.items() if kind in ("view", "trigger")), None)
+    if odd is None:
+        wanted = {name: ("table", sql) for name, sql in TABLES.items() if name in found or name not in LATER}
+        odd = next((name for name, how in wanted.items() if found.get(name) != how), None)
+    if odd is not None:
+        raise sqlite3.DatabaseError(f"{str(odd)[:60]!r} in it is not as archsearch makes it")
+
+
+def read(path: Path, *queries: Query) -> list[list[Any]]:
+    """The rows of all queries, as they are at one moment. Raises StoreError."""
+    try:
+        if not path.is_file():
+            raise sqlite3.DatabaseError("there is no such file")
+        db = connect(path, read_only=True)
+        try:
+            db.execute("BEGIN")  # one transaction: a writer between two queries is not seen by the second alone
+            check_schema(db)
+            return [db.execute(sql, values).fetchall() for sql, values in queries]
+        finally:
+            db.close()
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        raise StoreError(one_line(f"{place(path)} cannot be read: {reason(error)}")) from error
+
+
+def lock(folder: Path) -> sqlite3.Connection:
+    """Hold the folder against other writers until the connection, or this process, ends."""
+    # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
+    holder = sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        holder.close()
+        if "locked" not in str(error):
+            raise
+        raise LockedError(f"{folder} is being written by another process; wait for it, or end it") from error
+    except BaseException:
+        holder.close()
+        raise
+    return holder
+
+
+def weights_file(folder: Path, number: int) -> Path:
+    """Where the trained weights of a trial are kept while it is on the front."""
+    return folder / "weights" / f"{number:06d}.safetensors"
+
+
+def checkpoint_file(folder: Path) -> Path:
+    """Where a supernet search keeps how far it is."""
+    return folder / "supernet.safetensors"
+
+
+def unused(folder: Path) -> bool:
+    """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {"weights", *FILES} - {"run.json"}
+
+
+def missing(folder: Path) -> list[Path]:
+    """The folders that are to be made for this one, itself included, the innermost first."""
+    return [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
+
+
+def clear(folder: Path, made: Iterable[Path]) -> None:
+    """Remove the files of a run that never began, and the folders that were made for it; what others put there stays."""
+    trained = [path for pattern in ("*.safetensors", ".*.safetensors.*") for path in (folder / "weights").glob(pattern)]
+    with suppress(OSError):
+        for path in [*(path for path in trained if path.name.lstrip(".")[:6].isdigit()), *(folder / name for name in FILES)]:
+            path.unlink(missing_ok=True)
+    for path in (folder / "weights", *made):
+        with suppress(OSError):  # not empty: then it is somebody's
+            path.rmdir()

@@ -1,0 +1,144 @@
+"""From what a strategy asks for to a network worth evaluating: valid, new, within the budget."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from archsearch.evaluators.base import Evaluator, said
+from archsearch.network.genotype import Genotype
+from archsearch.runs.record import Record
+from archsearch.spaces.catalogue import Catalogue, Entry, UnlistedError
+from archsearch.spaces.space import Choices, Space
+from archsearch.strategies import Informed, Problem, Strategy
+
+ATTEMPTS = 1000
+"""Tries for one trial before the search gives up; from half of them on the space draws all choices itself."""
+
+
+class SearchError(Exception):
+    """A search that cannot begin or go on; one line that says what and what to do."""
+
+
+class Proposal(NamedTuple):
+    """A network that passed all checks, its known costs, and what was refused before it."""
+
+    genotype: Genotype
+    choices: Choices
+    costs: dict[str, float]
+    refusals: Counter[str]
+
+
+@dataclass
+class Refused:
+    """What was refused on the way to one trial, by reason, and how close the best came to the budget."""
+
+    reasons: Counter[str] = field(default_factory=Counter)
+    closest: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+    def over_budget(self, over: dict[str, float]) -> None:
+        """Count a network over the budget by its worst cost, and keep the closest one."""
+        self.reasons[f"over {max(over, key=over.__getitem__)}"] += 1
+        if not self.closest or max(over.values()) < max(self.closest.values()):
+            self.closest = over
+
+    def costs(self, limits: Mapping[str, float]) -> str:
+        """What the closest network cost, in words."""
+        return ", ".join(f"{name} {ratio * limits[name]:,.0f} (limit {limits[name]:,.0f})" for name, ratio in self.closest.items())
+
+
+class Chosen(NamedTuple):
+    """What the catalogue knows of a network that passed all checks, and what was refused before it."""
+
+    entry: Entry
+    refused: Refused
+
+
+@dataclass
+class Proposer:
+    """Asks the strategy until a network passes.
+
+    Raises:
+        SpaceError: a space that fails, or of which no random network is valid.
+    """
+
+    record: Record
+    space: Space
+    strategy: Strategy
+    evaluator: Evaluator
+    problem: Problem = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        record, evaluator = self.record, self.evaluator
+        self.space.check_drawable(ATTEMPTS)
+        catalogue = Catalogue(self.space, said(evaluator, "batch"), said(evaluator, "optimizer"))
+        self.problem = Problem(catalogue, record.objectives, record.budget, record.trials)
+        if isinstance(self.strategy, Informed):
+            self.strategy.begin(self.problem)
+
+    @property
+    def seen(self) -> set[str]:
+        """Fingerprints of all networks so far."""
+        return self.problem.seen
+
+    def propose(self, number: int, pending: Sequence[Choices] = ()) -> Proposal | Refused:
+        """The network of trial `number`, or what was refused when the space has nothing more to offer; else as `choose`."""
+        chosen = self.choose(number, pending)
+        if isinstance(chosen, Refused):
+            return chosen
+        entry, refused = chosen
+        return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
+
+    def choose(self, number: int, pending: Sequence[Choices] = ()) -> Chosen | Refused:
+        """Choose the network of trial `number` without building it.
+
+        `pending` are the choices of trials before it of which the strategy has not been told.
+
+        Raises:
+            SearchError: no network that was asked for is valid, or none fits the budget.
+        """
+        rng, refused = np.random.default_rng([self.record.seed, number]), Refused()
+        self.problem.pending = tuple(pending)
+        for attempt in range(ATTEMPTS):
+            choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}
+            entry = self.check(choices, rng, refused)
+            if entry is not None:
+                self.seen.add(entry.fingerprint)
+                return Chosen(entry, refused)
+        if refused.reasons["invalid"] == ATTEMPTS:
+            raise SearchError(f"space {self.space.source!r} gives no valid network in {ATTEMPTS} tries; the last error: {refused.error}")
+        if not self.seen:
+            raise SearchError(self.no_fit(refused))
+        return refused
+
+    def check(self, choices: Choices, rng: np.random.Generator, refused: Refused) -> Entry | None:
+        """The network of these choices, or None when it is refused; the reason is counted."""
+        try:
+            entry = self.problem.catalogue.look_up(choices, rng)
+        except UnlistedError:
+            refused.reasons["unlisted"] += 1
+            return None
+        except ValueError as error:
+            refused.reasons["invalid"] += 1
+            refused.error = str(error)
+            return None
+        if entry.fingerprint in self.seen:
+            refused.reasons["duplicate"] += 1
+            return None
+        over = self.record.budget.overruns(entry.costs)
+        if over:
+            refused.over_budget(over)
+            return None
+        return entry
+
+    def no_fit(self, refused: Refused) -> str:
+        """Words for a budget that nothing meets."""
+        costs = refused.costs(self.record.budget.limits())
+        settings = ", ".join(name for name in self.space.settings if name not in ("input", "classes"))
+        hint = f"raise the limit, or make the networks smaller by a setting ({settings})" if settings else "raise the limit"
+        return f"no network of space {self.space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; {hint}"

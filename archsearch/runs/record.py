@@ -1,0 +1,141 @@
+"""What a run searches, and with what: all that another process needs to go on with it, or to export what it found."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any
+
+from archsearch.analysis import Budget
+from archsearch.data.description import Description
+from archsearch.support.option_json import from_plain, options_to_plain
+from archsearch.support.parts import split_source
+from archsearch.support.reading import OBJECT, TEXT, at_least, each, fields, formatted, maybe, named, over, parse
+from archsearch.trial import Objective
+
+FORMAT, EARLIER = "archsearch.run/2", "archsearch.run/1"
+TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "evaluator_sha256")
+OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
+LATER = {"strategy_sha256": "", "evaluator_sha256": "", "description": None}
+"""What runs of the format before did not say."""
+FIELDS = {
+    **dict.fromkeys(TEXTS, TEXT),
+    **dict.fromkeys((*OPTIONS, "budget"), OBJECT),
+    "objectives": each(TEXT, least=1),
+    **dict.fromkeys(("trials", "lookahead"), at_least(1)),
+    **dict.fromkeys(("seed", "workers"), at_least(0)),
+    "timeout_s": maybe(over(0)),
+    "description": maybe(OBJECT),
+    "widened": each(each(at_least(1), least=2)),
+    "versions": named(TEXT),
+}
+"""What run.json holds."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run searches, as `run.json` keeps it; enough to go on with it in another process, or to export what it found.
+
+    Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
+    in a run of an earlier version, until it is resumed. `widened` are pairs of a trial and the lookahead from there on, where a run was
+    resumed with more workers than the lookahead before kept busy.
+    """
+
+    space: str
+    settings: dict[str, Any]
+    strategy: str
+    strategy_options: dict[str, Any]
+    evaluator: str
+    evaluator_options: dict[str, Any]
+    objectives: tuple[Objective, ...]
+    budget: Budget
+    trials: int
+    seed: int
+    workers: int
+    lookahead: int
+    timeout_s: float | None = None
+    space_sha256: str = ""
+    strategy_sha256: str = ""
+    evaluator_sha256: str = ""
+    description: Description | None = None
+    widened: tuple[tuple[int, int], ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def space_name(self) -> str:
+        """The space in words for people: its name, or that of its file without the folder."""
+        return short(self.space)
+
+    @property
+    def data_name(self) -> str:
+        """The data likewise; empty where there are none."""
+        return short(str(self.evaluator_options.get("data", "")))
+
+    @property
+    def trained(self) -> tuple[int, str] | None:
+        """Batch and optimiser that training memory is for, where the evaluator has them among its options."""
+        batch, optimizer = self.evaluator_options.get("batch"), self.evaluator_options.get("optimizer")
+        return (batch, optimizer) if type(batch) is int and isinstance(optimizer, str) else None
+
+    def ahead(self, number: int) -> int:
+        """How many trials may be under way when trial `number` is proposed, itself included."""
+        return next((count for first, count in reversed(self.widened) if first <= number), self.lookahead)
+
+    def to_json(self) -> str:
+        """JSON text, indented for people. Raises ValueError for options that could not be read back."""
+        data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        data |= {name: options_to_plain(data[name], owner) for name, owner in OPTIONS.items()}
+        data |= {"objectives": [str(objective) for objective in self.objectives], "budget": self.budget.limits()}
+        data["description"] = None if self.description is None else self.description.to_dict()
+        return json.dumps({"format": FORMAT, **data}, indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Read what `to_json` wrote, or the format before. Raises ValueError, one line."""
+        data = parse(text)
+        if formatted(data, FORMAT, EARLIER) == EARLIER:
+            data = {**LATER, **data}
+        read = fields({"widened": [], **data}, FIELDS, "the run")  # none where nobody has widened it
+        read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
+        read["widened"] = pairs(read["widened"])
+        read["objectives"] = tuple(map(Objective.parse, read["objectives"]))
+        read["budget"] = Budget.of(read["budget"])
+        read["description"] = None if read["description"] is None else Description.from_dict(read["description"])
+        return cls(**read)
+
+
+def short(source: str) -> str:
+    """The last part of a path, and the name inside a file; any other text as it is."""
+    file, inside = split_source(source)
+    return f"{PurePath(file).name}{inside}" if file else PurePath(source).name or source
+
+
+def pairs(widened: list[list[int]]) -> tuple[tuple[int, int], ...]:
+    """Pairs of a trial and a lookahead, by rising trial. Raises ValueError."""
+    found = tuple((pair[0], pair[1]) for pair in widened)
+    if any(len(pair) != 2 for pair in widened) or [first for first, _ in found] != sorted({first for first, _ in found}):
+        raise ValueError('"widened" must be pairs of a trial and a number of trials, rising from trial to trial')
+    return found
+
+
+def options_of(part: object) -> dict[str, Any]:
+    """Options of a strategy or evaluator: the fields that its constructor takes."""
+    try:
+        return {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init}  # type: ignore[arg-type]
+    except TypeError:
+        return {}
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result may depend on."""
+    found = {"python": platform.python_version()}
+    for package in ("archsearch", "torch", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

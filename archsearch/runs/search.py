@@ -1,0 +1,224 @@
+"""The loop: replay, ask, check, evaluate, record, tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from archsearch.analysis import COSTS, Budget
+from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, said
+from archsearch.runs.executor import Executor, Inline, Processes
+from archsearch.runs.identity import METHODS, check_same, identity, load_method
+from archsearch.runs.loop import Loop, Progress
+from archsearch.runs.proposal import Proposer, SearchError
+from archsearch.runs.record import Record, versions
+from archsearch.runs.restoring import Parts
+from archsearch.runs.store import Run, Store, open_run
+from archsearch.spaces.space import Space
+from archsearch.strategies import Random, Strategy
+from archsearch.supernets import Supernet
+from archsearch.support.nearest import nearest
+from archsearch.support.parts import own_files
+from archsearch.support.spawning import refuse_unguarded
+from archsearch.trial import Objective
+
+__all__ = ["METHODS", "load_method", "resume", "search"]
+
+
+def search(
+    space: Space,
+    strategy: Strategy | Supernet,
+    evaluator: Evaluator,
+    *,
+    objectives: Sequence[str | Objective] = ("error", "macs"),
+    budget: Budget | None = None,
+    trials: int = 100,
+    seed: int = 0,
+    out: str | PathLike[str],
+    workers: int = 1,
+    timeout_s: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
+
+    Args:
+        space: What `load_space` gives.
+        strategy: One of archsearch.strategies, or any object with ask and tell; or one of archsearch.supernets, which trains by itself.
+        evaluator: Genotype -> metrics; `error` among them, as a fraction.
+        objectives: Metrics to minimise (`max:NAME` to maximise): what the evaluator measures, params, macs, memory, training_memory.
+        budget: Hard limits; what is over never reaches the evaluator.
+        trials: Networks to evaluate; equal ones (isomorphic genotypes) are evaluated once.
+        seed: Trial k draws from `default_rng([seed, k])`; with the same seed and number of workers a run repeats exactly.
+        out: A folder that does not exist yet, or is empty.
+        workers: Processes that evaluate side by side; 0 evaluates in this process.
+        timeout_s: Limit for one evaluation in seconds.
+        progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
+
+    Raises:
+        SearchError: no network fits the budget, or an objective is never measured. EvaluatorError: the evaluator is none.
+        StoreError: `out` exists or cannot be written.
+    """
+    refuse_unguarded()
+    folder = Path(out)
+    check_numbers(trials, workers, seed, timeout_s)
+    check_evaluator(evaluator)
+    wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
+    check_objectives(wanted, evaluator)
+    record = Record(
+        **identity(space, strategy, evaluator), objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
+        lookahead=lookahead(workers), timeout_s=timeout_s, versions=versions(),
+    )  # fmt: skip
+    check_record(record)
+    return go(Store.create(folder, record), record, Parts(space, strategy, evaluator), progress)
+
+
+def check_record(record: Record) -> None:
+    """Raise SearchError, before anything is written, for a record that would not come back as it is."""
+    try:
+        back = Record.from_json(record.to_json())
+    except ValueError as error:
+        raise SearchError(f"this search cannot be recorded: {error}") from error
+    for name, value in vars(record).items():
+        if getattr(back, name) != value:
+            raise SearchError(
+                f"this search cannot be recorded: {name} {str(value)[:100]} would come back as {str(getattr(back, name))[:100]}"
+            )
+
+
+def check_numbers(trials: int, workers: int, seed: int, timeout_s: float | None) -> None:
+    """Raise SearchError for numbers that no search can have."""
+    if trials < 1 or workers < 0 or seed < 0:
+        raise SearchError(f"trials={trials} must be at least 1, workers={workers} and seed={seed} at least 0")
+    if timeout_s is not None and workers == 0:
+        raise SearchError("a time limit needs a worker to end: give workers=1 or more, or no timeout")
+
+
+def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
+    """Raise SearchError when there is no objective, one that nobody computes or measures, or one measured on the test part."""
+    if said(evaluator, "sees_test"):
+        raise SearchError("this evaluator measures on the test part, which a search must not see; leave its option final out")
+    if not objectives:
+        raise SearchError("a search needs at least one objective, such as error")
+    known = [*COSTS, *said(evaluator, "metrics")]
+    for place, objective in enumerate(objectives):
+        if objective.metric not in known:
+            raise SearchError(f"objective {objective.metric!r} is not measured; {instead(objective.metric, known)}")
+        if objective.metric in [other.metric for other in objectives[:place]]:
+            raise SearchError(f"objective {objective.metric!r} is given twice; give each metric once")
+
+
+OTHER_WORDS = {"accuracy": "error", "acc": "error", "top1": "error", "flops": "macs", "size": "params", "parameters": "params"}
+"""What people say -> the metric that is smallest where that is best."""
+
+
+def instead(metric: str, known: Sequence[str]) -> str:
+    """What to write for an objective that is not measured."""
+    meant = OTHER_WORDS.get(metric.lower())
+    if meant not in known:
+        return nearest(metric, known)
+    why = " (error = 1 - accuracy)" if meant == "error" else " (flops = 2 x macs)" if meant == "macs" else ""
+    return f"give {meant}, which is minimised{why}"
+
+
+def lookahead(workers: int) -> int:
+    """How many trials may be under way at once: one with one worker, so that each proposal knows all trials before it.
+
+    With more workers enough are ahead that none waits for long. Which trials a proposal knows depends on its number
+    alone, never on timing: that is why a run repeats with any number of workers.
+    """
+    return 1 if workers <= 1 else 2 * workers
+
+
+def resume(
+    out: str | PathLike[str],
+    space: Space,
+    strategy: Strategy | Supernet,
+    evaluator: Evaluator,
+    *,
+    trials: int | None = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
+
+    `trials` may be raised; `workers` changes how many evaluate at once, and not what is proposed unless it is more than the run has trials
+    under way: then so many are from the next new trial on, which is recorded, so that the run still repeats. With `retry_failed`, trials
+    that failed are evaluated again first, and what they come to now takes the place of the failure.
+
+    Raises:
+        SearchError: space, strategy, evaluator or data are not those that the run began with.
+        StoreError: no run there, or another process is writing it.
+    """
+    refuse_unguarded()
+    folder = Path(out)
+    record = open_run(folder).record
+    if retry_failed and isinstance(strategy, Supernet):
+        raise SearchError(f"{folder}: a supernet's points come from one training, none can be tried again; begin a new run")
+    now = same_parts(folder, record, Parts(space, strategy, evaluator))
+    record = widened(replace(record, **now, trials=max(record.trials, trials or 0)), record.workers if workers is None else workers, folder)
+    check_record(record)
+    store = Store(folder)
+    try:
+        store.write_record(record)
+    except BaseException:
+        store.close()
+        raise
+    return go(store, record, Parts(space, strategy, evaluator), progress, retry_failed)
+
+
+def widened(record: Record, workers: int, folder: Path) -> Record:
+    """The record with so many workers, and enough trials under way for them from the first one that nobody has proposed yet."""
+    first = max((trial.number for trial in open_run(folder).trials), default=-1) + 1
+    record = replace(record, workers=workers)
+    if workers <= record.ahead(first):
+        return record
+    if first == 0:
+        return replace(record, lookahead=lookahead(workers), widened=())
+    before = tuple(pair for pair in record.widened if pair[0] < first)
+    return replace(record, widened=(*before, (first, lookahead(workers))))
+
+
+def same_parts(folder: Path, record: Record, parts: Parts) -> dict[str, Any]:
+    """Space, strategy, evaluator and data, with the places where they are now, as fields of a record. Raises SearchError for others."""
+    try:
+        check_evaluator(parts.evaluator)
+        now = identity(*parts)
+    except EvaluatorError:
+        raise
+    except ValueError as error:
+        raise SearchError(f"{folder}: {' '.join(str(error).split())[:180]}; data elsewhere: say by --data where they are now") from error
+    check_same(folder, record, now)
+    return now
+
+
+def go(store: Store, record: Record, parts: Parts, progress: Callable[[Progress], None] | None, retry_failed: bool = False) -> Run:
+    """Run the loop to its end, whatever was recorded before, and let go of workers and folder; a start that fails leaves nothing."""
+    space, strategy, evaluator = parts
+    try:
+        run = open_run(store.folder)
+        executor = start_executor(record, evaluator)
+        asked, supernet = (Random(), strategy) if isinstance(strategy, Supernet) else (strategy, None)
+        try:
+            Loop(store, record, Proposer(record, space, asked, evaluator), executor, run, progress, supernet, retry_failed).run()
+        finally:
+            executor.close()
+    except SearchError:
+        store.take_back(keep_checkpoint=False)  # the same search would end so again
+        raise
+    except BaseException:  # Ctrl-C as well: what never began stands in nobody's way
+        store.take_back()
+        raise
+    finally:
+        store.close()
+    return open_run(store.folder)
+
+
+def start_executor(record: Record, evaluator: Evaluator) -> Executor:
+    """The executor that a run asks for."""
+    if record.workers == 0:
+        return Inline(evaluator)
+    return Processes(evaluator, record.workers, record.timeout_s, files=own_files(record.space, record.evaluator))

@@ -1,0 +1,161 @@
+"""The life of a worker process: evaluate what comes through the pipe until the supervisor is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import connection, current_process, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from archsearch.evaluators.base import Candidate, Evaluator, Report, setting_of
+from archsearch.network.genotype import Genotype
+from archsearch.spaces.space import Choices
+from archsearch.support.own_code import load_file
+from archsearch.training.failures import failure_of
+from archsearch.trial import EvaluationError, Failure, finite
+
+Method = Literal["evaluate", "test"]
+
+
+class Job(NamedTuple):
+    """A candidate on its way to a worker: plain data, the genotype as JSON text."""
+
+    method: Method
+    trial: int
+    genotype: str
+    seed: int
+    weights: str | None
+    max_latency_ms: float | None
+    choices: Choices
+
+    @classmethod
+    def of(cls, candidate: Candidate, method: Method) -> Job:
+        """The job that a candidate makes."""
+        weights = None if candidate.weights is None else str(candidate.weights)
+        return cls(
+            method, candidate.trial, candidate.genotype.to_json(), candidate.seed, weights, candidate.max_latency_ms, candidate.choices
+        )
+
+    def candidate(self) -> Candidate:
+        """The candidate again."""
+        weights = None if self.weights is None else Path(self.weights)
+        return Candidate(self.trial, Genotype.from_json(self.genotype), self.seed, weights, self.max_latency_ms, self.choices)
+
+
+def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, report: Report) -> tuple[dict[str, float], Failure | None]:
+    """Metrics of a candidate, or the failure that its exception stands for."""
+    try:
+        judge: Any = evaluator  # one without `test` is never asked for it
+        metrics = numbers(judge.evaluate(candidate, report) if method == "evaluate" else judge.test(candidate))
+    except EvaluationError as error:
+        return {}, error.failure
+    except Exception as error:  # a user's evaluator may raise anything; it becomes data and is shown
+        return {}, failure_of(error)
+    if not finite(metrics):
+        return {}, Failure("diverged", f"metrics are not finite: {metrics}")
+    return metrics, None
+
+
+def numbers(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics as plain floats; numpy and torch scalars become such. Raises TypeError for what is no mapping."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"metrics must be numbers by name, such as {{'error': 0.1}}, not {type(metrics).__name__}")
+    return {str(name): float(value) for name, value in metrics.items()}
+
+
+@dataclass
+class Evaluation:
+    """One evaluation on its way: its clock stands still while it waits for an answer of the supervisor."""
+
+    pipe: Connection
+    ask: bool
+    began: float = field(default_factory=time.perf_counter)
+    waited: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has worked."""
+        return time.perf_counter() - self.began - self.waited
+
+    def report(self, epoch: int, metrics: dict[str, float]) -> bool:
+        """Tell the supervisor of an epoch, and ask whether to stop where it has an opinion."""
+        self.pipe.send(("report", int(epoch), numbers(metrics), self.seconds))
+        if not self.ask:
+            return False
+        sent = time.perf_counter()
+        stop = bool(self.pipe.recv())
+        self.waited += time.perf_counter() - sent
+        return stop
+
+
+def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask: bool) -> None:
+    """Set up the evaluator, then evaluate job after job."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    os.dup2(2, 1)  # what an evaluator prints is a remark; stdout is for results
+    lead_group()
+    current_process().daemon = False  # so that it may have children, as a DataLoader wants; they end with its group
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        evaluator = set_up(pipe, files)
+    except Exception as error:  # a user's file or evaluator may raise anything; the supervisor says it once
+        pipe.send(("unfit", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+        return
+    if memory_bytes is not None:
+        hold_to(memory_bytes)
+    pipe.send(("ready",))
+    with suppress(EOFError):
+        while True:
+            evaluate(evaluator, pipe, ask)
+    end_group(os.getpid())
+
+
+def set_up(pipe: Connection, files: tuple[str, ...]) -> Evaluator:
+    """The evaluator, when the files that may define its class and ops have run, and its data are loaded."""
+    for file in files:
+        load_file(file)
+    evaluator: Evaluator = pipe.recv()
+    setting_of(evaluator)
+    return evaluator
+
+
+def evaluate(evaluator: Evaluator, pipe: Connection, ask: bool) -> None:
+    """Do the next job. Raises EOFError when no more will come."""
+    job: Job = pipe.recv()
+    evaluation = Evaluation(pipe, ask)
+    metrics, failure = run_safely(evaluator, job.candidate(), job.method, evaluation.report)
+    pipe.send(("done", metrics, failure, evaluation.seconds))
+
+
+def lead_group() -> None:
+    """Make this process the first of a group, so that all its children can be ended with it."""
+    if sys.platform != "win32":
+        os.setsid()
+
+
+def end_group(leader: int | None) -> None:
+    """End a worker's group at once, whether the worker itself still lives or not."""
+    if leader is not None and sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):  # gone, or it has not become a group yet
+            os.killpg(leader, signal.SIGKILL)
+
+
+def _end_with_parent() -> None:
+    parent: Any = parent_process()
+    connection.wait([parent.sentinel])
+    end_group(os.getpid())
+    os._exit(1)
+
+
+def hold_to(memory_bytes: int) -> None:
+    """Let this process have no more memory than that: what asks for more gets an error, not the whole machine into trouble."""
+    import resource  # not on every system
+
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))

@@ -1,8 +1,0 @@
-"""Shared weights: one bank from which every network of a space is put together, and the folder that keeps it."""
-
-from archsearch.shared_weights.bank import Bank, Key, SharingError, keys_of
-from archsearch.shared_weights.folder import SharedWeights, read_bank, read_supernet
-from archsearch.shared_weights.network import SharedNetwork
-from archsearch.shared_weights.recalibration import recalibrate
-
-__all__ = ["Bank", "Key", "SharedNetwork", "SharedWeights", "SharingError", "keys_of", "read_bank", "read_supernet", "recalibrate"]

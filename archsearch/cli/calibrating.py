@@ -13,6 +13,7 @@ from archsearch.analysis.latency import KINDS, Device, kind_of, node_seconds
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_table, print_text, remark
 from archsearch.cli.progress import progress_bar
+from archsearch.support.writing import write_text
 from archsearch.units import prefixed
 
 if TYPE_CHECKING:
@@ -66,14 +67,10 @@ def check_writable(path: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file, whole or not at all. Raises WrongUseError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        write_text(path, text)
     except OSError as error:
         raise WrongUseError(f"{path}: {error.strerror}; give another file with --out") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def print_device(device: Device, errors: dict[str, list[float]]) -> None:

@@ -14,6 +14,7 @@ from archsearch.support.nearest import nearest
 from archsearch.support.own_code import OWN, load_file
 from archsearch.support.parts import sha256_of, split_source
 from archsearch.support.reading import MAX_TEXT, at, read_text, reason
+from archsearch.support.writing import write_text
 from archsearch.zoo import build, names
 
 
@@ -134,8 +135,8 @@ def is_json(text: str) -> bool:
 
 
 def write_genotype(genotype: Genotype, path: Path, text: str) -> None:
-    """Write a file anew, and say plainly why it cannot be. Raises WrongUseError."""
+    """Write a file, whole or not at all. Raises WrongUseError, which says why it cannot be."""
     try:
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise WrongUseError(f"{path}: {error.strerror}; choose another --out") from error

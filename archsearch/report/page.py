@@ -6,9 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
@@ -19,6 +17,7 @@ from archsearch.report import figures
 from archsearch.report.markup import script_json
 from archsearch.report.sections import Chart, Section, footer, header, sections
 from archsearch.report.summary import Summary
+from archsearch.support.writing import write_text
 
 POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 PAGE = """<!doctype html>
@@ -63,14 +62,9 @@ def write_page(text: str, path: str | Path) -> Path:
         ReportError: the file cannot be written.
     """
     target = Path(path)
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_text(text, encoding="utf-8")
-        staging.replace(target)
+        write_text(target, text)
     except OSError as error:
-        with suppress(OSError):
-            staging.unlink()
         raise ReportError(f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path") from error
     return target
 

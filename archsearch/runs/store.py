@@ -34,6 +34,7 @@ from archsearch.runs.database import (
 from archsearch.runs.record import Record
 from archsearch.runs.rows import V, by_trial, counts_of, curves_of, damage, parsed_metrics, read_trial, seconds_of
 from archsearch.support.reading import at, place, read_text, reason
+from archsearch.support.writing import write_text
 from archsearch.trial import Trial, to_json
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ class Store:
     def write_record(self, record: Record) -> None:
         """Write `run.json`, whole or not at all."""
         with disk_errors(self.folder):
-            draft = self.folder / "run.json.part"
-            draft.write_text(record.to_json(), encoding="utf-8")
-            draft.replace(self.folder / "run.json")
+            write_text(self.folder / "run.json", record.to_json())
 
     def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float) -> None:
         """Record a trial with its curve and the refusals before it, all or nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, ha
 from archsearch.spaces.catalogue import Catalogue, Entry
 from archsearch.spaces.space import Choices, Space
 from archsearch.support.reading import NUMBER, TEXT, Kind, each, fields, named, parse
+from archsearch.support.writing import write_text
 from archsearch.tables import Arrays, TableError, choices_to_arrays, write_arrays
 from archsearch.training.failures import failure_of
 from archsearch.trial import EvaluationError, finite
@@ -174,10 +174,7 @@ def kept(part: Path, about: Mapping[str, Any], networks: int) -> Iterator[tuple[
     head = json.dumps(about, sort_keys=True)
     try:
         results = read_part(part, head, (int(about["seeds"]), networks)) if part.exists() else {}
-        part.parent.mkdir(parents=True, exist_ok=True)
-        draft = part.with_name(f"{part.name}.{os.getpid()}")
-        draft.write_text("".join(f"{line}\n" for line in (head, *map(json.dumps, results.items()))), encoding="utf-8")
-        draft.replace(part)  # a stop may have left half a line
+        write_text(part, "".join(f"{line}\n" for line in (head, *map(json.dumps, results.items()))))  # a stop may have left half a line
         with part.open("a", encoding="utf-8") as file:
 
             def keep(key: Key, result: Result) -> None:

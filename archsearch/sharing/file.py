@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from archsearch import layers
@@ -18,6 +16,7 @@ from archsearch.network.genotype_json import op_from_dict
 from archsearch.ops.tensor import TensorSpec
 from archsearch.sharing.bank import Bank, Key, SharingError
 from archsearch.support.reading import expect, one_line, parse, place, reason
+from archsearch.training.weights import write_tensors
 
 MAX_TENSORS = 2**20
 MAX_KEY = 2**16
@@ -41,14 +40,10 @@ def parameters_of(bank: Bank) -> dict[str, nn.Parameter]:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors, whole or not at all. Raises SharingError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({text: tensor.detach().cpu().contiguous() for text, tensor in tensors.items()}, draft)
-        draft.replace(path)
-    except (OSError, SafetensorError) as error:
+        write_tensors(path, tensors)
+    except OSError as error:
         raise SharingError(f"{path} cannot be written: {error}; free space or rights, then give the same command again") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

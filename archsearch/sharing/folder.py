@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -34,6 +33,7 @@ from archsearch.support.reading import (
     parse,
     read_text,
 )
+from archsearch.support.writing import write_text
 
 FORMAT = "archsearch.shared_weights/1"
 RECORD = "supernet.json"
@@ -143,15 +143,10 @@ def read_supernet(folder: Path) -> SharedWeights:
 def write_supernet(folder: Path, supernet: SharedWeights) -> None:
     """Write `supernet.json`, whole or not at all. Raises SharingError."""
     path = folder / RECORD
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(supernet.to_json(), encoding="utf-8")
-        draft.replace(path)
+        write_text(path, supernet.to_json())
     except OSError as error:
         raise SharingError(f"{path} cannot be written: {error.strerror}; free space or rights, then give the same command again") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def weights_file(folder: Path, done: int) -> Path:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from archsearch.supernets.base import SupernetError
 from archsearch.support.reading import MAX_TEXT, Kind, at, expect, fields, formatted, is_word, parse, reason
 from archsearch.training.loop import remembers
-from archsearch.training.weights import WeightsError, put_in
+from archsearch.training.weights import WeightsError, put_in, write_tensors
 from archsearch.trial import to_json
 
 FORMAT = "archsearch.supernet/1"
@@ -32,15 +30,8 @@ class Standing(NamedTuple):
 
 def save_standing(path: Path, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Write a checkpoint, whole or not at all. Raises OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        save_file(plain, draft, metadata={"format": FORMAT, "state": to_json(dict(state))})
-        draft.replace(path)
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    apart = {name: value.detach().clone() for name, value in tensors.items()}  # some share their memory
+    write_tensors(path, apart, {"format": FORMAT, "state": to_json(dict(state))})
 
 
 def load_standing(path: Path) -> Standing | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from archsearch.support.archive import names_in, opened, read_array, read_head
 from archsearch.support.reading import at, one_line, reason
+from archsearch.support.writing import whole
 
 MAX_BYTES = 2**30
 KINDS = "biufU"
@@ -46,14 +45,8 @@ def read_arrays(path: Path) -> Arrays:
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays, compressed; equal arrays give equal bytes. Raises TableError when the file cannot be written."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
+        with whole(path) as draft, draft.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **dict(arrays))
-        draft.replace(path)
     except OSError as error:
         raise TableError(f"{path}: {error.strerror or error}; free space or rights, or choose another --out") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()

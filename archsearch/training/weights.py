@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from archsearch.support.reading import at, one_line, reason
+from archsearch.support.writing import whole
 
 
 class WeightsError(ValueError):
@@ -19,14 +19,18 @@ class WeightsError(ValueError):
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the weights as safetensors, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write the weights as safetensors, whole or not at all. Raises OSError."""
+    write_tensors(path, network.state_dict())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, whole or not at all. Raises OSError."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}, draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        with whole(path) as draft:
+            save_file(plain, draft, metadata)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def load_weights(network: nn.Module, path: Path | None) -> nn.Module:

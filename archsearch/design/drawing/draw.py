@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from archsearch.design.drawing import graphviz
@@ -15,6 +13,7 @@ from archsearch.design.drawing.scene import scene
 from archsearch.design.drawing.svg import svg
 from archsearch.design.drawing.words import clean
 from archsearch.network.genotype import Genotype
+from archsearch.support.writing import whole
 
 FORMATS = ("svg", "png", "dot", "mmd", "html")
 
@@ -58,13 +57,10 @@ def write_drawing(genotype: Genotype, path: str | Path, *, cost: str = "macs", d
     if ending not in FORMATS:
         raise DrawingError(f"{target}: no drawing ends in {target.suffix or 'nothing'}; known: .{', .'.join(FORMATS)}")
     drawn = draw(genotype, ending, cost=cost, depth=depth, title=title)
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        staging.write_bytes(drawn)
-        staging.replace(target)
+        with whole(target) as draft:
+            draft.write_bytes(drawn)
     except OSError as error:
-        with suppress(OSError):
-            staging.unlink()
         raise DrawingError(
             f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path"
         ) from error

@@ -16,6 +16,7 @@ from archsearch.evaluators.train import Train
 from archsearch.sharing import SharedWeights, read_supernet
 from archsearch.sharing.folder import Checked, write_supernet
 from archsearch.sharing.single_path import CHECK, Drawn, Sampler, options_of
+from archsearch.support.seeds import seed_of
 from archsearch.training.failures import foreseen
 from archsearch.trial import EvaluationError
 
@@ -48,7 +49,7 @@ def check_supernet(folder: Path, count: int, progress: Callable[[Progress], None
     sampler = Sampler(supernet.open_space(space), supernet.budget, alone.batch, alone.optimizer)
     for place, drawn in enumerate(different(sampler, supernet.seed, count)):
         if place >= len(supernet.checked):
-            seed = int(np.random.SeedSequence([supernet.seed, CHECK, place]).generate_state(1)[0])
+            seed = seed_of(supernet.seed, CHECK, place)
             candidate = Candidate(place, drawn.genotype, seed, choices=drawn.choices)
             result = Checked(
                 choices=drawn.choices, macs=drawn.macs, shared=error_of(shared, candidate), retrained=error_of(alone, candidate)

@@ -22,6 +22,7 @@ from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Noted
 from archsearch.supernets import Point, Setting, Supernet, SupernetError
+from archsearch.support.seeds import seed_of
 from archsearch.trial import Failure, Trial
 
 STEP = "step"
@@ -223,7 +224,7 @@ class Loop:
 
     def candidate(self, number: int, genotype: Genotype, choices: Choices) -> Candidate:
         """What the evaluator gets; its seed belongs to the run's seed and the trial's number alone."""
-        seed = int(np.random.SeedSequence([self.record.seed, number]).generate_state(1)[0])
+        seed = seed_of(self.record.seed, number)
         return Candidate(number, genotype, seed, self.store.weights(number).resolve(), self.limit_ms(), choices)
 
     def limit_ms(self) -> float | None:

@@ -18,6 +18,7 @@ from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, ha
 from archsearch.spaces.catalogue import Catalogue, Entry
 from archsearch.spaces.space import Choices, Space
 from archsearch.support.reading import NUMBER, TEXT, Kind, each, fields, named, parse
+from archsearch.support.seeds import seed_of
 from archsearch.support.writing import write_text
 from archsearch.tables import Arrays, TableError, choices_to_arrays, write_arrays
 from archsearch.training.failures import failure_of
@@ -85,7 +86,7 @@ def tabulate(
         jobs = list(product(range(seeds), range(len(networks.entries))))
         for done, (place, network) in enumerate(jobs, start=1):
             if (place, network) not in results:
-                first = int(np.random.SeedSequence([seed, network, place]).generate_state(1)[0])
+                first = seed_of(seed, network, place)
                 keep((place, network), trained(catalogue, evaluator, networks.entries[network], first))
             if progress is not None:
                 progress(Progress(done, len(jobs), sum("failure" in result for result in results.values())))

@@ -24,6 +24,7 @@ from archsearch.spaces.space import Choices, Space, space_digest
 from archsearch.support.parts import absolute, split_source
 from archsearch.support.randomness import seeded
 from archsearch.support.reading import one_line, place
+from archsearch.support.seeds import seed_of
 from archsearch.tasks import answers
 from archsearch.training.device import pick_device
 from archsearch.training.failures import foreseen
@@ -149,7 +150,7 @@ class SinglePath:
     def epoch(self, number: int) -> dict[str, float]:
         """Train for epoch `number`, whatever came before it in this process. Raises EvaluationError (diverged, or what torch refuses)."""
         self.paths.step = self.training.step = number * self.training.per_epoch
-        seed = int(np.random.SeedSequence([self.supernet.seed, number]).generate_state(1)[0])
+        seed = seed_of(self.supernet.seed, number)
         self.training.generator.manual_seed(seed)
         with seeded(seed, self.device), foreseen():  # for dropout
             loss, lr = self.training.epoch()

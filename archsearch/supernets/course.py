@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +25,7 @@ from archsearch.supernets.checkpoint import (
 )
 from archsearch.support.randomness import seeded
 from archsearch.support.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
+from archsearch.support.seeds import seed_of
 from archsearch.support.threads import one_thread
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
@@ -175,8 +175,3 @@ def trained_by(evaluator: Evaluator) -> Options:
     if not isinstance(evaluator, Options):
         raise SupernetError(f"a supernet trains with the data and options of the evaluator train; it was given {type(evaluator).__name__}")
     return evaluator
-
-
-def seed_of(*numbers: int) -> int:
-    """A seed for torch that belongs to these numbers alone."""
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -13,9 +13,10 @@ from torch.optim import Adam
 
 from archsearch.spaces.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
-from archsearch.supernets.course import Course, seed_of
+from archsearch.supernets.course import Course
 from archsearch.supernets.mixture import Mixture
 from archsearch.supernets.switch import compile_switched
+from archsearch.support.seeds import seed_of
 from archsearch.tasks import Feed, joint_loss
 from archsearch.training.loop import Training, check_loss, schedule
 from archsearch.training.options import Options

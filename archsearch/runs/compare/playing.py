@@ -19,6 +19,7 @@ from archsearch.runs.record import Record
 from archsearch.spaces.catalogue import Catalogue, Entry, key_of
 from archsearch.spaces.space import Choices, load_space
 from archsearch.strategies import Informed, Random, Strategy, load_strategy
+from archsearch.support.seeds import seed_of
 from archsearch.trial import EvaluationError, Failure, Objective, Trial
 
 MOST_KEPT = 16_000
@@ -100,7 +101,7 @@ def play(match: Match, strategy: Strategy, seed: int) -> Played:
         chosen = proposer.choose(number)
         if isinstance(chosen, Refused):
             break
-        entry, first = chosen.entry, int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        entry, first = chosen.entry, seed_of(seed, number)
         held = entry._replace(choices=listed.get(entry.fingerprint, entry.choices))  # of isomorphic ones the table may hold another
         told, failure = looked_up(match.table.metrics_of, held, first)
         values = None if failure else tuple(float(objective.value(told)) for objective in match.objectives)

@@ -17,7 +17,7 @@ from archsearch import load_space, search
 from archsearch.cli.timing import GAP, duration, fitted, timing
 from archsearch.evaluators.train import Train
 from archsearch.runs.clock import Clock, Running, seconds_left
-from archsearch.runs.loop import Progress
+from archsearch.runs.loop import Standing
 from archsearch.runs.store import open_run
 from archsearch.strategies import Random
 
@@ -67,7 +67,7 @@ def test_the_first_trial_of_a_worker_says_least() -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_run_tells_epochs_within_a_trial_and_time_left(tmp_path: Path, workers: int) -> None:
-    told: list[Progress] = []
+    told: list[Standing] = []
     search(load_space("small_cell"), Random(), Train(epochs=3), trials=2, workers=workers, out=tmp_path / "run", progress=told.append)
     first = [at for at in told if at.done == 0 and at.running]
     assert [at.running[0].epochs for at in first] == [0, 1, 2, 3]

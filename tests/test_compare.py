@@ -17,12 +17,13 @@ from archsearch.evaluators.table import Table
 from archsearch.pareto import front, hypervolume
 from archsearch.report.of_comparison import comparison_page, report_comparison, spread
 from archsearch.report.page import ReportError
-from archsearch.runs.compare import BASELINE, Match, Player, Progress, compare, play, processes
+from archsearch.runs.compare import BASELINE, Match, Player, compare, play, processes
 from archsearch.runs.compare.comparison import quartiles, signed_ranks
 from archsearch.runs.compare.quality import by_seconds, measures
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.tabulate import tabulate
 from archsearch.spaces.space import load_space
+from archsearch.support.progress import Progress
 from archsearch.trial import Objective
 from tests.evaluators import Formula
 

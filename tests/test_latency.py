@@ -16,7 +16,8 @@ from archsearch import ops as o
 from archsearch.analysis import Device, latency_ms
 from archsearch.analysis.calibration import Sample, fit
 from archsearch.analysis.latency import KINDS, DeviceError, Factors, kind_of, node_seconds, read_device
-from archsearch.training.latency import Progress, calibrate, measured_seconds, of_one_node, sample_networks
+from archsearch.support.progress import Progress
+from archsearch.training.latency import calibrate, measured_seconds, of_one_node, sample_networks
 
 SHEET = Device(1e9, 1e8, 1e-6)
 FACTORS = st.builds(Factors, *[st.floats(0.5, 50)] * 3)

@@ -19,7 +19,7 @@ from archsearch.evaluators.train import Train
 from archsearch.exporters import ExportError, export_trial
 from archsearch.network.passes import canonicalise
 from archsearch.pareto import dominates
-from archsearch.runs.loop import Progress
+from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import resume, search
 from archsearch.runs.store import RunExistsError, open_run
@@ -141,7 +141,7 @@ def test_every_kind_of_failure_is_recorded_and_the_run_goes_on(tmp_path: Path) -
 
 
 def test_progress_tells_where_the_run_stands(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[Standing] = []
     run = small_search(tmp_path / "run", trials=10, progress=told.append)
     assert [at.done for at in told if not at.running and not at.testing] == list(range(11))
     assert told[-1].front == len(run.front())

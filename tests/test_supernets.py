@@ -19,7 +19,7 @@ from archsearch import Space, analyse, canonicalise, compile_network, load_space
 from archsearch.analysis import Budget
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.runs.loop import Progress
+from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import METHODS, load_method, resume, search
 from archsearch.runs.store import Run, open_run
@@ -229,7 +229,7 @@ def test_a_checkpoint_that_is_whole_but_of_something_else_is_refused(
 
 
 def test_every_epoch_is_told_to_who_watches(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[Standing] = []
     pruned(tmp_path / "run", Fabric(tune=2), trials=2, evaluator=Train(epochs=3, batch=256), progress=told.append)
     assert [(at.done, at.epoch) for at in told if not at.testing] == [
         (0, None), (0, (1, 3)), (0, (2, 3)), (0, (3, 3)), (1, None), (1, (1, 2)), (1, (2, 2)), (2, None)

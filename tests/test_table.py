@@ -16,7 +16,7 @@ from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.table import Table
 from archsearch.ops import Linear, ReLU
-from archsearch.runs.tabulate import Progress, read_part, tabulate
+from archsearch.runs.tabulate import Tabulated, read_part, tabulate
 from archsearch.spaces.catalogue import Catalogue, key_of
 from archsearch.spaces.space import Choices, Space, load_space
 from archsearch.strategies import Local
@@ -207,9 +207,9 @@ class Half(Formula):
 
 
 def test_tabulate_trains_every_network_once_from_every_seed(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[Tabulated] = []
     path = tabulate(TINY, Formula(), tmp_path / "t.npz", seeds=2, progress=told.append)
-    assert told[-1] == Progress(len(told), len(told), 0)
+    assert told[-1] == Tabulated(len(told), len(told), 0)
     assert [at.done for at in told] == list(range(1, len(told) + 1))
     arrays = read_arrays(path)
     entries = list(Catalogue(TINY, 8).walk())
@@ -276,7 +276,7 @@ def test_a_search_on_a_table_tests_its_front(tmp_path: Path) -> None:
 
 
 def test_tabulate_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    def stop(at: Progress) -> None:
+    def stop(at: Tabulated) -> None:
         if at.done == 5:
             raise KeyboardInterrupt("enough")
 

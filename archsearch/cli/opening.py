@@ -12,7 +12,7 @@ from archsearch.analysis import Budget
 from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of
-from archsearch.runs.loop import Progress
+from archsearch.runs.loop import Standing
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
 from archsearch.runs.store import Run
@@ -60,7 +60,7 @@ def told_once_begun(tick: Tick, lines: Callable[[], Sequence[str]]) -> Tick:
     """As `tick`, and the lines before it, once the first evaluation begins: a search that cannot begin says why, and nothing else."""
     waiting = [lines]
 
-    def update(at: Progress) -> None:
+    def update(at: Standing) -> None:
         while waiting and (at.running or at.done or at.epoch):
             for line in waiting.pop()():
                 remark(line)

@@ -23,7 +23,7 @@ from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator, has, said, setting_of
 from archsearch.network.genotype import Genotype
-from archsearch.runs.loop import Progress
+from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.restoring import Parts, Places, restored
 from archsearch.runs.search import load_method, resume, search
@@ -34,7 +34,7 @@ from archsearch.supernets import SUPERNETS, Supernet
 from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
-Tick = Callable[[Progress], None] | None
+Tick = Callable[[Standing], None] | None
 PROBES = 20
 """Networks drawn to find a valid one that shows what all of a space take and give."""
 
@@ -180,14 +180,14 @@ def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Call
         raise typer.Exit(INTERRUPTED) from None
 
 
-def standing(at: Progress, objective: Objective) -> str:
+def standing(at: Standing, objective: Objective) -> str:
     """Best value, what is under way, failures, front and refusals in words, in this order of importance."""
     best = "none yet" if at.best is None else unit(objective.metric).text(-at.best[0] if objective.maximise else at.best[0])
     failed = f"failed {at.failed}" if at.failed else ""
     return GAP.join(filter(None, [f"best {objective.metric} {best}", under_way(at), failed, f"front {at.front}", f"refused {at.refused}"]))
 
 
-def under_way(at: Progress) -> str:
+def under_way(at: Standing) -> str:
     """The trial and epoch under way, of several the first; empty when there is none."""
     if at.epoch is not None:
         return f"epoch {at.epoch[0]} of {at.epoch[1]}"

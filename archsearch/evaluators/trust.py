@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from archsearch.evaluators.train import Train
 from archsearch.sharing import SharedWeights, read_supernet
 from archsearch.sharing.folder import Checked, write_supernet
 from archsearch.sharing.single_path import CHECK, Drawn, Sampler, options_of
+from archsearch.support.progress import Progress
 from archsearch.support.seeds import seed_of
 from archsearch.training.failures import foreseen
 from archsearch.trial import EvaluationError
@@ -25,14 +26,6 @@ DRAWS = 50
 RESAMPLES, INTERVAL = 2000, 0.9
 FEWEST = 5
 """Networks that an interval says something about."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Networks judged in both ways, of all."""
-
-    done: int
-    trials: int
 
 
 def check_supernet(folder: Path, count: int, progress: Callable[[Progress], None] | None = None, space: str = "") -> SharedWeights:

@@ -22,6 +22,7 @@ from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Noted
 from archsearch.supernets import Point, Setting, Supernet, SupernetError
+from archsearch.support.progress import Progress
 from archsearch.support.seeds import seed_of
 from archsearch.trial import Failure, Trial
 
@@ -33,15 +34,13 @@ LASTING = ("diverged", "rejected")
 
 
 @dataclass(frozen=True)
-class Progress:
+class Standing(Progress):
     """Where a run stands: at its beginning, when an evaluation begins, after every epoch, and after every trial that is recorded.
 
     `epoch` of a supernet (done, of all before its next point); the trials `running`; seconds `elapsed` since the run began or went on;
     about how many are `left` to the last trial, None while nobody can know; whether the front is `testing`.
     """
 
-    done: int
-    trials: int
     best: tuple[float, ...] | None
     front: int
     refused: int
@@ -62,7 +61,7 @@ class Loop:
     proposer: Proposer
     executor: Executor
     before: Run
-    progress: Callable[[Progress], None] | None
+    progress: Callable[[Standing], None] | None
     supernet: Supernet | None = None
     retry_failed: bool = False
     told: int = 0
@@ -287,7 +286,7 @@ class Loop:
         testing = any(one.trial in self.trials for one in running)
         left = None if testing else self.clock.left(self.record.trials - len(self.trials))
         self.progress(
-            Progress(
+            Standing(
                 len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,
                 left, testing,
             )

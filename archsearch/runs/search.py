@@ -12,7 +12,7 @@ from archsearch.analysis import COSTS, Budget
 from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, said
 from archsearch.runs.executor import Executor, Inline, Processes
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
-from archsearch.runs.loop import Loop, Progress
+from archsearch.runs.loop import Loop, Standing
 from archsearch.runs.proposal import Proposer, SearchError
 from archsearch.runs.record import Record, versions
 from archsearch.runs.restoring import Parts
@@ -40,7 +40,7 @@ def search(
     out: str | PathLike[str],
     workers: int = 1,
     timeout_s: float | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Standing], None] | None = None,
 ) -> Run:
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
 
@@ -141,7 +141,7 @@ def resume(
     trials: int | None = None,
     workers: int | None = None,
     retry_failed: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Standing], None] | None = None,
 ) -> Run:
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
 
@@ -195,7 +195,7 @@ def same_parts(folder: Path, record: Record, parts: Parts) -> dict[str, Any]:
     return now
 
 
-def go(store: Store, record: Record, parts: Parts, progress: Callable[[Progress], None] | None, retry_failed: bool = False) -> Run:
+def go(store: Store, record: Record, parts: Parts, progress: Callable[[Standing], None] | None, retry_failed: bool = False) -> Run:
     """Run the loop to its end, whatever was recorded before, and let go of workers and folder; a start that fails leaves nothing."""
     space, strategy, evaluator = parts
     try:

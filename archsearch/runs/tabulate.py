@@ -17,6 +17,7 @@ import numpy as np
 from archsearch.evaluators.base import Candidate, Evaluator, check_evaluator, has, said
 from archsearch.spaces.catalogue import Catalogue, Entry
 from archsearch.spaces.space import Choices, Space
+from archsearch.support.progress import Progress
 from archsearch.support.reading import NUMBER, TEXT, Kind, each, fields, named, parse
 from archsearch.support.seeds import seed_of
 from archsearch.support.writing import write_text
@@ -43,11 +44,9 @@ class Networks(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where the work stands: trainings done, of all, and failures among them."""
+class Tabulated(Progress):
+    """Trainings done, of all, and failures among them."""
 
-    done: int
-    trials: int
     failed: int
 
 
@@ -60,7 +59,7 @@ def tabulate(
     seeds: int = 3,
     seed: int = 0,
     overwrite: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Tabulated], None] | None = None,
 ) -> Path:
     """Train every network of the space, or `sample` of them drawn at random, from `seeds` seeds each, and write the table `out`.
 
@@ -89,7 +88,7 @@ def tabulate(
                 first = seed_of(seed, network, place)
                 keep((place, network), trained(catalogue, evaluator, networks.entries[network], first))
             if progress is not None:
-                progress(Progress(done, len(jobs), sum("failure" in result for result in results.values())))
+                progress(Tabulated(done, len(jobs), sum("failure" in result for result in results.values())))
         write_arrays(out, to_arrays(networks, results, about))
     return out
 

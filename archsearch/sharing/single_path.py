@@ -22,6 +22,7 @@ from archsearch.sharing.file import load_tensors, parameters_of
 from archsearch.sharing.folder import RECORD, optimizer_file, weights_file, write_checkpoint, write_supernet
 from archsearch.spaces.space import Choices, Space, space_digest
 from archsearch.support.parts import absolute, split_source
+from archsearch.support.progress import Progress
 from archsearch.support.randomness import seeded
 from archsearch.support.reading import one_line, place
 from archsearch.support.seeds import seed_of
@@ -40,11 +41,9 @@ TRAINING, CHECK = 0, 1
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a training stands: epochs done, of all, and the mean loss of the last one."""
+class Trained(Progress):
+    """Epochs done, of all, and the mean loss of the last one."""
 
-    done: int
-    trials: int
     loss: float
 
 
@@ -197,7 +196,7 @@ def train_supernet(
     paths: int = 1,
     sandwich: bool = False,
     seed: int = 0,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Trained], None] | None = None,
 ) -> SharedWeights:
     """Train shared weights for all networks of a space within a budget, or go on where the same call was stopped.
 
@@ -222,7 +221,7 @@ def train_supernet(
         for now in chain([supernet], trained(supernet, space, out)):
             supernet = now
             if progress is not None:
-                progress(Progress(now.done, epochs, now.curve[-1]["train_loss"] if now.curve else float("nan")))
+                progress(Trained(now.done, epochs, now.curve[-1]["train_loss"] if now.curve else float("nan")))
     finally:
         if not supernet.done:
             take_back(out, new)

@@ -33,6 +33,7 @@ from archsearch.ops import (
     ReLU,
     Sigmoid,
 )
+from archsearch.support.progress import Progress
 from archsearch.training.timing import Protocol, time_network
 
 ROUNDS, FEWEST, MOST, SECONDS = 3, 2, 200, 0.03
@@ -48,13 +49,6 @@ class Calibration(NamedTuple):
 
     device: Device
     samples: list[Sample]
-
-
-class Progress(NamedTuple):
-    """Measurements done, of so many."""
-
-    done: int
-    trials: int
 
 
 def calibrate(threads: int = 1, on: str = "cpu", report: Callable[[Progress], None] | None = None) -> Calibration:

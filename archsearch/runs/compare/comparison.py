@@ -24,6 +24,7 @@ from archsearch.runs.proposal import SearchError
 from archsearch.spaces.space import place
 from archsearch.strategies import StrategyError
 from archsearch.support.nearest import nearest
+from archsearch.support.progress import Progress
 from archsearch.support.spawning import GUARD, refuse_unguarded
 
 BASELINE = "random"
@@ -32,13 +33,6 @@ MOMENTS = 200
 """So many points of time are looked at."""
 Job = tuple[str, int]
 """Name of a player and seed of a run."""
-
-
-class Progress(NamedTuple):
-    """Where a comparison stands: runs done, of all."""
-
-    done: int
-    trials: int
 
 
 class Final(NamedTuple):

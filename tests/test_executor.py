@@ -17,8 +17,9 @@ from archsearch.evaluators.train import Train
 from archsearch.network.builder import Builder
 from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, Linear
-from archsearch.runs.executor import Executor, ExecutorError, Inline, Outcome, Processes, died, environment
+from archsearch.runs.executor import Executor, ExecutorError, Inline, Outcome, Processes, died
 from archsearch.spaces.space import load_space
+from archsearch.support.threads import one_thread_each
 from tests.evaluators import Failing, Formula, Stillborn, Talking
 from tests.runs import small_space
 
@@ -149,12 +150,13 @@ def test_how_a_worker_died_is_said() -> None:
     assert died(1).message == "the worker process ended with exit code 1"
 
 
-def test_environment_is_set_for_a_while() -> None:
-    os.environ["ARCHSEARCH_A"] = "before"
-    with environment({"ARCHSEARCH_A": "now", "ARCHSEARCH_B": "now"}):
-        assert (os.environ["ARCHSEARCH_A"], os.environ["ARCHSEARCH_B"]) == ("now", "now")
-    assert os.environ.pop("ARCHSEARCH_A") == "before"
-    assert "ARCHSEARCH_B" not in os.environ
+def test_processes_get_one_thread_each_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with one_thread_each():
+        assert {os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} == {"1"}
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    assert "MKL_NUM_THREADS" not in os.environ
 
 
 def test_what_was_done_in_time_counts_however_late_it_is_heard(tmp_path: Path) -> None:

@@ -18,11 +18,10 @@ from archsearch.cli.progress import progress_bar
 from archsearch.cli.searching import fit, read_objectives
 from archsearch.evaluators.table import Table
 from archsearch.runs.compare import BASELINE, Comparison, Match, Player, compare, is_part
-from archsearch.runs.executor import ONE_THREAD, environment
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.tabulate import tabulate
 from archsearch.spaces.space import load_space
-from archsearch.support.threads import cores
+from archsearch.support.threads import cores, one_thread_each
 from archsearch.tables import TableError
 
 
@@ -148,7 +147,7 @@ def tabulate_command(
     bare = load_space(space)
     chosen = parse_pairs(settings, bare.settings, f"space {space!r}")
     options = [*evaluator_options, *([f"epochs={epochs}"] if epochs is not None else [])]
-    with environment(ONE_THREAD):  # before torch is imported: on one thread equal seeds give equal tables
+    with one_thread_each():  # before torch is imported: on one thread equal seeds give equal tables
         fitted, judge = trainer(space, data, evaluator, options, bare.settings, chosen)
         target = out or Path(f"{Path(space).stem}-{data_name(judge)}.npz")
         with watched(quiet, "trainings", "stopped; the same command goes on") as tick:

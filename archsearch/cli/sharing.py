@@ -11,8 +11,8 @@ from archsearch.cli.comparing import trainer, watched
 from archsearch.cli.console import print_json, print_text
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.searching import read_budget
-from archsearch.runs.executor import ONE_THREAD, environment
 from archsearch.spaces.space import load_space
+from archsearch.support.threads import one_thread_each
 
 if TYPE_CHECKING:
     from archsearch.sharing import SharedWeights
@@ -40,7 +40,7 @@ def supernet_command(
 ) -> None:  # fmt: skip
     """Train shared weights for a space, find out how far to trust them, and say how to search with them."""
     folder = out or Path("results") / f"supernet-{Path(lesson.space).stem}-{Path(lesson.data).stem}-{lesson.seed}"
-    with environment(ONE_THREAD):  # before torch is imported: on one thread equal seeds give equal weights
+    with one_thread_each():  # before torch is imported: on one thread equal seeds give equal weights
         supernet = taught(lesson, limits, folder, quiet)
         supernet = checked(supernet, folder, check, quiet, lesson.space)
     if json:

@@ -7,8 +7,8 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
@@ -19,6 +19,7 @@ from typing import Protocol
 from archsearch.evaluators.base import Candidate, Evaluator
 from archsearch.runs.worker import Job, Method, end_group, numbers, run_safely, work
 from archsearch.support.spawning import GUARD, UNGUARDED, UNGUARDED_LINE, SpawnError, check_main, refuse_unguarded
+from archsearch.support.threads import one_thread_each
 from archsearch.trial import Failure, FailureKind
 
 Stopper = Callable[[int, int, dict[str, float]], bool]
@@ -27,7 +28,6 @@ Watch = Callable[[int, int], None]
 """Called with a trial and how many of its epochs are done: 0 when its evaluation begins, ENDED when it is over."""
 ENDED = -1
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 MAX_FALSE_STARTS = 3
 MOST_HEARD = 1000
 """Messages of one worker that are heard in a row, so that one that never stops talking leaves the others their turn."""
@@ -168,7 +168,7 @@ class Processes:
         memory = self.memory_bytes or (memory_share(self.workers) if on_cpu else None)
         arguments = (theirs, tuple(self.files), memory, self.stopper is not None)
         process = get_context("spawn").Process(target=work, args=arguments, daemon=True)
-        with environment(ONE_THREAD):
+        with one_thread_each():
             process.start()
         theirs.close()  # so that the end of the worker is the end of the pipe
         with suppress(OSError):  # dead already: found out when it is asked for something
@@ -307,21 +307,6 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-@contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for a child that is started inside."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def memory_share(workers: int) -> int | None:

@@ -14,7 +14,7 @@ from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.encoding import CLOSED, Encoding
 from archsearch.spaces.space import Choices, Scalar
 from archsearch.strategies.base import Problem
-from archsearch.support.threads import one_thread
+from archsearch.support.threads import torch_threads
 from archsearch.trial import Trial
 
 try:
@@ -119,7 +119,7 @@ class Optuna:
         return {name: self._encoding.options[name][at] for name, at in params.items() if at != CLOSED}
 
     def _threads(self) -> AbstractContextManager[None]:
-        return one_thread() if self.sampler == "gp" else nullcontext()  # the other knows no torch
+        return torch_threads() if self.sampler == "gp" else nullcontext()  # the other knows no torch
 
     def _new_study(self, problem: Problem) -> optuna.Study:
         with quiet():

@@ -27,7 +27,7 @@ from archsearch.supernets.checkpoint import (
 from archsearch.support.randomness import seeded
 from archsearch.support.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
 from archsearch.support.seeds import seed_of
-from archsearch.support.threads import one_thread
+from archsearch.support.threads import torch_threads
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training.device import pick_device
@@ -104,7 +104,7 @@ class Course:
         curve: list[dict[str, float]] = list(self.state["curve"]) if begun else []
         if begun:
             phase.restore(self._tensors, len(curve))
-        with one_thread(), foreseen():
+        with torch_threads(), foreseen():
             for epoch in range(len(curve), phase.epochs):
                 seed = seed_of(self.setting.seed, stage, epoch)
                 with seeded(seed, self.device):  # for dropout
@@ -130,7 +130,7 @@ class Course:
         """Metrics of the validation part. Raises EvaluationError (rejected, or diverged)."""
         limit, shape = self.setting.max_latency_ms, genotype.inputs[0].shape
         macs = [output.macs for output in exits(genotype)]
-        with one_thread(), seeded(self.setting.seed, self.device), foreseen():
+        with torch_threads(), seeded(self.setting.seed, self.device), foreseen():
             latency = {} if limit is None else within_latency(network, shape, self.device, limit)
             found = by_exit(measure(network, self.data, self.data.validation, 4 * self.train.batch), macs)
         check_loss(found["loss"], self.data.task.classes)

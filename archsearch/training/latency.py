@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +33,7 @@ from archsearch.ops import (
     Sigmoid,
 )
 from archsearch.support.progress import Progress
+from archsearch.support.threads import torch_threads
 from archsearch.training.timing import Protocol, time_network
 
 ROUNDS, FEWEST, MOST, SECONDS = 3, 2, 200, 0.03
@@ -59,7 +59,7 @@ def calibrate(threads: int = 1, on: str = "cpu", report: Callable[[Progress], No
     """
     networks = sample_networks()
     samples: list[Sample] = []
-    with threads_set(threads):
+    with torch_threads(threads):
         for genotype in networks:
             if report is not None:
                 report(Progress(len(samples), len(networks)))
@@ -99,17 +99,6 @@ def measured_seconds(network: nn.Module, genotype: Genotype, batch: int = 1, on:
     together = ON_DEVICE if device.type == "cuda" else 1
     protocol = Protocol(ROUNDS, MOST, FEWEST, seconds / ROUNDS, 0.0, together)
     return time_network(network.to(device), [spec.shape for spec in genotype.inputs], device, batch, protocol).shortest
-
-
-@contextmanager
-def threads_set(threads: int) -> Iterator[None]:
-    """So many threads inside, as many as before outside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def machine_name(on: str, threads: int) -> str:

@@ -19,13 +19,13 @@ from archsearch.analysis import COSTS
 from archsearch.pareto import Points, attainment
 from archsearch.runs.compare.playing import Match, Played, Player, play
 from archsearch.runs.compare.quality import Floats, Goal, by_seconds, goal_of, measures
-from archsearch.runs.executor import ONE_THREAD, environment
 from archsearch.runs.proposal import SearchError
 from archsearch.spaces.space import place
 from archsearch.strategies import StrategyError
 from archsearch.support.nearest import nearest
 from archsearch.support.progress import Progress
 from archsearch.support.spawning import GUARD, refuse_unguarded
+from archsearch.support.threads import one_thread_each
 
 BASELINE = "random"
 QUARTILES = (0.25, 0.5, 0.75)
@@ -186,7 +186,7 @@ def processes(count: int) -> Iterator[Executor]:
     """
     refuse_unguarded()
     others = set(active_children())
-    with environment(ONE_THREAD):
+    with one_thread_each():
         pool = ProcessPoolExecutor(count, get_context("spawn"))
         try:
             yield pool

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from archsearch.spaces.encoding import CLOSED, Encoding, Places
 from archsearch.strategies.predictor.ensemble import Sample, Vector
 from archsearch.support.randomness import seeded
-from archsearch.support.threads import one_thread
+from archsearch.support.threads import torch_threads
 
 
 class Recurrent:
@@ -33,7 +33,7 @@ class Recurrent:
     def fit(self, sample: Sample, values: Vector) -> None:
         words, made = self._words_of(sample.places)
         wanted = torch.as_tensor(values, dtype=torch.float32)
-        with one_thread():
+        with torch_threads():
             for _ in range(self._epochs):
                 loss = nn.functional.smooth_l1_loss(self._value(words, made), wanted)
                 self._adam.zero_grad()
@@ -42,7 +42,7 @@ class Recurrent:
 
     @torch.no_grad()
     def predict(self, sample: Sample) -> Vector:
-        with one_thread():
+        with torch_threads():
             return np.asarray(self._value(*self._words_of(sample.places)).double().numpy())
 
     def _parameters(self) -> list[Tensor]:

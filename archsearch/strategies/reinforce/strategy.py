@@ -14,7 +14,7 @@ from archsearch.strategies.reinforce.controller import Draft, Independent, Recur
 from archsearch.strategies.reinforce.learner import Learner, Rates
 from archsearch.strategies.reinforce.reward import REWARDS, Rewards
 from archsearch.strategies.reinforce.sequence import Script, Steps
-from archsearch.support.threads import one_thread
+from archsearch.support.threads import torch_threads
 from archsearch.trial import Trial
 
 CONTROLLERS = {"lstm": Recurrent, "independent": Independent}
@@ -99,7 +99,7 @@ class Reinforce:
         problem = self._problem
         if problem is None or rng is self._in_vain:
             return {}  # also when it is asked again for a trial for which it found nothing
-        with one_thread():
+        with torch_threads():
             found = next((choices for choices in self._drafts(problem.catalogue.space, rng) if is_open(problem, choices)), None)
         self._in_vain = rng if found is None else None
         return found or {}
@@ -117,7 +117,7 @@ class Reinforce:
         rates = self._learner.rates
         if len(self._waiting) >= rates.batch:
             best = [self._trials[i] for i in self._rewards.best(rates.queue)] if self._trials else []
-            with one_thread():
+            with torch_threads():
                 self._learner.learn([steps for steps, _ in self._waiting], [gain for _, gain in self._waiting], best)
             self._waiting.clear()
 

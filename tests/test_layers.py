@@ -9,28 +9,8 @@ from pathlib import Path
 
 import pytest
 
-TREE = Path(__file__).parents[1]
-PACKAGE = TREE / "archsearch"
+from tests.house import LAYERS, PACKAGE, PICTURE, TREE, arrows, imports, modules, picture, room
 
-LAYERS = [
-    {"support", "pareto", "units"},
-    {"layers"},
-    {"ops"},
-    {"network"},
-    {"analysis", "blocks", "data"},
-    {"zoo", "design"},
-    {"spaces"},
-    {"trial"},
-    {"tables", "tasks"},
-    {"training"},
-    {"sharing"},
-    {"evaluators"},
-    {"strategies", "supernets"},
-    {"runs"},
-    {"report", "exporters"},
-    {"cli"},
-]
-"""Rooms from the ground up: each imports only from rooms below it."""
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 SIBLINGS = ("strategies", "evaluators", "exporters")
 JOINTS = ("__init__", "auto", "base", "network", "of_run", "shared", "trust")
@@ -68,43 +48,16 @@ HOMES = {
 }
 
 
-def modules() -> list[Path]:
-    return [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
-
-
-def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
-def imports(path: Path) -> set[str]:
-    """Full names of what a module imports, those for type checkers alone left out."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
-
-
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path: Path) -> None:
     own = room(path)
     assert own in LEVEL, f"{own} has no layer"
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "archsearch" or parts[1:2] == ["__version__"] or parts[1] == own:
-            continue
-        assert LEVEL[parts[1]] < LEVEL[own], f"{path.name} imports {name}"
+    for other in arrows(path):
+        assert LEVEL[other] < LEVEL[own], f"{path.name} imports {other}"
+
+
+def test_the_picture_of_the_house_is_that_of_its_imports() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "python -m tests.house draws it anew"
 
 
 @pytest.mark.parametrize("path", [p for p in modules() if room(p) in SIBLINGS and p.stem not in JOINTS], ids=lambda p: p.stem)

@@ -1,1 +1,1 @@
-"""Spaces: the choices of a search, what can be known of them before one, and spaces around a network."""
+"""The choices of a search: spaces, what can be known of them before one, and spaces around a network."""

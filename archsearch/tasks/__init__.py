@@ -1,4 +1,4 @@
-"""Tasks: what is learnt from data, how an answer is scored, and the data on a device."""
+"""What is learnt from data: tasks, how an answer is scored, and the data on a device."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Training: options, the loop, devices, files of weights, what may fail. Evaluators and supernets stand on it."""
+"""How a network is trained: options, the loop, devices, files of weights, latency, what may fail."""

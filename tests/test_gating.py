@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from archsearch.catalogue import Catalogue
 
 from archsearch import load_space
 from archsearch.analysis import Budget
 from archsearch.evaluators.train import Train
+from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets.base import Setting
 from archsearch.supernets.course import Course
 from archsearch.supernets.gated import Gated, Gating

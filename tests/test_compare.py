@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from archsearch.cli import WrongUseError
-from archsearch.cli.comparing import compare_command, tabulate_command, warn
+from archsearch.cli.comparing import Contest, Work, compare_command, tabulate_command, warn
 from archsearch.evaluators.table import Table
 from archsearch.pareto import front, hypervolume
 from archsearch.report.of_comparison import comparison_page, report_comparison, spread
@@ -193,8 +194,7 @@ def test_of_a_sampled_table_strategies_are_offered_what_it_holds(tmp_path: Path,
             assert len(run.values) == 9
             assert np.isfinite(run.values).all()
         assert comparison.final(name, "regret").mean == 0
-    rest = {"settings": [], "table_options": [], "seed": 0, "workers": 0, "quiet": True, "json": False}
-    compare_command(file, None, ["local"], [], 1, 4, ["error"], None, out=tmp_path / "page.html", **rest)
+    compare_command(Contest(file, None, ["local"], runs=1, trials=4, workers=0), tmp_path / "page.html", quiet=True, json=False)
     found = capsys.readouterr()
     assert "holds a sample of 9 networks: strategies are offered these alone" in found.err
     assert "inf" not in found.out
@@ -315,9 +315,9 @@ def test_attainment_surfaces_lie_above_the_best_front() -> None:
 
 def test_the_command_prints_standings_and_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "new" / "page.html"
-    options = {"runs": 2, "trials": 12, "settings": [], "table_options": ["mean=yes"], "seed": 0, "workers": 0, "quiet": True}
-    compare_command("small_cell-digits", None, ["local,evolution"], ["evolution.population=8"], objectives=["error"], reference=None,
-                    out=page, json=False, **options)  # fmt: skip
+    options = {"runs": 2, "trials": 12, "table_options": ["mean=yes"], "workers": 0}
+    contest = Contest("small_cell-digits", None, ["local,evolution"], ["evolution.population=8"], **options)
+    compare_command(contest, page, quiet=True, json=False)
     out = capsys.readouterr().out
     assert all(
         name in out
@@ -333,8 +333,8 @@ def test_the_command_prints_standings_and_writes_the_page(tmp_path: Path, capsys
         )
     )
     assert page.read_text().startswith("<!doctype html>")
-    compare_command("small_cell-digits", "small_cell", ["local"], [], objectives=["error,params"], reference="0.5,20000", out=page,
-                    json=True, **options)  # fmt: skip
+    contest = Contest("small_cell-digits", "small_cell", ["local"], objectives=["error,params"], reference="0.5,20000", **options)
+    compare_command(contest, page, quiet=True, json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["reference"] == [0.5, 20000]
     assert found["strategies"].keys() == {"local", "random"}
@@ -342,24 +342,27 @@ def test_the_command_prints_standings_and_writes_the_page(tmp_path: Path, capsys
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
-    options = {"objectives": ["error"], "reference": None, "settings": [], "seed": 0, "workers": 0, "quiet": True, "json": False}
-    rest = {"runs": 1, "trials": 2, "table_options": [], "out": tmp_path / "page.html", **options}
+    def play(table: str, strategies: list[str], options: Sequence[str] = ()) -> None:
+        contest = Contest(table, None, strategies, options, runs=1, trials=2, workers=0)
+        compare_command(contest, tmp_path / "page.html", quiet=True, json=False)
+
     with pytest.raises(WrongUseError, match=r"'nsga2.population=8' must be NAME.OPTION=VALUE, with a NAME of --strategies: local"):
-        compare_command("small_cell-digits", None, ["local"], ["nsga2.population=8"], **rest)
+        play("small_cell-digits", ["local"], ["nsga2.population=8"])
     with pytest.raises(WrongUseError, match="unknown strategy 'evolutoin'; did you mean evolution"):
-        compare_command("small_cell-digits", None, ["evolutoin"], [], **rest)
+        play("small_cell-digits", ["evolutoin"])
     with pytest.raises(WrongUseError, match="unknown table 'small_cel'; did you mean small_cell-digits"):
-        compare_command("small_cel", None, ["local"], [], **rest)
+        play("small_cel", ["local"])
     with pytest.raises(WrongUseError, match="strategy 'evolution' has no setting 'popultion'; did you mean population"):
-        compare_command("small_cell-digits", None, ["evolution"], ["evolution.popultion=8"], **rest)
+        play("small_cell-digits", ["evolution"], ["evolution.popultion=8"])
     np.savez(tmp_path / "t.npz", **{"choices/width": [1], "metrics/error": [0.3]})
     with pytest.raises(WrongUseError, match="does not say of which space it is; give --space"):
-        compare_command(str(tmp_path / "t.npz"), None, ["local"], [], **rest)
+        play(str(tmp_path / "t.npz"), ["local"])
 
 
 def test_the_command_that_makes_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "t.npz"
-    tabulate_command("small_cell", "digits", out, 2, 1, 1, "train", ["batch=256"], [], 0, False, True, False)
+    work = Work("small_cell", "digits", evaluator_options=["batch=256", "epochs=1"], sample=2, seeds=1)
+    tabulate_command(work, out, force=False, quiet=True, json=False)
     assert f"{out}: compare strategies on it with archsearch compare --table {out}" in capsys.readouterr().out
     results = Table(str(out)).results()
     assert (len(results.rows), results.space, results.setting["input"]) == (2, "small_cell", (1, 8, 8))

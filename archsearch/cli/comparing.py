@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,54 @@ from archsearch.support.threads import cores, one_thread_each
 from archsearch.tables import TableError
 
 
-def compare_command(
-    table: str, space: str | None, strategies: Sequence[str], strategy_options: Sequence[str], runs: int, trials: int,
-    objectives: Sequence[str], reference: str | None, settings: Sequence[str], table_options: Sequence[str],
-    seed: int, workers: int | None, out: Path | None, quiet: bool, json: bool,
-) -> None:  # fmt: skip
+@dataclass(frozen=True)
+class Contest:
+    """Which strategies play on which table, how often and how long, in words."""
+
+    table: str
+    space: str | None
+    strategies: Sequence[str]
+    strategy_options: Sequence[str] = ()
+    table_options: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    objectives: Sequence[str] = ("error",)
+    reference: str | None = None
+    runs: int = 100
+    trials: int = 200
+    seed: int = 0
+    workers: int | None = None
+
+    def match(self) -> Match:
+        """What is played on. Raises WrongUseError for what is no table, or does not say of which space it is."""
+        table = self.table
+        evaluator: Table = make("table", table, {table: Table}, self.table_options, data=table)
+        try:
+            name = self.space or evaluator.results().space
+        except TableError as error:
+            raise WrongUseError(str(error)) from error
+        if not name:
+            raise WrongUseError(f"table {table!r} does not say of which space it is; give --space")
+        bare = load_space(name)
+        fitted = fit(name, bare.settings, parse_pairs(self.settings, bare.settings, f"space {name!r}"), evaluator)
+        return Match(name, fitted.settings, evaluator, read_objectives(self.objectives), self.trials)
+
+    def players(self) -> dict[str, Player]:
+        """Strategies with their options. Raises WrongUseError."""
+        return players_of([name for part in self.strategies for name in part.split(",") if name], self.strategy_options)
+
+
+def compare_command(contest: Contest, out: Path | None, quiet: bool, json: bool) -> None:
     """Play strategies on a table, print how they stand, and write the page."""
     from archsearch.report.of_comparison import report_comparison
 
-    match = match_of(table, space, settings, table_options, objectives, trials)
-    players = players_of([name for part in strategies for name in part.split(",") if name], strategy_options)
-    bound = None if reference is None else parse_value(reference, (0.0,), f"--reference {reference}")
+    match, players, asked = contest.match(), contest.players(), contest.reference
+    bound = None if asked is None else parse_value(asked, (0.0,), f"--reference {asked}")
     if is_part(match):
-        remark(f"table {table} holds a sample of {len(match.table.results().rows):,} networks: strategies are offered these alone")
-    count = cores() if workers is None else workers
+        remark(f"table {contest.table} holds a sample of {len(match.table.results().rows):,} networks: strategies are offered these alone")
+    count = cores() if contest.workers is None else contest.workers
     with watched(quiet, "runs", "stopped; nothing was written") as tick:
-        comparison = compare(match, players, runs=runs, seed=seed, workers=count, reference=bound, progress=tick)
-    page = report_comparison(comparison, out or Path(f"comparison-{Path(table).stem}.html"))
+        comparison = compare(match, players, runs=contest.runs, seed=contest.seed, workers=count, reference=bound, progress=tick)
+    page = report_comparison(comparison, out or Path(f"comparison-{Path(contest.table).stem}.html"))
     if json:
         print_json({**comparison.to_json(), "page": str(page)})
     else:
@@ -59,22 +91,6 @@ def watched(quiet: bool, what: str, stopped: str) -> Iterator[Callable[[Any], No
     except KeyboardInterrupt:
         remark(stopped)
         raise typer.Exit(INTERRUPTED) from None
-
-
-def match_of(
-    table: str, space: str | None, settings: Sequence[str], table_options: Sequence[str], objectives: Sequence[str], trials: int
-) -> Match:
-    """What is played on. Raises WrongUseError for what is no table, or does not say of which space it is."""
-    evaluator: Table = make("table", table, {table: Table}, table_options, data=table)
-    try:
-        name = space or evaluator.results().space
-    except TableError as error:
-        raise WrongUseError(str(error)) from error
-    if not name:
-        raise WrongUseError(f"table {table!r} does not say of which space it is; give --space")
-    bare = load_space(name)
-    fitted = fit(name, bare.settings, parse_pairs(settings, bare.settings, f"space {name!r}"), evaluator)
-    return Match(name, fitted.settings, evaluator, read_objectives(objectives), trials)
 
 
 def players_of(names: Sequence[str], pairs: Sequence[str]) -> dict[str, Player]:
@@ -139,19 +155,29 @@ def warn(comparison: Comparison) -> None:
             remark(f"{name}: {vain:.0f} times a run it asked for no network of the space, the last time: {reason}")
 
 
-def tabulate_command(
-    space: str, data: str | None, out: Path | None, sample: int | None, seeds: int, epochs: int | None, evaluator: str,
-    evaluator_options: Sequence[str], settings: Sequence[str], seed: int, force: bool, quiet: bool, json: bool,
-) -> None:  # fmt: skip
+@dataclass(frozen=True)
+class Work:
+    """What is trained into a table, how and how often, in words."""
+
+    space: str
+    data: str | None = None
+    evaluator: str = "train"
+    evaluator_options: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    sample: int | None = None
+    seeds: int = 3
+    seed: int = 0
+
+
+def tabulate_command(work: Work, out: Path | None, force: bool, quiet: bool, json: bool) -> None:
     """Train a small space, or a sample of one, into a table."""
-    bare = load_space(space)
-    chosen = parse_pairs(settings, bare.settings, f"space {space!r}")
-    options = [*evaluator_options, *([f"epochs={epochs}"] if epochs is not None else [])]
+    bare = load_space(work.space)
+    chosen = parse_pairs(work.settings, bare.settings, f"space {work.space!r}")
     with one_thread_each():  # before torch is imported: on one thread equal seeds give equal tables
-        fitted, judge = trainer(space, data, evaluator, options, bare.settings, chosen)
-        target = out or Path(f"{Path(space).stem}-{data_name(judge)}.npz")
+        fitted, judge = trainer(work.space, work.data, work.evaluator, work.evaluator_options, bare.settings, chosen)
+        target = out or Path(f"{Path(work.space).stem}-{data_name(judge)}.npz")
         with watched(quiet, "trainings", "stopped; the same command goes on") as tick:
-            table = tabulate(fitted, judge, target, sample=sample, seeds=seeds, seed=seed, overwrite=force, progress=tick)
+            table = tabulate(fitted, judge, target, sample=work.sample, seeds=work.seeds, seed=work.seed, overwrite=force, progress=tick)
     print_json({"table": str(table)}) if json else print_text(f"{table}: compare strategies on it with archsearch compare --table {table}")
 
 

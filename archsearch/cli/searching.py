@@ -73,6 +73,19 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """How far a search goes, and by what: limits and objectives in words."""
+
+    limits: Mapping[str, str | None]
+    max_latency: float | None
+    objectives: Sequence[str]
+    trials: int
+    seed: int
+    workers: int
+    timeout: float | None
+
+
+@dataclass(frozen=True)
 class More:
     """What a run is to do when it goes on."""
 
@@ -110,13 +123,10 @@ def check_network(space: Space, check: Callable[[Genotype], None]) -> None:
         return
 
 
-def search_command(
-    plan: Plan, limits: Mapping[str, str | None], max_latency: float | None, objectives: Sequence[str], trials: int,
-    seed: int, workers: int, timeout: float | None, out: Path | None, quiet: bool, json: bool,
-) -> None:  # fmt: skip
+def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json: bool) -> None:
     """Search, then write the report and the model file."""
-    budget = read_budget(limits, max_latency)
-    wanted = read_objectives(objectives)
+    budget, wanted = read_budget(terms.limits, terms.max_latency), read_objectives(terms.objectives)
+    trials, seed, workers = terms.trials, terms.seed, terms.workers
     space, strategy, evaluator = plan.parts()
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
@@ -125,7 +135,7 @@ def search_command(
         told = told_once_begun(tick, lambda: opening(parts, names, wanted, budget, trials, workers, seed, folder)) if tick else None
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
-            out=folder, workers=workers, timeout_s=timeout, progress=told,
+            out=folder, workers=workers, timeout_s=terms.timeout, progress=told,
         )  # fmt: skip
 
     run = watched(folder, quiet, wanted, go)

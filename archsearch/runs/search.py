@@ -48,7 +48,7 @@ def search(
         space: What `load_space` gives.
         strategy: One of archsearch.strategies, or any object with ask and tell; or one of archsearch.supernets, which trains by itself.
         evaluator: Genotype -> metrics; `error` among them, as a fraction.
-        objectives: Metrics to minimise (`max:NAME` to maximise): what the evaluator measures, params, macs, memory, training_memory.
+        objectives: Metrics to minimise (`max:NAME` to maximise): what the evaluator measures, or a cost.
         budget: Hard limits; what is over never reaches the evaluator.
         trials: Networks to evaluate; equal ones (isomorphic genotypes) are evaluated once.
         seed: Trial k draws from `default_rng([seed, k])`; with the same seed and number of workers a run repeats exactly.
@@ -62,17 +62,22 @@ def search(
         StoreError: `out` exists or cannot be written.
     """
     refuse_unguarded()
-    folder = Path(out)
     check_numbers(trials, workers, seed, timeout_s)
-    check_evaluator(evaluator)
-    wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
-    check_objectives(wanted, evaluator)
-    record = Record(
-        **identity(space, strategy, evaluator), objectives=wanted, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
-        lookahead=lookahead(workers), timeout_s=timeout_s, versions=versions(),
+    record = recorded(
+        Parts(space, strategy, evaluator), objectives, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
+        lookahead=lookahead(workers), timeout_s=timeout_s,
     )  # fmt: skip
+    return go(Store.create(Path(out), record), record, Parts(space, strategy, evaluator), progress)
+
+
+def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) -> Record:
+    """The record of a search. Raises SearchError or EvaluatorError for one that cannot be, or could not be read back."""
+    check_evaluator(parts.evaluator)
+    wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
+    check_objectives(wanted, parts.evaluator)
+    record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
-    return go(Store.create(folder, record), record, Parts(space, strategy, evaluator), progress)
+    return record
 
 
 def check_record(record: Record) -> None:

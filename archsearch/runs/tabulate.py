@@ -77,10 +77,7 @@ def tabulate(
     check_evaluator(evaluator)
     catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"))
     networks = whole(catalogue) if sample is None else sampled(catalogue, sample, seed)
-    about = {
-        "format": FORMAT, "space": space.source, "settings": space.settings, "evaluator": type(evaluator).__name__,
-        "options": asdict(evaluator) if is_dataclass(evaluator) else {}, "sample": sample, "seeds": seeds, "seed": seed,
-    }  # fmt: skip
+    about = {**origin(space, evaluator), "sample": sample, "seeds": seeds, "seed": seed}
     with kept(out.with_name(f"{out.name}.part"), about, len(networks.entries)) as (results, keep):
         jobs = list(product(range(seeds), range(len(networks.entries))))
         for done, (place, network) in enumerate(jobs, start=1):
@@ -91,6 +88,12 @@ def tabulate(
                 progress(Tabulated(done, len(jobs), sum("failure" in result for result in results.values())))
         write_arrays(out, to_arrays(networks, results, about))
     return out
+
+
+def origin(space: Space, evaluator: Evaluator) -> dict[str, Any]:
+    """Of what a table is, as its head says."""
+    options: dict[str, Any] = asdict(evaluator) if is_dataclass(evaluator) else {}
+    return {"format": FORMAT, "space": space.source, "settings": space.settings, "evaluator": type(evaluator).__name__, "options": options}
 
 
 def whole(catalogue: Catalogue) -> Networks:

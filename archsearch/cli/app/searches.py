@@ -63,11 +63,12 @@ def search(
     json: Json = False,
 ) -> None:
     """Search a space: train networks within the budget, then write the front, a report and a model file."""
-    from archsearch.cli.searching import Plan, search_command
+    from archsearch.cli.searching import Plan, Terms, search_command
 
     limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
     plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir, device or "")
-    search_command(plan, limits, max_latency, objective or ["error", "macs"], trials, seed, workers, timeout, out, quiet, json)
+    terms = Terms(limits, max_latency, objective or ["error", "macs"], trials, seed, workers, timeout)
+    search_command(plan, terms, out, quiet, json)
 
 
 def resume(

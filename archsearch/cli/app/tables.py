@@ -28,9 +28,10 @@ def tabulate(
     json: Json = False,
 ) -> None:
     """Train the networks of a small space into a table, on which strategies are compared in seconds; the same command goes on."""
-    from archsearch.cli.comparing import tabulate_command
+    from archsearch.cli.comparing import Work, tabulate_command
 
-    tabulate_command(space, data, out, sample, seeds, epochs, evaluator, evaluator_set or [], setting or [], seed, force, quiet, json)
+    options = [*(evaluator_set or []), *([f"epochs={epochs}"] if epochs is not None else [])]
+    tabulate_command(Work(space, data, evaluator, options, setting or [], sample, seeds, seed), out, force, quiet, json)
 
 
 def compare(
@@ -62,9 +63,10 @@ def compare(
     json: Json = False,
 ) -> None:
     """Play strategies side by side on a table of results, random always among them, and write a page that shows how they stand."""
-    from archsearch.cli.comparing import compare_command
+    from archsearch.cli.comparing import Contest, compare_command
 
-    compare_command(
-        table, space, strategies or ["auto"], strategy_set or [], runs, trials, objective or ["error"], reference, setting or [],
-        table_set or [], seed, workers, out, quiet, json,
+    contest = Contest(
+        table, space, strategies or ["auto"], strategy_set or [], table_set or [], setting or [], objective or ["error"], reference, runs,
+        trials, seed, workers,
     )  # fmt: skip
+    compare_command(contest, out, quiet, json)

@@ -24,7 +24,7 @@ from archsearch.runs.compare import BASELINE, Comparison, Match, Player, compare
 from archsearch.runs.compare.comparison import signed_ranks
 from archsearch.runs.search import search
 from archsearch.spaces.space import Choices, load_space
-from archsearch.strategies import STRATEGIES, Informed, Problem, Strategy
+from archsearch.strategies import STRATEGIES, Problem, Strategy, begin
 from archsearch.trial import Objective, Trial
 from benchmarks.timing import show
 
@@ -188,8 +188,7 @@ class Timed:
     taken: list[float] = field(default_factory=lambda: [0.0])
 
     def begin(self, problem: Problem) -> None:
-        if isinstance(self.strategy, Informed):
-            self.strategy.begin(problem)
+        begin(self.strategy, problem)
 
     def ask(self, rng: np.random.Generator) -> Choices:
         began = time.perf_counter()

@@ -12,10 +12,10 @@ import torch
 from archsearch import layers
 from archsearch.analysis import Budget, analyse
 from archsearch.network.genotype import Genotype
-from archsearch.runs.proposal import Proposer, Refused
+from archsearch.runs.proposal import Proposer, Refused, problem_of
 from archsearch.runs.record import Record
-from archsearch.spaces.space import Choices, SpaceError, load_space
-from archsearch.strategies import Evolution, Random
+from archsearch.spaces.space import Choices, Space, SpaceError, load_space
+from archsearch.strategies import Evolution, Random, Strategy
 from archsearch.trial import Objective, Trial
 from tests.evaluators import Formula
 from tests.runs import small_search, small_space
@@ -38,10 +38,14 @@ def params_by_torch(genotype: Genotype) -> int:
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
+def proposer_of(record: Record, space: Space, strategy: Strategy) -> Proposer:
+    return Proposer(problem_of(record, space, Formula()), strategy, record.seed)
+
+
 @pytest.mark.parametrize("name", ["chain", pytest.param("cell", marks=pytest.mark.slow)])
 def test_of_ten_thousand_asks_nothing_invalid_known_or_over_budget_comes_through(name: str, record: Record) -> None:
     budget, strategy = BUDGETS[name], Evolution(population=50, tournament=5)
-    proposer = Proposer(replace(record, budget=budget), small_space(name), strategy, Formula())
+    proposer = proposer_of(replace(record, budget=budget), small_space(name), strategy)
     asks, fingerprints = 0, set()
     for number in range(10_000):
         proposal = proposer.propose(number)
@@ -68,7 +72,7 @@ def test_of_ten_thousand_asks_nothing_invalid_known_or_over_budget_comes_through
 
 
 def test_what_is_refused_is_counted_by_reason(record: Record) -> None:
-    proposer = Proposer(replace(record, budget=Budget(params=6_000)), small_space(), Random(), Formula())
+    proposer = proposer_of(replace(record, budget=Budget(params=6_000)), small_space(), Random())
     reasons = {reason for number in range(60) for reason in proposer.propose(number).refusals}
     assert reasons == {"duplicate", "over params"}
 
@@ -94,7 +98,7 @@ def test_every_refusal_counts_once(record: Record, tmp_path: Path) -> None:
     )
     wrong, one, two, three = {"image": True}, *({"image": False, "width": width} for width in (1, 2, 3))
     strategy = Listed(wrong, wrong, one, one, three, wrong, one, three, two)
-    proposer = Proposer(replace(record, budget=Budget(params=150)), load_space(str(file)), strategy, Formula())
+    proposer = proposer_of(replace(record, budget=Budget(params=150)), load_space(str(file)), strategy)
     first, second = proposer.propose(0), proposer.propose(1)
     assert not isinstance(first, Refused)
     assert not isinstance(second, Refused)
@@ -109,12 +113,12 @@ def test_a_space_without_a_valid_network_says_why(record: Record, tmp_path: Path
         "def space(pick):\n    b = Builder((1, 8, 8))\n    return b.genotype(b(Linear(pick('width', [1, 2])), b.input, name='fc'))\n"
     )
     with pytest.raises(SpaceError, match=r"no valid network in 1000 tries; the last error: node 'fc': linear needs a vector"):
-        Proposer(record, load_space(str(file)), Random(), Formula())
+        proposer_of(record, load_space(str(file)), Random())
 
 
 def test_every_proposal_depends_on_its_number_alone(record: Record) -> None:
-    alone = Proposer(record, small_space(), Random(), Formula()).propose(7)
-    other = Proposer(record, small_space(), Random(), Formula())
+    alone = proposer_of(record, small_space(), Random()).propose(7)
+    other = proposer_of(record, small_space(), Random())
     other.propose(3)
     assert not isinstance(alone, Refused)
     assert other.propose(7) == alone

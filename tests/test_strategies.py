@@ -15,7 +15,7 @@ from archsearch import Builder, Genotype, Pick
 from archsearch.analysis import Budget
 from archsearch.ops import Conv2d, Flatten, Linear, ReLU
 from archsearch.pareto import dominates
-from archsearch.runs.proposal import Proposer, Refused, SearchError
+from archsearch.runs.proposal import Proposer, Refused, SearchError, problem_of
 from archsearch.runs.record import Record
 from archsearch.runs.search import resume
 from archsearch.spaces.catalogue import Catalogue
@@ -25,13 +25,13 @@ from archsearch.strategies import (
     Auto,
     Evolution,
     Exhaustive,
-    Informed,
     Local,
     Nsga2,
     Nsga3,
     Problem,
     Random,
     Strategy,
+    begin,
     load_strategy,
 )
 from archsearch.strategies.nsga import directions, normalised
@@ -98,14 +98,13 @@ FITS_ONE = 12
 def begun(strategy: Strategy, space: Space, objectives: int = 1, budget: Budget | None = None, trials: int = 60) -> Problem:
     """The problem that a strategy was told of."""
     problem = Problem(Catalogue(space), (ERROR, PARAMS)[:objectives], budget or Budget(), trials)
-    if isinstance(strategy, Informed):
-        strategy.begin(problem)
+    begin(strategy, problem)
     return problem
 
 
 def proposer(strategy: Strategy, space: Space, objectives: int = 1, budget: Budget | None = None, trials: int = 60) -> Proposer:
     record = Record("", {}, "", {}, "", {}, (ERROR, PARAMS)[:objectives], budget or Budget(), trials, seed=3, workers=0, lookahead=1)
-    return Proposer(record, space, strategy, Formula())
+    return Proposer(problem_of(record, space, Formula()), strategy, record.seed)
 
 
 def outcome(number: int, choices: Choices, *values: float) -> Trial:

@@ -59,6 +59,7 @@ class Loop:
     store: Store
     record: Record
     proposer: Proposer
+    evaluator: Evaluator
     executor: Executor
     before: Run
     progress: Callable[[Standing], None] | None
@@ -73,7 +74,7 @@ class Loop:
     clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.record.workers if self.supernet is None else 1, epochs_of(self.proposer.evaluator))
+        self.clock = Clock(self.record.workers if self.supernet is None else 1, epochs_of(self.evaluator))
         self.executor.watch = None if self.progress is None else self.watch
 
     def run(self) -> None:
@@ -193,7 +194,7 @@ class Loop:
         record, proposer = self.record, self.proposer
         checkpoint = checkpoint_file(self.store.folder)
         return Setting(
-            proposer.problem.catalogue, proposer.evaluator, record.budget, record.seed, checkpoint, self.limit_ms(),
+            proposer.problem.catalogue, self.evaluator, record.budget, record.seed, checkpoint, self.limit_ms(),
             watch=self.watch_supernet,
         )  # fmt: skip
 
@@ -294,7 +295,7 @@ class Loop:
 
     def test_front(self) -> None:
         """Measure the final front on the test part, one network after the other where latency is measured: none disturbs another."""
-        evaluator = self.proposer.evaluator
+        evaluator = self.evaluator
         if not has(evaluator, "test"):
             return
         trains = said(evaluator, "keeps_weights")

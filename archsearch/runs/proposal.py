@@ -14,7 +14,7 @@ from archsearch.network.genotype import Genotype
 from archsearch.runs.record import Record
 from archsearch.spaces.catalogue import Catalogue, Entry, UnlistedError
 from archsearch.spaces.space import Choices, Space
-from archsearch.strategies import Informed, Problem, Strategy
+from archsearch.strategies import Problem, Strategy, begin
 
 ATTEMPTS = 1000
 """Tries for one trial before the search gives up; from half of them on the space draws all choices itself."""
@@ -59,27 +59,23 @@ class Chosen(NamedTuple):
     refused: Refused
 
 
+def problem_of(record: Record, space: Space, evaluator: Evaluator) -> Problem:
+    """What a search is about. Raises SpaceError for a space that fails, or of which no random network is valid."""
+    space.check_drawable(ATTEMPTS)
+    catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"))
+    return Problem(catalogue, record.objectives, record.budget, record.trials)
+
+
 @dataclass
 class Proposer:
-    """Asks the strategy until a network passes.
+    """Asks the strategy until a network passes; `seed` is that of the run."""
 
-    Raises:
-        SpaceError: a space that fails, or of which no random network is valid.
-    """
-
-    record: Record
-    space: Space
+    problem: Problem
     strategy: Strategy
-    evaluator: Evaluator
-    problem: Problem = field(init=False, repr=False)
+    seed: int
 
     def __post_init__(self) -> None:
-        record, evaluator = self.record, self.evaluator
-        self.space.check_drawable(ATTEMPTS)
-        catalogue = Catalogue(self.space, said(evaluator, "batch"), said(evaluator, "optimizer"))
-        self.problem = Problem(catalogue, record.objectives, record.budget, record.trials)
-        if isinstance(self.strategy, Informed):
-            self.strategy.begin(self.problem)
+        begin(self.strategy, self.problem)
 
     @property
     def seen(self) -> set[str]:
@@ -102,7 +98,7 @@ class Proposer:
         Raises:
             SearchError: no network that was asked for is valid, or none fits the budget.
         """
-        rng, refused = np.random.default_rng([self.record.seed, number]), Refused()
+        rng, refused = np.random.default_rng([self.seed, number]), Refused()
         self.problem.pending = tuple(pending)
         for attempt in range(ATTEMPTS):
             choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}
@@ -111,7 +107,9 @@ class Proposer:
                 self.seen.add(entry.fingerprint)
                 return Chosen(entry, refused)
         if refused.reasons["invalid"] == ATTEMPTS:
-            raise SearchError(f"space {self.space.source!r} gives no valid network in {ATTEMPTS} tries; the last error: {refused.error}")
+            raise SearchError(
+                f"space {self.problem.catalogue.space.source!r} gives no valid network in {ATTEMPTS} tries; the last error: {refused.error}"
+            )
         if not self.seen:
             raise SearchError(self.no_fit(refused))
         return refused
@@ -130,7 +128,7 @@ class Proposer:
         if entry.fingerprint in self.seen:
             refused.reasons["duplicate"] += 1
             return None
-        over = self.record.budget.overruns(entry.costs)
+        over = self.problem.budget.overruns(entry.costs)
         if over:
             refused.over_budget(over)
             return None
@@ -138,7 +136,7 @@ class Proposer:
 
     def no_fit(self, refused: Refused) -> str:
         """Words for a budget that nothing meets."""
-        costs = refused.costs(self.record.budget.limits())
-        settings = ", ".join(name for name in self.space.settings if name not in ("input", "classes"))
+        space, costs = self.problem.catalogue.space, refused.costs(self.problem.budget.limits())
+        settings = ", ".join(name for name in space.settings if name not in ("input", "classes"))
         hint = f"raise the limit, or make the networks smaller by a setting ({settings})" if settings else "raise the limit"
-        return f"no network of space {self.space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; {hint}"
+        return f"no network of space {space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; {hint}"

@@ -13,7 +13,7 @@ from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluato
 from archsearch.runs.executor import Executor, Inline, Processes
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
 from archsearch.runs.loop import Loop, Standing
-from archsearch.runs.proposal import Proposer, SearchError
+from archsearch.runs.proposal import Proposer, SearchError, problem_of
 from archsearch.runs.record import Record, versions
 from archsearch.runs.restoring import Parts
 from archsearch.runs.store import Run, Store, open_run
@@ -208,7 +208,8 @@ def go(store: Store, record: Record, parts: Parts, progress: Callable[[Standing]
         executor = start_executor(record, evaluator)
         asked, supernet = (Random(), strategy) if isinstance(strategy, Supernet) else (strategy, None)
         try:
-            Loop(store, record, Proposer(record, space, asked, evaluator), executor, run, progress, supernet, retry_failed).run()
+            proposer = Proposer(problem_of(record, space, evaluator), asked, record.seed)
+            Loop(store, record, proposer, evaluator, executor, run, progress, supernet, retry_failed).run()
         finally:
             executor.close()
     except SearchError:

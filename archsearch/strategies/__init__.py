@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archsearch.strategies.base import Informed, Noted, Problem, Strategy, StrategyError
+from archsearch.strategies.base import Noted, Problem, Strategy, StrategyError, begin
 from archsearch.support.parts import load_part
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ __all__ = [
     "Exhaustive",
     "FromFunction",
     "GraphGP",
-    "Informed",
     "Local",
     "Noted",
     "Nsga2",
@@ -60,6 +59,7 @@ __all__ = [
     "Reinforce",
     "Strategy",
     "StrategyError",
+    "begin",
     "load_strategy",
 ]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from archsearch.spaces.space import Choices
 from archsearch.strategies import load_strategy
-from archsearch.strategies.base import Informed, Noted, Problem, Strategy
+from archsearch.strategies.base import Noted, Problem, Strategy, begin
 from archsearch.trial import Trial
 
 
@@ -49,8 +49,7 @@ class Auto:
     def begin(self, problem: Problem) -> None:
         self._problem = problem
         for strategy in self._parts:
-            if isinstance(strategy, Informed):
-                strategy.begin(problem)
+            begin(strategy, problem)
 
     def ask(self, rng: np.random.Generator) -> Choices:
         first, beside, then = self._parts

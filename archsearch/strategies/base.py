@@ -52,7 +52,8 @@ class Strategy(Protocol):
     """A search algorithm: a dataclass whose fields are its options. It never evaluates, saves or prints.
 
     `tell` gets every outcome, failures too, in the order of trial numbers; all memory must come from it, because a resumed run
-    replays `tell` alone. `ask` may be partial: the space draws the rest.
+    replays `tell` alone. `ask` may be partial: the space draws the rest. One that wants to know the problem has `begin(problem)` besides,
+    which is called once, before any ask or tell, on resume too.
     """
 
     def ask(self, rng: np.random.Generator) -> Choices:
@@ -71,9 +72,8 @@ class Noted(Protocol):
         """Numbers by name, empty when there is nothing new; they depend on tells alone."""
 
 
-@runtime_checkable
-class Informed(Protocol):
-    """A strategy that wants to know the problem; `begin` is called once, before any ask or tell, on resume too."""
-
-    def begin(self, problem: Problem) -> None:
-        """Take in what the search is about."""
+def begin(strategy: Strategy, problem: Problem) -> None:
+    """Tell a strategy what the search is about, where it wants to know."""
+    listen = getattr(strategy, "begin", None)
+    if listen is not None:
+        listen(problem)

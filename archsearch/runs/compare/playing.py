@@ -15,10 +15,9 @@ from archsearch.analysis import Budget
 from archsearch.evaluators.table import Table
 from archsearch.pareto import Points
 from archsearch.runs.proposal import Proposer, Refused, SearchError
-from archsearch.runs.record import Record
 from archsearch.spaces.catalogue import Catalogue, Entry, key_of
 from archsearch.spaces.space import Choices, load_space
-from archsearch.strategies import Informed, Random, Strategy, load_strategy
+from archsearch.strategies import Problem, Strategy, load_strategy
 from archsearch.support.seeds import seed_of
 from archsearch.trial import EvaluationError, Failure, Objective, Trial
 
@@ -132,14 +131,7 @@ def proposer_of(match: Match, strategy: Strategy, seed: int) -> Proposer:
     catalogue = shared_catalogue(
         match.space, settings, match.table.batch, match.table.optimizer, match.written, len(match.table.results().rows), part
     )
-    record = Record(
-        match.space, dict(match.settings), "", {}, "table", {}, match.objectives, Budget(), match.trials, seed, workers=0, lookahead=1
-    )
-    proposer = Proposer(record, catalogue.space, Random(), match.table)
-    proposer.problem.catalogue, proposer.strategy = catalogue, strategy
-    if isinstance(strategy, Informed):
-        strategy.begin(proposer.problem)
-    return proposer
+    return Proposer(Problem(catalogue, match.objectives, Budget(), match.trials), strategy, seed)
 
 
 def is_part(match: Match) -> bool:

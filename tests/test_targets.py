@@ -158,6 +158,8 @@ def test_every_strategy_and_evaluator_is_listed_with_its_options(
     listed = json.loads(told(capsys, command, "--json"))
     assert [part["name"] for part in listed] == sorted(names)
     assert all(part["about"] for part in listed)
+    for part in listed:
+        assert part["meanings"].keys() == part["options"].keys(), part["name"]
     text = told(capsys, command)
     assert all(f"{option}=" in text for part in listed for option in part["options"])
     assert "did you mean" in refused(capsys, command, sorted(names)[0] + "x")
@@ -166,4 +168,4 @@ def test_every_strategy_and_evaluator_is_listed_with_its_options(
 def test_one_strategy_is_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
     text = told(capsys, "strategies", "evolution")
     assert "arXiv:1802.01548" in text
-    assert "tournament" in text
+    assert "Of these, how many a parent is the best of" in " ".join(text.split())

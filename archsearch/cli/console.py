@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from rich.cells import cell_len
@@ -26,6 +27,14 @@ def print_json(data: Any) -> None:
 def print_text(text: str) -> None:
     """A line to stdout, as it is."""
     print(text)
+
+
+def print_prose(text: str) -> None:
+    """Paragraphs to stdout, wrapped between words where somebody looks."""
+    wide = Console().width if sys.stdout.isatty() else None
+    for place, paragraph in enumerate(text.split("\n\n")):
+        print("" if place == 0 else "\n", end="")
+        print(paragraph if wide is None else fill(paragraph, wide, break_long_words=False, break_on_hyphens=False))
 
 
 def remark(text: str) -> None:

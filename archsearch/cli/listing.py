@@ -8,7 +8,7 @@ from inspect import cleandoc
 from typing import Any
 
 from archsearch.cli import WrongUseError
-from archsearch.cli.console import print_json, print_table, print_text
+from archsearch.cli.console import print_json, print_prose, print_table, print_text
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.runs.search import METHODS, load_method
 
@@ -40,12 +40,27 @@ def described(name: str, load: Callable[[str], Any]) -> dict[str, Any]:
     try:
         made = load(name)
     except ImportError as error:
-        return {"name": name, "about": f"needs a library: {error}", "options": {}, "text": ""}
+        return {"name": name, "about": f"needs a library: {error}", "options": {}, "text": "", "meanings": {}}
     except ValueError as error:
         raise WrongUseError(str(error)) from error
-    text = cleandoc(made.__doc__ or "")
+    text, meanings = parted(cleandoc(made.__doc__ or ""))
     options = {f.name: shown(f) for f in fields(made) if f.init} if is_dataclass(made) else {}
-    return {"name": name, "about": text.partition("\n")[0], "options": options, "text": text}
+    return {"name": name, "about": text.partition("\n")[0], "options": options, "text": text, "meanings": meanings}
+
+
+def parted(text: str) -> tuple[str, dict[str, str]]:
+    """A docstring without its `Args:` and `Raises:`, and what it says of each argument."""
+    before, _, after = text.partition("\nArgs:\n")
+    meanings: dict[str, str] = {}
+    for line in after.partition("\n\n")[0].splitlines():
+        name, colon, words = line.strip().partition(": ")
+        if colon and line.startswith("    ") and not line.startswith("     "):
+            latest = name
+            meanings[latest] = words
+        elif meanings:
+            meanings[latest] += f" {line.strip()}"
+    paragraphs = before.partition("\nRaises:\n")[0].strip().split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs), meanings
 
 
 def shown(option: Field[Any]) -> str:
@@ -58,5 +73,7 @@ def shown(option: Field[Any]) -> str:
 
 def print_part(part: Mapping[str, Any], flag: str, option: str) -> None:
     """One strategy or evaluator: what it does, and its options with their defaults."""
-    print_text(f"{flag} {part['name']}: {part['text'] or part['about']}\n")
-    print_table([f"Option ({option})", "Default"], [[name, value or "(none)"] for name, value in part["options"].items()], left=2)
+    print_prose(f"{flag} {part['name']}: {part['text'] or part['about']}")
+    print_text("")
+    rows = [[name, value or "(none)", part["meanings"].get(name, "")] for name, value in part["options"].items()]
+    print_table([f"Option ({option})", "Default", "Meaning"], rows, left=3, prose=("Meaning",))

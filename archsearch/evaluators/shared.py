@@ -40,15 +40,31 @@ MOST_UNTRAINED = 0.5
 
 @dataclass(frozen=True)
 class Shared:
-    """Take weights from the supernet in the folder `supernet` (see `archsearch supernet`): `error` and `loss` on the validation part.
+    """Take weights from the supernet in a folder (see `archsearch supernet`): `error` and `loss` on the validation part.
 
-    The supernet's space must come with archsearch, or be given again as `space`, the file of your own that it was trained on: what a
-    foreign folder names is not run.
+    `untrained` is the share of a network's weights that the supernet never trained. Networks of the final front are trained from scratch
+    before they are tested, so their weights are what is tested and exported. What `archsearch supernet --check` found tells how far to
+    trust the order of networks by these errors.
 
-    Batch norm's statistics are set by `recalibrate` batches of the training part first. `untrained` is the share of a network's weights
-    that the supernet never trained. Networks of the final front are trained from scratch before they are tested, with the options of
-    the evaluator `train`, which all others here are; so their weights are what is tested and exported. What `archsearch supernet
-    --check` found tells how far to trust the order of networks by these errors.
+    Args:
+        supernet: The folder of the supernet.
+        recalibrate: Batches of the training part by which batch norm's statistics are set first.
+        data: Those of the supernet, by name or path; what is learnt follows from them.
+        data_seed: Splits the data into parts.
+        epochs: Of the final training: times through the training part.
+        batch: Images a step; an incomplete last batch waits for the next epoch.
+        optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
+        lr: Highest learning rate: it rises over the warm-up, then falls to 0 as a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983).
+        weight_decay: Of all weights, decoupled in adamw.
+        label_smoothing: Share of the target that is spread over all classes.
+        warmup: Share of all steps in which the learning rate rises.
+        shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
+        device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
+        data_dir: Where the files of fashion-mnist and mnist lie.
+        crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
+            anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
+        final: No option of a search, as in the evaluator `train`.
+        space: File of the space of your own that the supernet was trained on; a foreign folder's own file is not run.
 
     Raises:
         ValueError: an option out of range.

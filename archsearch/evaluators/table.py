@@ -20,12 +20,18 @@ from archsearch.trial import FAILURE_KINDS, EvaluationError
 
 @dataclass(frozen=True)
 class Table:
-    """Look results up in `data`: a table that comes with archsearch, a file of `archsearch tabulate`, or NAS-Bench-201's arrays.
+    """Look results up in a table instead of training.
 
-    `columns` are the metrics, each `auto` (all that the table names so) or a formula such as `error=1-val200_cifar10/100`; `tests`
-    likewise those of the test part; columns of the file `beside`, which lists the same networks, can be named too. Of several seeds
-    that a network was trained from, the trial's seed picks one, or with `mean` all that succeeded are averaged. `seconds`, where the
-    table has them, are what training took. `batch` and `optimizer` are for the analysis of training memory.
+    `seconds`, where the table has them, are what training took.
+
+    Args:
+        data: A table that comes with archsearch, a file of `archsearch tabulate`, or NAS-Bench-201's arrays.
+        columns: Metrics, each `auto` (all that the table names so) or a formula such as `error=1-val200_cifar10/100`.
+        tests: Likewise those of the test part.
+        beside: A file that lists the same networks, whose columns can be named too.
+        mean: Of several seeds that a network was trained from, average all that succeeded; otherwise the trial's seed picks one.
+        batch: Samples in a batch, for the analysis of training memory.
+        optimizer: The optimiser, likewise.
 
     Raises:
         TableError: a file that is no table, or a column that it does not have (when it is first needed).

@@ -14,10 +14,16 @@ from archsearch.trial import Trial
 
 @dataclass
 class Auto:
-    """What did best in `benchmarks.strategies`: `first` and `beside` in turn for `until` trials, `then` a third strategy.
+    """What did best in `benchmarks.strategies`: two strategies that learn models in turn, then a third that climbs.
 
-    Two models that err in different ways do not get stuck together. `first` is alone for the first `alone` trials, of which the other has
-    too little to learn from. All are told of everything, so that none begins anew.
+    Two models that err in different ways do not get stuck together. All are told of every trial, so none begins anew.
+
+    Args:
+        first: The strategy that begins, by name; a Gaussian process learns most from few trials.
+        beside: The one that takes turns with it.
+        then: The one that goes on alone when models have little left to tell.
+        until: Trials after which `then` takes over.
+        alone: Trials before `beside` takes turns: it needs some to learn from.
     """
 
     first: str = "graph_gp"

@@ -38,11 +38,15 @@ DISCARDED = 200
 class Optuna:
     """A sampler of Optuna 5 (Akiba et al. 2019, arXiv:1907.10902), for one objective or several, with the budget as constraints.
 
-    `sampler="tpe"` is the tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe 2023, arXiv:2304.11127) with `candidates` to
-    choose from, jointly over all choices when `multivariate`; `"gp"` a Gaussian process with expected (hypervolume) improvement. The first
-    `startup` trials are drawn at random. A failure counts as the worst values so far.
-
     Each choice of the space is a parameter in every trial, "closed" where a network does not ask for it; numbers in order are an order.
+    A failure counts as the worst values so far. The samplers are the tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe
+    2023, arXiv:2304.11127) and a Gaussian process with expected (hypervolume) improvement.
+
+    Args:
+        sampler: `tpe`, quick; or `gp`, for few trials.
+        startup: Random trials at first; Optuna's own number.
+        candidates: Networks that `tpe` chooses one from; Optuna's own number.
+        multivariate: Whether `tpe` models all choices jointly; they depend on each other in networks.
     """
 
     sampler: str = "tpe"

@@ -100,7 +100,16 @@ class Genetic(ABC):
 
 @dataclass
 class Nsga2(Genetic):
-    """By fronts, and of one front the less crowded first (Deb et al. 2002, doi:10.1109/4235.996017)."""
+    """Genetic search by fronts, of one front the less crowded first (Deb et al. 2002, doi:10.1109/4235.996017).
+
+    One child at a time: parents by tournaments of two, and after every child the worst goes (Durillo et al. 2009,
+    doi:10.1007/978-3-642-01020-0_18).
+
+    Args:
+        population: Networks that live at a time, two or more; few, since a search has some hundred trials.
+        crossover: Share of the children with choices of both parents, the usual 0.9; the others are changed copies of one.
+        mutations: Choices that change in a child, on average.
+    """
 
     def order(self, values: Points) -> Sequence[int]:
         return list(map(int, preference(values)))
@@ -108,10 +117,15 @@ class Nsga2(Genetic):
 
 @dataclass
 class Nsga3(Genetic):
-    """By fronts, and of one front those first whose direction few others share; for three objectives or more.
+    """Genetic search by fronts, of one front those first whose direction few others share; for three objectives or more.
 
     Deb & Jain 2014 (doi:10.1109/TEVC.2013.2281535); as many directions as the population holds, evenly spread (Das & Dennis 1998,
     doi:10.1137/S1052623496307510).
+
+    Args:
+        population: Networks that live at a time, two or more, and directions; few, since a search has some hundred trials.
+        crossover: Share of the children with choices of both parents, the usual 0.9; the others are changed copies of one.
+        mutations: Choices that change in a child, on average.
     """
 
     def order(self, values: Points) -> Sequence[int]:

@@ -36,9 +36,12 @@ class Propose(Protocol):
 class FromFunction:
     """Asks a function of your own, given as `file.py:function`, for every network: a script, a language model.
 
-    The function is called as `function(history, space, rng)` and returns choices. What is no network, known already or over the budget
-    is refused, and it is asked again, up to `tries` times for one trial; then chance decides. A run repeats and resumes exactly when
-    the function depends on its arguments alone.
+    The function is called as `function(history, space, rng)` and returns choices. A run repeats and resumes exactly when the function
+    depends on its arguments alone.
+
+    Args:
+        source: The function, as `file.py:function`.
+        tries: How often it is asked for one trial when it gives no network, one that is known, or one over the budget; then chance decides.
     """
 
     source: str = ""

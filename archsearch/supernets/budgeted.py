@@ -28,17 +28,23 @@ GATES = {"bernoulli": Bernoulli, "concrete": HardConcrete}
 
 @dataclass(frozen=True)
 class Budgeted:
-    """Draw a gate for every edge and sample, and learn gates with the weights: budgeted super networks (arXiv:1706.00046).
+    """Draw a gate for every edge and sample, and learn gates with the weights: budgeted super networks.
 
-    Gates are open with a probability that begins at sigmoid(`logit`) and follows the policy gradient on loss + price x excess of the cost
-    over its limit, where only what is reached costs anything. The price climbs while the mean cost is over the limit and falls
-    while it is under (`dual`, an epoch for each whole limit), or stays at `price` where `dual` is 0, an excess under 0 then counting 0.
-    `gates` concrete instead of bernoulli are soft, so that the loss moves them by its own gradient (arXiv:1712.01312).
+    Gates follow the policy gradient on loss + price x excess of the cost over its limit, where only what is reached costs anything. The
+    network of the likeliest edges within a limit is fine-tuned, and is a point. Limits are those of the budget; without one, shares
+    of the multiply-adds of the whole network (Veniat & Denoyer 2018, arXiv:1706.00046).
 
-    The limits are those of the budget times each of `walk` in turn, in one run; without a budget, shares of the multiply-adds of the
-    whole network. For each the gates learn at a rate of `speed` an epoch: at first for as many epochs as the evaluator says, the first
-    `warm` of them without the gates, then for `again`; the network of the likeliest edges within the limit is fine-tuned for
-    `tune` epochs from `pace` times the learning rate, and is a point.
+    Args:
+        walk: Factors of the limits, reached one after the other in one run.
+        logit: Where gates begin: open with a probability of sigmoid(logit), 0.95 by default, so that weights learn first.
+        speed: Learning rate of the gates, in logits an epoch.
+        dual: How fast the price climbs while the mean cost is over the limit, and falls under it: an epoch for each whole limit.
+        price: The price itself where `dual` is 0; an excess under 0 then counts 0.
+        gates: `bernoulli`; or `concrete`, soft ones that the loss moves by its own gradient (Louizos et al. 2018, arXiv:1712.01312).
+        warm: Epochs at the first limit in which gates do not learn.
+        again: Epochs of the gates at each further limit; at the first they are the evaluator's.
+        tune: Epochs of fine-tuning before a point.
+        pace: Learning rate of the fine-tuning, as a share of the evaluator's.
 
     Raises:
         ValueError: an option out of range.

@@ -26,16 +26,23 @@ SAMPLERS = ("softmax", "gdas")
 class Darts:
     """Mix the options of every choice by a softmax and let the mixture learn: differentiable search (Liu et al. 2018, arXiv:1806.09055).
 
-    For spaces whose choices select an op on an edge, none or a skip among the options, or keep and drop edges; other choices are to be
-    held, as `hold` says: NAME=VALUE. One half of the training part trains the weights, the other the scores of the options, which
-    move by up to `speed` an epoch. `order` first or second; `sampler` softmax, or gdas: one option is drawn each time (arXiv:1910.04465).
+    For spaces whose choices select an op on an edge, none or a skip among the options, or keep and drop edges. One half of the training
+    part trains the weights, the other the scores of the options. The training that the evaluator says is stopped at equal distances:
+    the options of most weight, none left out, are a network, which takes over its weights, is fine-tuned, and is a point. Over a budget,
+    choices go to cheaper options where that gives up least.
 
-    The training that the evaluator says is stopped `points` times at equal distances: the options of most weight, none left out, are a
-    network, which takes over its weights and is fine-tuned for `tune` epochs from `pace` times the learning rate. At most the share
-    `skips` of choices may be skips, the surest of them; over a budget, choices go to cheaper options where that gives up least.
+    Metrics of a point: `skip_share`, of choices for which a skip has most weight before the cap, and `collapsed`, 1 where it is over
+    the cap: the collapse of this method to skips (Zela et al. 2020, arXiv:1909.09656), a sign to mistrust the run.
 
-    Metrics of a point: `skip_share`, of choices for which a skip has most weight before that cap, and `collapsed`, 1 where it is over
-    the cap: the collapse of this method to skips (arXiv:1909.09656), a sign to mistrust the run.
+    Args:
+        order: Of the gradient of the scores, `first` or `second`; the second looks a step of the weights ahead, and takes longer.
+        sampler: `softmax`; or `gdas`, where one option is drawn each time (Dong & Yang 2019, arXiv:1910.04465).
+        speed: How far scores move in an epoch, at most.
+        points: Networks of one training.
+        skips: Share of choices that may be skips, the surest of them.
+        tune: Epochs of fine-tuning before a point.
+        pace: Learning rate of the fine-tuning, as a share of the evaluator's.
+        hold: Choices that do not mix, as NAME=VALUE; where a choice is no op on an edge it must be held.
 
     Raises:
         ValueError: an option out of range.

@@ -26,14 +26,18 @@ STRENGTHS = ("weight", "gate")
 class Fabric:
     """Train the network that keeps every edge, then remove the weakest edges in steps (Saxena & Verbeek 2016, arXiv:1606.02492).
 
-    An edge is a choice between true and false. The whole network trains as the evaluator says; then at every step `share` of the edges
-    goes, with them what is cut off, and the rest is fine-tuned for `tune` epochs from `pace` times the learning rate. Every step is a
-    point; a step ends early where it meets the budget, and the last one leaves `floor` of all edges, or the fewest that the space allows.
+    An edge is a choice between true and false. The whole network trains as the evaluator says; then at every step some edges go, with
+    them what is cut off, and the rest is fine-tuned. Every step is a point.
 
-    `strength` of an edge: weight, the mean square of its convolutions' weights, as in the paper, with norms behind them folded in; or
-    gate, a factor on what the edge brings that is learned and that an L1 penalty of `pull` draws to 0.
-
-    `edges` limits the edges that are choices, beside the budget: a step with more is on the way to fewer and no result. 0: any number.
+    Args:
+        tune: Epochs of fine-tuning after each step.
+        share: Share of the edges that goes in a step, fewer where the budget is met before.
+        floor: Share of all edges that the last step leaves, or the fewest that the space allows.
+        pace: Learning rate of the fine-tuning, as a share of the evaluator's.
+        strength: Of an edge: `weight`, the mean square of its convolutions' weights as in the paper, norms behind them folded in; or
+            `gate`, a learned factor on what it brings.
+        pull: L1 penalty that draws gates to 0.
+        edges: Most edges of a result, beside the budget; 0 for any number.
 
     Raises:
         ValueError: an option out of range.

@@ -40,8 +40,10 @@ class GraphGP:
     doi:10.1109/TEVC.2005.851274). Params, MACs and memory are computed, never modelled. Trials under way count as if they had come out
     as the model expects; failures as the worst seen.
 
-    `start` random networks come first; for every trial `breadth` random networks and as many neighbours of the best join the pool of
-    candidates, some milliseconds each, the oldest leave it; forms of the kernel are weighed anew every `refit` trials.
+    Args:
+        start: Random networks at first.
+        breadth: Random networks, and as many neighbours of the best, that join the candidates for every trial, some milliseconds each.
+        refit: Trials after which the forms of the kernel are weighed anew, the slowest part.
     """
 
     start: int = 5

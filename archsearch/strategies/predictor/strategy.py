@@ -33,11 +33,17 @@ MOST = 1000
 class Predictor:
     """An ensemble predicts what networks come to, and the most promising candidate is proposed (White et al. 2021, arXiv:1910.11858).
 
-    `trees` members are boosted trees on choices (one-hot) and paths through the network, `recurrent` ones read a network choice
-    by choice (Liu et al. 2018, arXiv:1712.00559). After every trial `candidates` join those before: mutations of the best `parents`
-    trials, and some from anywhere. Each gets a value drawn from what the members believe of it (independent Thompson sampling); with
-    several objectives the hypervolume that it would add decides. Known costs are computed, not predicted. The first `startup` trials are
-    random. `quality` says at every fit how well trials were ranked by members that had not seen them.
+    Each candidate gets a value drawn from what the members believe of it (independent Thompson sampling); with several objectives the
+    hypervolume that it would add decides. Known costs are computed, not predicted. `quality` says at every fit how well trials were ranked
+    by members that had not seen them.
+
+    Args:
+        startup: Random trials at first; eight or more, for members are fitted to parts of them.
+        refit: Trials after which the members are fitted anew, at least; the more trials there are, the later.
+        candidates: Networks that join those before after every trial: mutations of the best, and some from anywhere.
+        parents: The best trials, of which candidates are mutations.
+        trees: Members that are boosted trees on choices (one-hot) and on paths through the network.
+        recurrent: Members that read a network choice by choice (Liu et al. 2018, arXiv:1712.00559); slower than trees.
     """
 
     startup: int = 20

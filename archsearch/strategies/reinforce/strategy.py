@@ -36,14 +36,27 @@ ROUNDS, SIDE_BY_SIDE, WARMER = 12, 16, 1.25
 class Reinforce:
     """A controller writes networks choice by choice and learns which choices pay, by policy gradient (Zoph & Le 2017, arXiv:1611.01578).
 
-    `controller="lstm"` is the paper's: `layers` x `units`, Adam, weights uniform in +-0.08; `"independent"` has logits for every choice
-    on its own. `method="ppo"` clips the ratios of probabilities (Zoph et al. 2018, arXiv:1707.07012). `tanh` bounds the logits, 0 for not,
-    and `temperature` flattens them (Pham et al. 2018, arXiv:1802.03268). `baseline="average"` is the paper's, reward minus its moving
-    average. With several objectives `reward` is `"product"` or `"hypervolume"`, see `Rewards`; a failure counts as the worst so far.
+    Defaults are for some hundred trials, where the paper has thousands. A failure counts as the worst so far. For None, learning_rate,
+    entropy, batch, epochs and queue follow from controller and method: 6e-4, 0.01, 10, 10, 20 for lstm with reinforce; 3.5e-4, 1e-5,
+    10, 20, 20 for lstm with ppo; 0.1, 0, 1, 1, 0 for independent with reinforce; 0.1, 1e-5, 10, 5, 0 for independent with ppo.
 
-    For some hundred trials, where the paper has thousands, three things are added: `baseline="rank"` places a reward among all so far,
-    from -1 to 1; an update, after every `batch` trials, takes `epochs` steps; and it makes the `queue` best trials likelier too (Abolafia
-    et al. 2018, arXiv:1801.03526). What is None depends on controller and method, see RATES.
+    Args:
+        controller: `lstm`, the paper's; or `independent`, logits for every choice on its own.
+        method: `reinforce`; or `ppo`, which clips the ratios of probabilities (Zoph et al. 2018, arXiv:1707.07012).
+        learning_rate: Of Adam.
+        entropy: Weight of the entropy that keeps the policy from deciding too soon.
+        batch: Trials from one update to the next.
+        epochs: Steps of one update.
+        queue: The best trials, which every step makes likelier too (Abolafia et al. 2018, arXiv:1801.03526); 0 for none.
+        clip: How far ppo lets a ratio go from 1; its paper's 0.2.
+        baseline: `rank` places a reward among all so far, from -1 to 1; `average` is the paper's, the reward minus its moving average.
+        decay: Of that moving average.
+        units: Of each layer of the lstm; the paper's 35.
+        layers: Of the lstm; the paper's 2.
+        tanh: Bound of the logits, 0 for none (Pham et al. 2018, arXiv:1802.03268).
+        temperature: What divides the logits: over 1 flattens them (the same paper).
+        reward: Of several objectives: `hypervolume` that a trial added, or `product`, accuracy x (cost / target) ^ exponent.
+        exponent: Of that product; -0.07 is that of Tan et al. 2019 (arXiv:1807.11626).
     """
 
     controller: str = "lstm"

@@ -12,9 +12,8 @@ import pytest
 from archsearch.analysis import Budget
 from archsearch.cli import run as run_command
 from archsearch.runs.store import open_run
-from archsearch.spaces.space import SpaceError
 from archsearch.strategies import STRATEGIES, FromFunction, StrategyError, load_strategy
-from archsearch.support.own_code import load_file
+from archsearch.support.own_code import OwnFileError, load_file
 from archsearch.support.parts import has_name, load_part, name_of, own_files
 from tests.runs import small_search
 from tests.test_strategies import NESTED, SINGLE_CHOICE, begun, outcome
@@ -170,7 +169,7 @@ def test_the_page_on_proposals_does_what_it_says(tmp_path: Path, monkeypatch: py
 
 def test_a_file_that_ends_python_is_an_error_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "ends.py").write_text("import sys\nsys.exit(0)\n")
-    with pytest.raises(SpaceError, match=r"ends.py fails when it is run: SystemExit: 0"):
+    with pytest.raises(OwnFileError, match=r"ends.py fails when it is run: SystemExit: 0"):
         load_file(str(tmp_path / "ends.py"))
 
 

@@ -561,7 +561,9 @@ def test_run_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x/step", "7/step", "-1/step", f"{'9' * 5000}/step", "0/exp_avg"])
 def test_a_checkpoint_with_hostile_names_gets_one_short_line(name: str) -> None:
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(3))])
-    with pytest.raises(SupernetError, match="which no weight of this network has; delete it to begin again") as caught:
+    with pytest.raises(
+        SupernetError, match="(which no weight of this network has|what AdamW does not); delete it to begin again"
+    ) as caught:
         restore_optimizer(optimizer, {name: torch.zeros(2)})
     assert len(str(caught.value)) <= 300
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from archsearch.space_report import Survey, sample
 
 from archsearch import Budget, Builder, Genotype, Pick, SpaceError
 from archsearch.analysis import COSTS, known_costs
@@ -20,9 +19,10 @@ from archsearch.cli.spaces import Drawing, blocks, sample_command, space_command
 from archsearch.network.passes import canonicalise
 from archsearch.ops import Conv2d, Flatten, Linear, ReLU
 from archsearch.report.of_space import page
-from archsearch.spaces import survey
 from archsearch.spaces.catalogue import Catalogue
+from archsearch.spaces.sampling import sample
 from archsearch.spaces.space import Space
+from archsearch.spaces.survey import Survey, survey
 from archsearch.spaces.words import percent, share_text, size_text
 from tests.test_report import Document, assert_offline, assert_policy_admits_its_scripts
 

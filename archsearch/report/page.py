@@ -63,6 +63,7 @@ def write_page(text: str, path: str | Path) -> Path:
     """
     target = Path(path)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         write_text(target, text)
     except OSError as error:
         raise ReportError(f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path") from error

@@ -177,6 +177,7 @@ def kept(part: Path, about: Mapping[str, Any], networks: int) -> Iterator[tuple[
     head = json.dumps(about, sort_keys=True)
     try:
         results = read_part(part, head, (int(about["seeds"]), networks)) if part.exists() else {}
+        part.parent.mkdir(parents=True, exist_ok=True)
         write_text(part, "".join(f"{line}\n" for line in (head, *map(json.dumps, results.items()))))  # a stop may have left half a line
         with part.open("a", encoding="utf-8") as file:
 

@@ -144,6 +144,7 @@ def write_supernet(folder: Path, supernet: SharedWeights) -> None:
     """Write `supernet.json`, whole or not at all. Raises SharingError."""
     path = folder / RECORD
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         write_text(path, supernet.to_json())
     except OSError as error:
         raise SharingError(f"{path} cannot be written: {error.strerror}; free space or rights, then give the same command again") from error

@@ -11,12 +11,7 @@ from threading import get_ident
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A hidden file beside `path`, whose folder is made: it takes that place when the block ends, and is gone when the block fails.
-
-    Raises:
-        OSError: the folder cannot be made, or the file not be put in its place.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A hidden file beside `path`: it takes that place when the block ends, and is gone when the block fails. Raises OSError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
     try:
         yield draft
@@ -27,6 +22,6 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text, whole or not at all, in a folder that is made. Raises OSError."""
+    """Write a text, whole or not at all. Raises OSError."""
     with whole(path) as draft:
         draft.write_text(text, encoding="utf-8")

@@ -46,6 +46,7 @@ def read_arrays(path: Path) -> Arrays:
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays, compressed; equal arrays give equal bytes. Raises TableError when the file cannot be written."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as draft, draft.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **dict(arrays))
     except OSError as error:

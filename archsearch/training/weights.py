@@ -20,6 +20,7 @@ class WeightsError(ValueError):
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write the weights as safetensors, whole or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(path, network.state_dict())
 
 

@@ -562,7 +562,7 @@ def test_run_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_checkpoint_with_hostile_names_gets_one_short_line(name: str) -> None:
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(3))])
     with pytest.raises(
-        SupernetError, match="(which no weight of this network has|what AdamW does not); delete it to begin again"
+        SupernetError, match=r"(which no weight of this network has|what AdamW does not); delete it to begin again"
     ) as caught:
         restore_optimizer(optimizer, {name: torch.zeros(2)})
     assert len(str(caught.value)) <= 300

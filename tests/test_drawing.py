@@ -318,7 +318,7 @@ def test_page_leaves_folded_what_holds_too_many_wires() -> None:
 
 
 def test_script_has_every_measure_that_it_names() -> None:
-    script = (Path(__file__).parents[1] / "archsearch" / "drawing" / "page.js").read_text()
+    script = (Path(__file__).parents[1] / "archsearch" / "design" / "drawing" / "page.js").read_text()
     measures = look(scene(lay_out(drawing_of("lenet5")), ""))
     assert set(re.findall(r"\bis\.(\w+)", script)) == measures.keys()
 

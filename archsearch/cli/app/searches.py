@@ -65,10 +65,9 @@ def search(
     """Search a space: train networks within the budget, then write the front, a report and a model file."""
     from archsearch.cli.searching import Plan, Terms, search_command
 
-    limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
     plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir, device or "")
-    terms = Terms(limits, max_latency, objective or ["error", "macs"], trials, seed, workers, timeout)
-    search_command(plan, terms, out, quiet, json)
+    limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
+    search_command(plan, Terms(limits, max_latency, wanted, trials, seed, workers, timeout), out, quiet, json)
 
 
 def resume(

@@ -83,7 +83,7 @@ def fit_kind(samples: Sequence[Sample], item: int) -> Costs:
 def amounts(sample: Sample, item: int) -> tuple[int, int, int]:
     """Kernels, flops, and bytes moved."""
     fact = sample.genotype.facts[0]
-    moved = moved_bytes(sample.genotype, sample.genotype, Units(item, sample.batch))
+    moved = moved_bytes(sample.genotype, [0], Units(item, sample.batch))
     return 1 + len(fact.saved.inner), sample.batch * work_of(fact), moved[0]
 
 

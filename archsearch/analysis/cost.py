@@ -11,7 +11,7 @@ from archsearch.analysis import windows
 from archsearch.analysis.exits import Exit, exits
 from archsearch.analysis.memory import ITEM_BYTES, Graph, Memory, Units, inference_memory, state_bytes, value_bytes
 from archsearch.analysis.receptive_field import Field, Reach, field_of, reaches, sides_of, widest
-from archsearch.analysis.traffic import intensity, moved_bytes
+from archsearch.analysis.traffic import copied_bytes, intensity, moved_bytes
 from archsearch.analysis.training import Training, training_memory
 from archsearch.analysis.views import laid_out
 from archsearch.network.genotype import Genotype
@@ -185,7 +185,7 @@ class Analysis:
 
     @cached_property
     def _moved(self) -> list[int]:
-        return moved_bytes(self.genotype, self._inferring, self.units)
+        return moved_bytes(self._inferring, copied_bytes(self.genotype, self._inferring, self.units), self.units)
 
     @cached_property
     def _reaches(self) -> list[Reach]:

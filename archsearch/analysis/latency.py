@@ -164,7 +164,8 @@ def node_seconds(genotype: Genotype, device: Device, batch: int = 1) -> list[flo
     if type(batch) is not int or batch < 1:
         raise ValueError(f"batch={batch!r} must be a whole number of at least 1")
     laid, units = laid_out(genotype, batch, training=False), Units(ITEM_BYTES[device.dtype], batch)
-    moved, copied = moved_bytes(genotype, laid, units), copied_bytes(genotype, laid, units)
+    copied = copied_bytes(genotype, laid, units)
+    moved = moved_bytes(laid, copied, units)
     kernels = [1 + len(fact.saved.inner) + fact.saved.parts + (copy > 0) for fact, copy in zip(laid.facts, copied, strict=True)]
     return [
         device.seconds(kind_of(fact), count, batch * work_of(fact), size) if size else 0.0

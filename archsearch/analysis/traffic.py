@@ -6,13 +6,13 @@ from archsearch.analysis.memory import WORD_BYTES, Graph, Units, state_bytes, va
 from archsearch.ops.base import Facts
 
 
-def moved_bytes(graph: Graph, laid: Graph, units: Units) -> list[int]:
+def moved_bytes(laid: Graph, copies: list[int], units: Units) -> list[int]:
     """For every node: inputs read, weights and buffers read, result written, each once; nothing where the result is a view.
 
-    `laid` is the same network as its values lie in inference (views.laid_out): what an op copies behind a view is written and read again.
+    `laid` is the network as its values lie in inference (views.laid_out); its `copies` (copied_bytes) are written and read again.
     """
     sizes, offset, moved = value_bytes(laid, units), len(laid.inputs), []
-    for value, (node, fact, copied) in enumerate(zip(laid.nodes, laid.facts, copied_bytes(graph, laid, units), strict=True), offset):
+    for value, (node, fact, copied) in enumerate(zip(laid.nodes, laid.facts, copies, strict=True), offset):
         if fact.saved.eval_view:
             moved.append(0)
             continue

@@ -43,9 +43,17 @@ def described(name: str, load: Callable[[str], Any]) -> dict[str, Any]:
         return {"name": name, "about": f"needs a library: {error}", "options": {}, "text": "", "meanings": {}}
     except ValueError as error:
         raise WrongUseError(str(error)) from error
-    text, meanings = parted(cleandoc(made.__doc__ or ""))
+    text, meanings = parted(cleandoc(made.__doc__ or ""))[0], meanings_of(made)
     options = {f.name: shown(f) for f in fields(made) if f.init} if is_dataclass(made) else {}
     return {"name": name, "about": text.partition("\n")[0], "options": options, "text": text, "meanings": meanings}
+
+
+def meanings_of(made: type) -> dict[str, str]:
+    """What a class, and those that it inherits options from, say of each of them."""
+    found: dict[str, str] = {}
+    for cls in reversed(made.__mro__):
+        found |= parted(cleandoc(vars(cls).get("__doc__") or ""))[1]
+    return found
 
 
 def parted(text: str) -> tuple[str, dict[str, str]]:

@@ -28,6 +28,7 @@ from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training.device import pick_device
 from archsearch.training.loop import check_loss
+from archsearch.training.options import Options
 from archsearch.training.timing import within_latency
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
@@ -39,7 +40,7 @@ MOST_UNTRAINED = 0.5
 
 
 @dataclass(frozen=True)
-class Shared:
+class Shared(Options):
     """Take weights from the supernet in a folder (see `archsearch supernet`): `error` and `loss` on the validation part.
 
     `untrained` is the share of a network's weights that the supernet never trained. Networks of the final front are trained from scratch
@@ -49,21 +50,6 @@ class Shared:
     Args:
         supernet: The folder of the supernet.
         recalibrate: Batches of the training part by which batch norm's statistics are set first.
-        data: Those of the supernet, by name or path; what is learnt follows from them.
-        data_seed: Splits the data into parts.
-        epochs: Of the final training: times through the training part.
-        batch: Images a step; an incomplete last batch waits for the next epoch.
-        optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
-        lr: Highest learning rate: it rises over the warm-up, then falls to 0 as a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983).
-        weight_decay: Of all weights, decoupled in adamw.
-        label_smoothing: Share of the target that is spread over all classes.
-        warmup: Share of all steps in which the learning rate rises.
-        shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
-        device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
-        data_dir: Where the files of fashion-mnist and mnist lie.
-        crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
-            anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
-        final: No option of a search, as in the evaluator `train`.
         space: File of the space of your own that the supernet was trained on; a foreign folder's own file is not run.
 
     Raises:
@@ -72,28 +58,14 @@ class Shared:
 
     supernet: str = ""
     recalibrate: int = 8
-    data: str = "digits"
-    data_seed: int = 0
-    epochs: int = 25
-    batch: int = 64
-    optimizer: str = "adamw"
-    lr: float = 0.02
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    warmup: float = 0.25
-    shift: float = 0.06
-    device: str = "cpu"
-    data_dir: str = ""
-    crop: int = 0
-    final: bool = False
     space: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("supernet", "space"):
             object.__setattr__(self, name, os.fspath(getattr(self, name)))
         if type(self.recalibrate) is not int or self.recalibrate < 1:
             raise ValueError(f"recalibrate={self.recalibrate!r} must be a whole number of at least 1")
-        object.__setattr__(self, "device", self.alone().device)
 
     def alone(self) -> Train:
         """The evaluator that trains networks from scratch."""
@@ -110,7 +82,7 @@ class Shared:
         opened, genotype, limit = self._open(), candidate.genotype, candidate.max_latency_ms
         if candidate.choices:
             check_space(opened, candidate)
-        feed, network = replace(self.alone(), final=False).feed(), opened.bank.network(genotype)
+        feed, network = replace(self, final=False).feed(), opened.bank.network(genotype)
         metrics = {} if limit is None else within_latency(network, genotype.inputs[0].shape, opened.bank.device, limit)
         recalibrate(network, islice(inputs(feed, self.batch, opened.supernet.seed), self.recalibrate))
         macs = [output.macs for output in exits(genotype)]
@@ -132,43 +104,30 @@ class Shared:
 
     def check(self, genotype: Genotype) -> None:
         """Raise EvaluationError (rejected) unless the network fits the data and the supernet, SharingError for a supernet of no use."""
-        self.alone().check(genotype)
+        super().check(genotype)
         opened = self._open()
         if untrained(opened, genotype) > MOST_UNTRAINED:
             raise EvaluationError("rejected", f"the network is not of the supernet in {self.supernet}, trained on {words(opened.supernet)}")
 
     def setting(self) -> dict[str, object]:
         """Settings of the supernet's space, and what the data ask of a network. Raises SharingError."""
-        return {**(self._read().settings if self.supernet else {}), **self.alone().setting()}
+        return {**(self._read().settings if self.supernet else {}), **super().setting()}
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """What `evaluate` measures. Raises SharingError for a supernet of no use."""
         if self.supernet:
             self._read()
-        return (*self.alone().metrics, "untrained")
-
-    @property
-    def task(self) -> str:
-        """What is learnt from the data: classification or segmentation."""
-        return self.alone().task
+        return (*super().metrics, "untrained")
 
     @property
     def reports(self) -> int:
         """How often `evaluate` reports; `epochs` are those of the final training."""
         return 1
 
-    def remarks(self) -> tuple[str, ...]:
-        """What a person should know of the data before a search. Raises ValueError."""
-        return self.alone().remarks()
-
-    def about(self) -> str:
-        """The data in words. Raises ValueError."""
-        return self.alone().about()
-
     def describe(self) -> Description:
         """As the evaluator `train`, and which supernet. Raises ValueError or SharingError for data or a supernet of no use."""
-        found, supernet, folder = self.alone().describe(), self._read(), Path(self.supernet)
+        found, supernet, folder = super().describe(), self._read(), Path(self.supernet)
         changed = difference(supernet.fingerprint, found.fingerprint) if supernet.fingerprint else ""
         if changed:
             raise SharingError(f"{folder} was trained on other data: {changed}; put them back, or train another")
@@ -182,7 +141,7 @@ class Shared:
         if found.done < found.epochs:
             raise SharingError(f"{self.supernet} is trained for {found.done} of {found.epochs} epochs; the command that began it goes on")
         for name in SAME:
-            before, now = placed(found.training, name), placed(asdict(self.alone()), name)
+            before, now = placed(found.training, name), placed(asdict(self), name)
             if before != now:
                 raise SharingError(f"{self.supernet} was trained with {name}={before}, now given {now}; give the same, or train another")
         return found

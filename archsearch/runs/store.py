@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -249,10 +248,9 @@ class Run:
 
     def frame(self) -> pd.DataFrame:
         """All trials as a pandas table, a column for every metric."""
-        # The one arrow that points up, at the moment of the call: a reader without pandas on its mind does not load it.
-        report = import_module("archsearch.runs.frame")
-        table: pd.DataFrame = report.frame(self.trials, [trial.number for trial in self.front()], self.tests)
-        return table
+        from archsearch.runs.frame import frame  # pandas is slow to import: only now
+
+        return frame(self.trials, [trial.number for trial in self.front()], self.tests)
 
     def _by_trial(self, sql: str, read: Callable[[Any], V]) -> dict[int, V]:
         rows = self._query(sql)

@@ -36,6 +36,11 @@ class Genetic(ABC):
     alone in `1 - crossover` of the cases, and changes `mutations` of them on average. A network that is over a limit, which only
     measuring could tell, stands behind all that are not (Deb et al. 2002). Choices that one parent alone has come along; what then is
     missing the space draws.
+
+    Args:
+        population: Networks that live at a time, two or more; few, since a search has some hundred trials.
+        crossover: Share of the children with choices of both parents, the usual 0.9; the others are changed copies of one.
+        mutations: Choices that change in a child, on average.
     """
 
     population: int = 20
@@ -104,11 +109,6 @@ class Nsga2(Genetic):
 
     One child at a time: parents by tournaments of two, and after every child the worst goes (Durillo et al. 2009,
     doi:10.1007/978-3-642-01020-0_18).
-
-    Args:
-        population: Networks that live at a time, two or more; few, since a search has some hundred trials.
-        crossover: Share of the children with choices of both parents, the usual 0.9; the others are changed copies of one.
-        mutations: Choices that change in a child, on average.
     """
 
     def order(self, values: Points) -> Sequence[int]:
@@ -121,11 +121,6 @@ class Nsga3(Genetic):
 
     Deb & Jain 2014 (doi:10.1109/TEVC.2013.2281535); as many directions as the population holds, evenly spread (Das & Dennis 1998,
     doi:10.1137/S1052623496307510).
-
-    Args:
-        population: Networks that live at a time, two or more, and directions; few, since a search has some hundred trials.
-        crossover: Share of the children with choices of both parents, the usual 0.9; the others are changed copies of one.
-        mutations: Choices that change in a child, on average.
     """
 
     def order(self, values: Points) -> Sequence[int]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Evaluator
+from archsearch.evaluators.train import Train
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, SupernetError
@@ -171,8 +172,8 @@ def checked(setting: Setting, state: Any) -> dict[str, Any]:
     return found
 
 
-def trained_by(evaluator: Evaluator) -> Options:
+def trained_by(evaluator: Evaluator) -> Train:
     """The evaluator, which must be `train`: a supernet is trained with its data and options. Raises SupernetError."""
-    if not isinstance(evaluator, Options):
+    if not isinstance(evaluator, Train):
         raise SupernetError(f"a supernet trains with the data and options of the evaluator train; it was given {type(evaluator).__name__}")
     return evaluator

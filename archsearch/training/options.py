@@ -19,7 +19,24 @@ OPTIMIZERS = ("adamw", "momentum", "sgd")
 
 @dataclass(frozen=True)
 class Options:
-    """Data, schedule and device of a training; the evaluator `train`, which adds nothing to them, says what each means.
+    """Data, schedule and device of a training.
+
+    Args:
+        data: Name or path; what is learnt follows from the data: the class of an image, or with masks the class of each pixel.
+        data_seed: Splits the data into parts.
+        epochs: Times through the training part.
+        batch: Images a step; an incomplete last batch waits for the next epoch.
+        optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
+        lr: Highest learning rate: it rises over the warm-up, then falls to 0 as a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983).
+        weight_decay: Of all weights, decoupled in adamw.
+        label_smoothing: Share of the target that is spread over all classes.
+        warmup: Share of all steps in which the learning rate rises.
+        shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
+        device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
+        data_dir: Where the files of fashion-mnist and mnist lie.
+        crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
+            anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
+        final: Train on the validation part too and measure on the test part: for a network whose search is over.
 
     Raises:
         ValueError: an option out of range, a device that is not there, or data that cannot be loaded (when they are first needed).

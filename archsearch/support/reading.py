@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
+from itertools import accumulate
 from math import isfinite, isinf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +22,10 @@ MAX_WORD = 4096
 """Characters of a line for people, and of one name or path in a file."""
 MARK = "\ufeff"
 """The byte order mark that some editors write before a text; it says nothing."""
-PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-"""Texts and brackets of JSON."""
+TEXTS = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+"""The texts of JSON, whose brackets open nothing."""
+NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def one_line(text: str, most: int = MAX_LINE) -> str:
@@ -90,11 +93,9 @@ def check_depth(text: str) -> None:
     """Raise ValueError when brackets stand within each other over MAX_DEPTH times."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    depth = 0
-    for match in PARTS.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested too deeply: over {MAX_DEPTH} brackets within each other")
+    brackets = TEXTS.sub("", text).encode(errors="replace").translate(None, NO_BRACKETS)
+    if max(accumulate(STEPS[each] for each in brackets), default=0) > MAX_DEPTH:
+        raise ValueError(f"nested too deeply: over {MAX_DEPTH} brackets within each other")
 
 
 def check_characters(data: Any) -> None:

@@ -29,7 +29,7 @@ from archsearch.runs.search import search
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Evolution, Strategy
-from archsearch.supernets import Supernet
+from archsearch.supernets import SupernetSearch
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.fabric import Fabric
 from archsearch.trial import Trial
@@ -58,7 +58,9 @@ class Scale:
         size = {"layers": 3, "scales": 3, "channels": (4,)} if self.tiny else {"layers": 4, "scales": 4, "channels": (8,)}
         return load_space("fabric", **{**size, **self.clothes.setting(), **settings})
 
-    def run(self, name: str, space: Space, strategy: Strategy | Supernet, train: Train, objectives: Sequence[str], **options: Any) -> Run:
+    def run(
+        self, name: str, space: Space, strategy: Strategy | SupernetSearch, train: Train, objectives: Sequence[str], **options: Any
+    ) -> Run:
         """A search in the folder; one that is there already is taken as it is."""
         out = self.folder / name
         if not (out / "run.json").is_file():

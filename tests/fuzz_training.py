@@ -24,7 +24,7 @@ from archsearch.sharing.folder import RECORD, optimizer_file, weights_file
 from archsearch.sharing.single_path import train_supernet
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.spaces.space import load_space
-from archsearch.supernets.base import Setting, Supernet
+from archsearch.supernets.base import Setting, SupernetSearch
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.darts import Darts
 from archsearch.supernets.fabric import Fabric
@@ -59,7 +59,7 @@ def make_data(folder: Path) -> Train:
 class Trained:
     """A supernet search that was stopped after so many epochs and goes on for one more."""
 
-    def __init__(self, supernet: Supernet, space: str, settings: dict[str, Any], epochs: int, optimizer: str = "adamw") -> None:
+    def __init__(self, supernet: SupernetSearch, space: str, settings: dict[str, Any], epochs: int, optimizer: str = "adamw") -> None:
         self.optimizer = optimizer
         self.supernet, self.space, self.epochs = supernet, load_space(space, **settings), epochs
         self.train = Train()

@@ -21,9 +21,9 @@ from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import Setting, SupernetError
 from archsearch.supernets.budgeted import GATES, Budgeted, likeliest
 from archsearch.supernets.course import Course
-from archsearch.supernets.gated import Gated, Gating
+from archsearch.supernets.edge_choices import supergraph_of_edges
+from archsearch.supernets.gated_fabric import GatedFabric, GateTraining
 from archsearch.supernets.policy import Bernoulli, HardConcrete
-from archsearch.supernets.switches import switched
 from archsearch.tasks.classification import Classification
 from tests.runs import table
 
@@ -35,10 +35,10 @@ def small_fabric(**settings: object) -> Space:
     return load_space("fabric", **{"layers": 4, "scales": 3, "channels": (4,), "input": (1, 8, 8), "classes": 10, **settings})
 
 
-def gated(space: Space, folder: Path, policy: type[Bernoulli] = Bernoulli, logit: float = 1.0) -> Gated:
-    mixture = switched(space)
+def gated(space: Space, folder: Path, policy: type[Bernoulli] = Bernoulli, logit: float = 1.0) -> GatedFabric:
+    supergraph = supergraph_of_edges(space)
     setting = Setting(Catalogue(space, 128, "adamw"), TRAIN, Budget(), 0, folder / "supernet.safetensors")
-    return Gated(Course(setting), mixture, policy(len(mixture.switches), logit, 0.1), 0)
+    return GatedFabric(Course(setting), supergraph, policy(len(supergraph.switches), logit, 0.1), 0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -113,12 +113,12 @@ def test_gates_learn_nothing_from_the_steps_before_them(gates: str, tmp_path: Pa
     found = []
     for restored in (False, True):
         whole = gated(space, tmp_path, GATES[gates])
-        phase = Gating(whole, TRAIN, {"macs": 1e5}, 1.0, warm=1)
+        phase = GateTraining(whole, TRAIN, {"macs": 1e5}, 1.0, warm=1)
         phase.epoch(generator())
         assert torch.equal(whole.policy.logits.detach(), torch.full((len(whole.edges),), 1.0))
         if restored:
             kept, whole = phase.tensors(), gated(space, tmp_path, GATES[gates])
-            phase = Gating(whole, TRAIN, {"macs": 1e5}, 1.0, warm=1)
+            phase = GateTraining(whole, TRAIN, {"macs": 1e5}, 1.0, warm=1)
             phase.restore(kept, 1)
         phase.epoch(generator(1))
         found.append(whole.policy.logits.detach().clone())
@@ -136,7 +136,7 @@ class Indifferent(Classification):
 def test_under_the_limit_cost_is_free_and_never_a_reward(tmp_path: Path) -> None:
     space = small_fabric(layers=3, scales=2)
     whole = gated(space, tmp_path, logit=0.0)
-    phase = Gating(whole, TRAIN, {"macs": 10.0 * whole_macs(space)}, 1.0, warm=0)
+    phase = GateTraining(whole, TRAIN, {"macs": 10.0 * whole_macs(space)}, 1.0, warm=0)
     phase.training.data = replace(phase.training.data, task=Indifferent(10))
     curve = phase.epoch(generator())
     assert curve["price"] == 0
@@ -162,7 +162,7 @@ def test_every_sample_gets_the_network_of_its_own_gates(settings: dict[str, obje
     catalogue, compared = whole.course.setting.catalogue, 0
     with torch.inference_mode():
         outputs = whole.network(x)
-        costs = whole.mixture.costs(whole.on(gates))
+        costs = whole.supergraph.costs(whole.on(gates))
         for sample, row in enumerate(gates.tolist()):
             choices = {edge: bool(gate) for edge, gate in zip(whole.edges, row, strict=True)}
             if not whole.is_network(choices):
@@ -188,7 +188,7 @@ def test_costs_that_are_no_sums_are_looked_up(tmp_path: Path) -> None:
 def test_the_likeliest_network_keeps_the_limit_and_uses_it(tmp_path: Path) -> None:
     whole = gated(small_fabric(layers=5), tmp_path)
     whole.policy.logits.copy_(torch.randn(len(whole.edges), generator=generator()) + 2)
-    limit = {"params": 0.6 * float(whole.mixture.costs(whole.on(torch.ones(1, len(whole.edges))))["params"][0])}
+    limit = {"params": 0.6 * float(whole.supergraph.costs(whole.on(torch.ones(1, len(whole.edges))))["params"][0])}
     choices = likeliest(whole, limit, fill=True)
     assert 0.95 < whole.ratio(choices, limit) <= 1
     assert whole.ratio(likeliest(whole, {"params": 1e9}, fill=False), limit) > 1
@@ -204,7 +204,7 @@ def test_the_likeliest_network_keeps_the_limit_and_uses_it(tmp_path: Path) -> No
 )
 def test_spaces_that_a_mixture_cannot_hold_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(SupernetError, match=message):
-        switched(load_space("fabric", **settings))
+        supergraph_of_edges(load_space("fabric", **settings))
 
 
 # Runs

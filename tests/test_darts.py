@@ -1,4 +1,4 @@
-"""Differentiable search: mixtures found without the space's help, gradients of both orders, and what is made of the weights."""
+"""Differentiable search: supergraphs found without the space's help, gradients of both orders, and what is made of the weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from archsearch.evaluators.train import Train
 from archsearch.runs.search import resume, search
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import Setting, SupernetError
-from archsearch.supernets.blending import blended
 from archsearch.supernets.checkpoint import load_standing
 from archsearch.supernets.course import Course
-from archsearch.supernets.darts import Darts, Derivation, mixture_of, skip_share
-from archsearch.supernets.mixed import Mixed, Mixing, halved
-from archsearch.supernets.switch import extracted
+from archsearch.supernets.darts import Darts, Derivation, skip_share, supergraph_of
+from archsearch.supernets.op_choices import supergraph_of_ops
+from archsearch.supernets.relaxation import Bilevel, Relaxation, halved
+from archsearch.supernets.switch_modules import extracted
 from archsearch.trial import EvaluationError
 from tests.runs import table
 
@@ -33,10 +33,10 @@ def cell(**settings: object) -> Space:
     return load_space("cell", **{"cells": 2, "channels": 4, "input": (1, 8, 8), **settings})
 
 
-def mixed(space: Space, held: Choices, folder: Path, budget: Budget | None = None) -> Mixed:
+def relaxation(space: Space, held: Choices, folder: Path, budget: Budget | None = None) -> Relaxation:
     setting = Setting(Catalogue(space, 128, "adamw"), TRAIN, budget or Budget(), 0, folder / "supernet.safetensors")
     options = {name: offered for name, offered in space.options().items() if name not in held}
-    return Mixed(Course(setting), mixture_of(space, held), options, 0)
+    return Relaxation(Course(setting), supergraph_of(space, held), options, 0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -47,20 +47,20 @@ def batch(course: Course, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return next(iter(course.data.epoch(32, generator(seed))))[0]
 
 
-# Mixtures
+# Supergraphs
 
 
 def test_every_option_of_a_cell_is_found_in_every_cell() -> None:
-    mixture = blended(cell(), {})
-    assert len(mixture.switches) == 6 * 4  # none brings nothing
-    assert {len(names) for names in mixture.switches.values()} == {3 * 2}
-    assert mixture.skips == {(name, "skip_connect") for name in cell().options()}
-    assert not mixture.spreads
+    supergraph = supergraph_of_ops(cell(), {})
+    assert len(supergraph.switches) == 6 * 4  # none brings nothing
+    assert {len(names) for names in supergraph.switches.values()} == {3 * 2}
+    assert supergraph.skips == {(name, "skip_connect") for name in cell().options()}
+    assert not supergraph.spreads
 
 
 @pytest.mark.parametrize(("space", "held"), [(cell(), {}), (load_space("small_cell"), HELD)], ids=["cell", "small_cell"])
 def test_with_one_option_each_the_mixture_computes_what_the_network_does(space: Space, held: Choices, tmp_path: Path) -> None:
-    whole = mixed(space, held, tmp_path)
+    whole = relaxation(space, held, tmp_path)
     x = torch.randn(4, 1, 8, 8, generator=generator())
     whole.network.train()
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_with_one_option_each_the_mixture_computes_what_the_network_does(space: 
     catalogue = whole.course.setting.catalogue
     for probe in range(6):
         entry = catalogue.look_up(held, np.random.default_rng(probe))
-        network = extracted(whole.mixture, whole.network.state_dict(), entry.choices, catalogue.genotype(entry), 0).eval()
+        network = extracted(whole.supergraph, whole.network.state_dict(), entry.choices, catalogue.genotype(entry), 0).eval()
         chosen = [[float(option == entry.choices[name]) for option in offered] for name, offered in whole.options.items()]
         with torch.inference_mode():
             whole.set_weights(torch.tensor(chosen))
@@ -79,9 +79,9 @@ def test_with_one_option_each_the_mixture_computes_what_the_network_does(space: 
 
 def test_spaces_whose_choices_are_about_something_else_are_refused() -> None:
     with pytest.raises(SupernetError, match=r"'channels' of \[8, 4\] is not about an op on an edge, .* hold=channels=8"):
-        blended(load_space("small_cell"), {})
+        supergraph_of_ops(load_space("small_cell"), {})
     with pytest.raises(SupernetError, match=r"space 'chain': choice 'activation' .* is not about an op on an edge"):
-        blended(load_space("chain"), {})
+        supergraph_of_ops(load_space("chain"), {})
     with pytest.raises(SupernetError, match=r"hold=channels=5: space 'small_cell' offers \[4, 8\]; give NAME=VALUE of a choice"):
         Darts(hold=("channels=5",)).held(load_space("small_cell"))
 
@@ -89,13 +89,13 @@ def test_spaces_whose_choices_are_about_something_else_are_refused() -> None:
 # Gradients
 
 
-def mixing(whole: Mixed, **options: bool) -> Mixing:
-    return Mixing(whole, TRAIN, 0.3, options.get("second", False), options.get("sampled", False), (0, 2))
+def bilevel(whole: Relaxation, **options: bool) -> Bilevel:
+    return Bilevel(whole, TRAIN, 0.3, options.get("second", False), options.get("sampled", False), (0, 2))
 
 
 def test_the_first_order_is_the_slope_of_the_loss(tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase, sample = mixing(whole), batch(whole.course)
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    phase, sample = bilevel(whole), batch(whole.course)
     whole.network.double()
     sample = (sample[0].double(), sample[1])
     whole.scores.data = whole.scores.data.double()
@@ -112,8 +112,8 @@ def test_the_first_order_is_the_slope_of_the_loss(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampled", [False, True], ids=["softmax", "gdas"])
 def test_the_second_order_is_the_slope_behind_a_step_of_the_weights(sampled: bool, tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase, (sample, other), rate = mixing(whole, sampled=sampled), (batch(whole.course), batch(whole.course, 1)), 0.05
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    phase, (sample, other), rate = bilevel(whole, sampled=sampled), (batch(whole.course), batch(whole.course, 1)), 0.05
     phase.nudge = 1e-5
     whole.network.double().train()
     whole.scores.data = whole.scores.data.double()
@@ -147,10 +147,10 @@ class Scaled(torch.nn.Module):
 
 
 def test_the_second_order_draws_the_same_dropout_in_all_losses(tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
     whole.network = Scaled(whole.network).double().train()
     whole.scores.data = whole.scores.data.double()
-    phase, (sample, other) = mixing(whole), (batch(whole.course), batch(whole.course, 1))
+    phase, (sample, other) = bilevel(whole), (batch(whole.course), batch(whole.course, 1))
     sample, other = ((x.double(), y) for x, y in (sample, other))
     found = []
     for nudge in (1e-5, 1e-7):
@@ -162,15 +162,15 @@ def test_the_second_order_draws_the_same_dropout_in_all_losses(tmp_path: Path) -
 
 def test_scores_move_with_the_half_that_is_not_for_the_weights(tmp_path: Path) -> None:
     def scores(sample: int, other: int) -> torch.Tensor:
-        whole = mixed(load_space("small_cell"), HELD, tmp_path)
+        whole = relaxation(load_space("small_cell"), HELD, tmp_path)
         whole.network.train()
-        mixing(whole).step(batch(whole.course, sample), batch(whole.course, other), generator())
+        bilevel(whole).step(batch(whole.course, sample), batch(whole.course, other), generator())
         return whole.scores.detach()
 
     assert (scores(0, 1) != 0).any(1).all()
     assert torch.equal(scores(0, 1), scores(2, 1))
     assert not torch.equal(scores(0, 1), scores(0, 2))
-    phase = mixing(mixed(load_space("small_cell"), HELD, tmp_path))
+    phase = bilevel(relaxation(load_space("small_cell"), HELD, tmp_path))
     images, truth = phase.judging.train
     phase.judging = replace(phase.judging, train=(images * torch.nan, truth))
     with pytest.raises(EvaluationError, match="loss is nan"):
@@ -180,20 +180,20 @@ def test_scores_move_with_the_half_that_is_not_for_the_weights(tmp_path: Path) -
 def test_what_the_optimisers_remember_lasts_from_part_to_part(tmp_path: Path) -> None:
     found = []
     for stopped in (None, 0, 1):
-        whole = mixed(load_space("small_cell"), HELD, tmp_path)
-        phase = mixing(whole)
+        whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+        phase = bilevel(whole)
         for epoch in (0, 1):
             phase.part = (epoch, epoch + 1)
             phase.epoch(generator(epoch))
             if stopped == epoch:
                 kept = phase.tensors()
-                whole = mixed(load_space("small_cell"), HELD, tmp_path)
-                phase = mixing(whole)
+                whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+                phase = bilevel(whole)
                 phase.part = (epoch, epoch + 1)
                 phase.restore(kept, 1)
         found.append(phase.tensors())
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    once = mixing(whole)
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    once = bilevel(whole)
     assert once.epochs == 2
     for epoch in (0, 1):
         once.epoch(generator(epoch))
@@ -205,8 +205,8 @@ def test_what_the_optimisers_remember_lasts_from_part_to_part(tmp_path: Path) ->
 
 
 def test_a_drawn_option_stands_alone_and_all_scores_learn(tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase = mixing(whole, sampled=True)
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    phase = bilevel(whole, sampled=True)
     drawn = phase.drawn(generator())
     assert set(drawn.detach().unique().round(decimals=5).tolist()) == {0.0, 1.0}
     torch.testing.assert_close(drawn.detach().sum(1), torch.ones(6))
@@ -216,8 +216,8 @@ def test_a_drawn_option_stands_alone_and_all_scores_learn(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("done", "heat"), [(0.0, 10.0), (0.5, 1.0), (1.0, 0.1)])
 def test_a_draw_has_the_slope_of_a_softmax_that_cools_from_10_to_a_tenth(done: float, heat: float, tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase = mixing(whole, sampled=True)
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    phase = bilevel(whole, sampled=True)
     phase.training.step = round(done * phase.training.total)
     whole.scores.data = torch.linspace(-1, 1, whole.scores.numel()).view_as(whole.scores)
     towards = torch.randn(whole.scores.shape, generator=generator(1))
@@ -230,8 +230,8 @@ def test_a_draw_has_the_slope_of_a_softmax_that_cools_from_10_to_a_tenth(done: f
 
 @pytest.mark.parametrize("done", [0.0, 1.0])
 def test_options_are_drawn_as_often_as_their_scores_say_however_hot(done: float, tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase, draws = mixing(whole, sampled=True), generator()
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    phase, draws = bilevel(whole, sampled=True), generator()
     phase.training.step = round(done * phase.training.total)
     whole.scores.data[:, 0] = 1.5
     share = torch.stack([phase.drawn(draws).detach() for _ in range(600)]).mean(0)
@@ -239,8 +239,8 @@ def test_options_are_drawn_as_often_as_their_scores_say_however_hot(done: float,
 
 
 def test_labels_are_smoothed_for_weights_and_scores(tmp_path: Path) -> None:
-    whole = mixed(load_space("small_cell"), HELD, tmp_path)
-    phase, sample = Mixing(whole, replace(TRAIN, label_smoothing=0.4), 0.3, False, False, (0, 2)), batch(whole.course)
+    whole = relaxation(load_space("small_cell"), HELD, tmp_path)
+    phase, sample = Bilevel(whole, replace(TRAIN, label_smoothing=0.4), 0.3, False, False, (0, 2)), batch(whole.course)
     whole.network.eval()
     loss = phase.loss(sample, generator()).item()
     answers = whole.network(sample[0])
@@ -249,7 +249,7 @@ def test_labels_are_smoothed_for_weights_and_scores(tmp_path: Path) -> None:
 
 
 def test_weights_and_scores_learn_from_different_images(tmp_path: Path) -> None:
-    course = mixed(load_space("small_cell"), HELD, tmp_path).course
+    course = relaxation(load_space("small_cell"), HELD, tmp_path).course
     first, second = halved(course.data, 0)
     assert len(first) + len(second) == len(course.data)
     images = [{image.numpy().tobytes() for image in part.train[0]} for part in (first, second)]
@@ -259,7 +259,7 @@ def test_weights_and_scores_learn_from_different_images(tmp_path: Path) -> None:
 # Networks
 
 
-def scored(whole: Mixed, **scores: float) -> Mixed:
+def scored(whole: Relaxation, **scores: float) -> Relaxation:
     for row, offered in enumerate(whole.options.values()):
         for column, option in enumerate(offered):
             whole.scores.data[row, column] = scores.get(str(option), 0.0) + 0.01 * row * (option == "skip")
@@ -267,7 +267,7 @@ def scored(whole: Mixed, **scores: float) -> Mixed:
 
 
 def test_the_options_of_most_weight_are_taken_but_not_too_many_skips(tmp_path: Path) -> None:
-    whole = scored(mixed(load_space("small_cell"), HELD, tmp_path), none=5.0, skip=3.0, conv=1.0)
+    whole = scored(relaxation(load_space("small_cell"), HELD, tmp_path), none=5.0, skip=3.0, conv=1.0)
     setting = whole.course.setting
     assert skip_share(whole) == 1
     uncapped = Derivation(whole, setting, HELD, skips=1.0).choices()
@@ -277,7 +277,7 @@ def test_the_options_of_most_weight_are_taken_but_not_too_many_skips(tmp_path: P
 
 
 def test_a_budget_is_met_by_the_options_that_give_up_least(tmp_path: Path) -> None:
-    whole = scored(mixed(load_space("small_cell"), HELD, tmp_path), conv=2.0, skip=1.0)
+    whole = scored(relaxation(load_space("small_cell"), HELD, tmp_path), conv=2.0, skip=1.0)
     full = Derivation(whole, whole.course.setting, HELD, skips=1.0).choices()
     catalogue = whole.course.setting.catalogue
     limit = int(0.7 * catalogue.look_up(full, np.random.default_rng(0)).costs["macs"])

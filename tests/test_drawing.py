@@ -28,8 +28,8 @@ from archsearch.design.drawing.diagram import edges
 from archsearch.design.drawing.layout import Drawing, badness, lay_out, visible
 from archsearch.design.drawing.page import look
 from archsearch.design.drawing.palette import FILLS, GROUNDS, INK, PAGE, QUIET, WIRE, fill, wire_width
+from archsearch.design.drawing.place import Skyline
 from archsearch.design.drawing.scene import scene
-from archsearch.design.drawing.skyline import Skyline
 from archsearch.design.drawing.words import ADVANCE, op_words, shortened, text_width
 from archsearch.network.builder import Value
 from archsearch.ops import Add, BatchNorm2d, Concat, Conv2d, LPPool2d, MaxPool2d, ReLU, Upsample

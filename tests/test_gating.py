@@ -13,18 +13,18 @@ from archsearch.evaluators.train import Train
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets.base import Setting
 from archsearch.supernets.course import Course
-from archsearch.supernets.gated import Gated, Gating
+from archsearch.supernets.edge_choices import supergraph_of_edges
+from archsearch.supernets.gated_fabric import GatedFabric, GateTraining
 from archsearch.supernets.policy import Bernoulli
-from archsearch.supernets.switches import switched
 
 
-def gating(folder: Path, warm: int = 0, **options: float) -> Gating:
+def gating(folder: Path, warm: int = 0, **options: float) -> GateTraining:
     space = load_space("fabric", layers=3, scales=2, channels=(4,), input=(1, 8, 8), classes=10)
     train = replace(Train(epochs=2, batch=256, lr=0.01), **options)
     course = Course(Setting(Catalogue(space, 1, "adamw"), train, Budget(), 0, folder / "s.safetensors"))
-    mixture = switched(space)
-    gated = Gated(course, mixture, Bernoulli(len(mixture.switches), 0.0, 0.1), 0)
-    return Gating(gated, train, {"macs": 1000.0}, 1.0, warm)
+    supergraph = supergraph_of_edges(space)
+    gated = GatedFabric(course, supergraph, Bernoulli(len(supergraph.switches), 0.0, 0.1), 0)
+    return GateTraining(gated, train, {"macs": 1000.0}, 1.0, warm)
 
 
 def test_smoothed_labels_are_what_the_losses_are_of(tmp_path: Path) -> None:

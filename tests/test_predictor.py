@@ -16,12 +16,11 @@ from archsearch.spaces.encoding import CLOSED, Encoding, Places
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Predictor, Problem
 from archsearch.strategies.predictor.candidates import drawn, mutated, written
-from archsearch.strategies.predictor.ensemble import LEAST_DEVIATION, Ensemble, Model, Sample, Vector
+from archsearch.strategies.predictor.ensemble import LEAST_DEVIATION, Ensemble, Model, Sample, Trees, Vector
 from archsearch.strategies.predictor.features import Features, Network
 from archsearch.strategies.predictor.pool import Pool
 from archsearch.strategies.predictor.recurrent import Recurrent
 from archsearch.strategies.predictor.strategy import most_gain
-from archsearch.strategies.predictor.trees import Trees
 from archsearch.trial import Failure, Objective, Trial
 from tests.evaluators import Formula
 from tests.runs import small_search, small_space

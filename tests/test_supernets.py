@@ -24,10 +24,10 @@ from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import METHODS, load_method, resume, search
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.catalogue import Catalogue
-from archsearch.supernets import SUPERNETS, Point, Setting, Supernet, SupernetError, load_supernet
+from archsearch.supernets import SUPERNETS, Point, Setting, SupernetError, SupernetSearch, load_supernet_search
 from archsearch.supernets.checkpoint import load_standing, save_standing
-from archsearch.supernets.edges import Edges, GatedEdges
 from archsearch.supernets.fabric import Fabric
+from archsearch.supernets.prunable_fabric import FactorFabric, PrunableFabric
 from archsearch.training.weights import load_weights
 from archsearch.trial import Failure
 from tests.evaluators import Formula
@@ -41,7 +41,7 @@ def small_fabric(**settings: object) -> Space:
     return load_space("fabric", **{"layers": 4, "scales": 2, "channels": (4,), "input": (1, 8, 8), "classes": 10, **settings})
 
 
-def pruned(out: Path, supernet: Supernet | None = None, **options: object) -> Run:
+def pruned(out: Path, supernet: SupernetSearch | None = None, **options: object) -> Run:
     options = {"objectives": ("error", "params"), "workers": 0, "trials": 30, **options}
     space = options.pop("space", None) or small_fabric()
     return search(space, supernet or Fabric(tune=1), options.pop("evaluator", TRAIN), out=out, **options)
@@ -72,8 +72,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize("name", SUPERNETS)
 def test_every_supernet_is_found_by_its_name(name: str) -> None:
     made = load_method(name)()
-    assert isinstance(made, Supernet)
-    assert load_supernet(name) is type(made) is load_method(name)
+    assert isinstance(made, SupernetSearch)
+    assert load_supernet_search(name) is type(made) is load_method(name)
     assert name in METHODS
 
 
@@ -254,7 +254,7 @@ def test_strength_is_the_mean_squared_weight_of_the_convolution() -> None:
     space = small_fabric()
     names = list(space.options())
     genotype = canonicalise(space.resolve(dict.fromkeys(names, True), np.random.default_rng(0)).genotype)
-    edges = Edges(genotype, names, 0, {})
+    edges = PrunableFabric(genotype, names, 0, {})
     weight = edges.network.get_submodule(f"{names[0].replace('/', '.')}.conv").weight
     assert edges.strength(names[0]) == pytest.approx(weight.square().mean().item(), rel=1e-4)
     with torch.no_grad():
@@ -271,7 +271,7 @@ def test_gates_fall_to_zero_under_their_penalty_and_fold_into_the_weights() -> N
     space = small_fabric(order="pre")
     names = list(space.options())
     genotype = canonicalise(space.resolve(dict.fromkeys(names, True), np.random.default_rng(0)).genotype)
-    edges = GatedEdges(genotype, names, 0, {}, pull=2.0)
+    edges = FactorFabric(genotype, names, 0, {}, pull=2.0)
     for number, switch in enumerate(edges.switches.values()):
         switch.factor.data.fill_(0.5 + number)
     x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))

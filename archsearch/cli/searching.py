@@ -30,7 +30,7 @@ from archsearch.runs.search import load_method, resume, search
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Strategy
-from archsearch.supernets import SUPERNETS, Supernet
+from archsearch.supernets import SUPERNETS, SupernetSearch
 from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
@@ -53,13 +53,13 @@ class Plan:
     data_dir: str = ""
     device: str = ""
 
-    def parts(self) -> tuple[Space, Strategy | Supernet, Evaluator]:
+    def parts(self) -> tuple[Space, Strategy | SupernetSearch, Evaluator]:
         """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
         bare = load_space(self.space)
         settings = parse_pairs(self.settings, bare.settings, f"space {self.space!r}")
         try:
             strategies = {self.strategy: load_method(self.strategy)}
-            strategy: Strategy | Supernet = make("strategy", self.strategy, strategies, self.strategy_options)
+            strategy: Strategy | SupernetSearch = make("strategy", self.strategy, strategies, self.strategy_options)
             judge_class = load_evaluator(self.evaluator)
         except WrongUseError:
             raise

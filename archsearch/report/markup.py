@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Literal, NamedTuple
@@ -74,11 +73,3 @@ def link(text: str, target: str | None) -> str:
     if not target or parts.scheme or parts.netloc or target.startswith(("/", "\\")):
         return escape(text)
     return f'<a href="{escape(target)}">{escape(text)}</a>'
-
-
-def script_json(data: str) -> str:
-    """JSON text that may stand inside a script element: nothing in it can end the element."""
-    json.loads(data)
-    for letter in "<>&\u2028\u2029":
-        data = data.replace(letter, f"\\u{ord(letter):04x}")
-    return data

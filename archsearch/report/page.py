@@ -4,44 +4,25 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 from archsearch.report import figures
-from archsearch.report.markup import script_json
 from archsearch.report.sections import Chart, Section, footer, header, sections
 from archsearch.report.summary import Summary
+from archsearch.support.offline_page import digest, offline_page, script_json
 from archsearch.support.writing import write_text
 
-POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-{header}
+BODY = """{header}
 <main>
 {main}
 </main>
 {footer}
-{library}
-<script>{script}</script>
-</body>
-</html>
-"""
+{library}"""
 LIBRARY = """<script type="application/json" id="figures">{figures}</script>
 <script type="application/gzip" id="library">{packed}</script>"""
 
@@ -78,17 +59,14 @@ def page(summary: Summary) -> str:
 def filled(title: str, head: str, shown: Sequence[Section], foot: str) -> str:
     """A page of these parts; head and foot are HTML. The library of charts comes along where there are any."""
     charts = [chart for section in shown for chart in section.charts]
-    script, packed = resource("page.js"), library()
-    return PAGE.format(
-        policy=POLICY.format(scripts=f"'sha256-{digest(script)}' 'sha256-{packed.digest}'"),
-        title=escape(title),
-        style=resource("page.css"),
+    packed = library()
+    body = BODY.format(
         header=head,
         main="\n".join(map(section_html, shown)),
         footer=foot,
         library=LIBRARY.format(figures=figures_json(charts), packed=packed.text) if charts else "",
-        script=script,
     )
+    return offline_page(title, body, "archsearch.report", [packed.digest])
 
 
 def section_html(section: Section) -> str:
@@ -117,13 +95,3 @@ def library() -> Library:
     """The library that the installed plotly brings; packed, since it holds all kinds of charts: 1.9 instead of 4.8 MB."""
     text = figures.bundle()
     return Library(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode(), digest(text))
-
-
-def digest(text: str) -> str:
-    """SHA-256 in base64, as a content security policy names inline scripts."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def resource(name: str) -> str:
-    """Text of a file that lies beside this module."""
-    return files("archsearch.report").joinpath(name).read_text(encoding="utf-8")

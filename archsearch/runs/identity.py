@@ -13,7 +13,7 @@ from archsearch.runs.proposal import SearchError
 from archsearch.runs.record import Record, options_of
 from archsearch.spaces.space import Space, space_digest, space_names
 from archsearch.strategies import STRATEGIES, Strategy, load_strategy
-from archsearch.supernets import SUPERNETS, Supernet, load_supernet
+from archsearch.supernets import SUPERNETS, SupernetSearch, load_supernet_search
 from archsearch.support.nearest import nearest
 from archsearch.support.option_json import alike
 from archsearch.support.parts import absolute, code_digest, current, name_of, split_source
@@ -22,16 +22,16 @@ METHODS = {**STRATEGIES, **SUPERNETS}
 """What a search can go by, by name: strategies, and supernets, which train by themselves."""
 
 
-def load_method(name: str) -> Callable[..., Strategy | Supernet]:
+def load_method(name: str) -> Callable[..., Strategy | SupernetSearch]:
     """The class of a strategy or a supernet search. Raises as `parts.load_part`."""
     if name in SUPERNETS:
-        return load_supernet(name)
+        return load_supernet_search(name)
     if name not in METHODS and ".py:" not in name:
         raise ValueError(f"unknown strategy {name!r}; {nearest(name, sorted(METHODS))}; or give one of your own as file.py:Class")
     return load_strategy(name)
 
 
-def identity(space: Space, strategy: Strategy | Supernet, evaluator: Evaluator) -> dict[str, Any]:
+def identity(space: Space, strategy: Strategy | SupernetSearch, evaluator: Evaluator) -> dict[str, Any]:
     """What must stay the same, as fields of a record; data and files are read once for that. Raises ValueError when they cannot be."""
     found, own, given = description_of(evaluator), options_of(strategy), options_of(evaluator)
     given |= {name: place for name, place in found.places.items() if name in given}

@@ -21,7 +21,7 @@ from archsearch.runs.store import Run, Store, checkpoint_file, disk_errors, open
 from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Noted
-from archsearch.supernets import Point, Setting, Supernet, SupernetError
+from archsearch.supernets import Point, Setting, SupernetError, SupernetSearch
 from archsearch.support.progress import Progress
 from archsearch.support.seeds import seed_of
 from archsearch.trial import Failure, Trial
@@ -63,7 +63,7 @@ class Loop:
     executor: Executor
     before: Run
     progress: Callable[[Standing], None] | None
-    supernet: Supernet | None = None
+    supernet: SupernetSearch | None = None
     retry_failed: bool = False
     told: int = 0
     trials: dict[int, Trial] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Loop:
                 break
         self.catch_up(len(self.trials) + len(self.asked))
 
-    def gather(self, supernet: Supernet) -> None:
+    def gather(self, supernet: SupernetSearch) -> None:
         """Record what a supernet yields; what is over the budget or known is refused, and what was taken in before it stopped passes."""
         passed = len(self.trials) + self.refused  # a point is a trial or one refusal
         self.proposer.seen.update(trial.fingerprint for trial in self.trials.values())
@@ -166,7 +166,7 @@ class Loop:
     def renew(self, point: Point, refused: Refused, seconds: float) -> bool:
         """Put a network that its supernet has trained further in the place of its trial, unless it has become worse."""
         try:
-            entry = self.proposer.problem.catalogue.look_up(point.choices, np.random.default_rng(0))
+            entry = self.proposer.problem.catalogue.look_up(point.choices)
         except ValueError:
             return False  # no network
         old = next((trial for trial in self.trials.values() if trial.fingerprint == entry.fingerprint), None)

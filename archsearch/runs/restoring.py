@@ -14,7 +14,7 @@ from archsearch.runs.proposal import SearchError
 from archsearch.runs.record import Record
 from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Strategy
-from archsearch.supernets import Supernet
+from archsearch.supernets import SupernetSearch
 from archsearch.support.nearest import nearest
 from archsearch.support.parts import current, has_name, moved, split_source
 from archsearch.support.reading import one_line, place, reason
@@ -24,7 +24,7 @@ class Parts(NamedTuple):
     """What a search is made of."""
 
     space: Space
-    strategy: Strategy | Supernet
+    strategy: Strategy | SupernetSearch
     evaluator: Evaluator
 
 

@@ -19,7 +19,7 @@ from archsearch.runs.restoring import Parts
 from archsearch.runs.store import Run, Store, open_run
 from archsearch.spaces.space import Space
 from archsearch.strategies import Random, Strategy
-from archsearch.supernets import Supernet
+from archsearch.supernets import SupernetSearch
 from archsearch.support.nearest import nearest
 from archsearch.support.parts import own_files
 from archsearch.support.spawning import refuse_unguarded
@@ -30,7 +30,7 @@ __all__ = ["METHODS", "load_method", "resume", "search"]
 
 def search(
     space: Space,
-    strategy: Strategy | Supernet,
+    strategy: Strategy | SupernetSearch,
     evaluator: Evaluator,
     *,
     objectives: Sequence[str | Objective] = ("error", "macs"),
@@ -140,7 +140,7 @@ def lookahead(workers: int) -> int:
 def resume(
     out: str | PathLike[str],
     space: Space,
-    strategy: Strategy | Supernet,
+    strategy: Strategy | SupernetSearch,
     evaluator: Evaluator,
     *,
     trials: int | None = None,
@@ -161,7 +161,7 @@ def resume(
     refuse_unguarded()
     folder = Path(out)
     record = open_run(folder).record
-    if retry_failed and isinstance(strategy, Supernet):
+    if retry_failed and isinstance(strategy, SupernetSearch):
         raise SearchError(f"{folder}: a supernet's points come from one training, none can be tried again; begin a new run")
     now = same_parts(folder, record, Parts(space, strategy, evaluator))
     record = widened(replace(record, **now, trials=max(record.trials, trials or 0)), record.workers if workers is None else workers, folder)
@@ -206,7 +206,7 @@ def go(store: Store, record: Record, parts: Parts, progress: Callable[[Standing]
     try:
         run = open_run(store.folder)
         executor = start_executor(record, evaluator)
-        asked, supernet = (Random(), strategy) if isinstance(strategy, Supernet) else (strategy, None)
+        asked, supernet = (Random(), strategy) if isinstance(strategy, SupernetSearch) else (strategy, None)
         try:
             proposer = Proposer(problem_of(record, space, evaluator), asked, record.seed)
             Loop(store, record, proposer, evaluator, executor, run, progress, supernet, retry_failed).run()

@@ -71,18 +71,26 @@ class Catalogue:
     def _conditional(self) -> bool:
         return self.space.is_conditional()
 
-    def look_up(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> Entry:
-        """The network of these choices; what is missing is drawn, what the space does not ask for is left out.
+    def look_up(self, choices: Mapping[str, Scalar], rng: np.random.Generator | None = None) -> Entry:
+        """The network of these choices; what is missing is drawn (without `rng` always alike), what the space does not ask for is left out.
 
         Raises:
             ValueError: the choices lead to no valid network, to none that is listed (UnlistedError), or one is not on offer (SpaceError).
         """
+        rng = np.random.default_rng(0) if rng is None else rng
         if self.listed is None:
             return self._entry(choices, rng)
         entry = self._entry(choices or self._any(self.listed, rng), rng)
         if entry.fingerprint not in self.listed:
             raise UnlistedError("none of the networks that there are results of")
         return entry
+
+    def find(self, choices: Mapping[str, Scalar], rng: np.random.Generator | None = None) -> Entry | None:
+        """As `look_up`, but None where the choices lead to no network."""
+        try:
+            return self.look_up(choices, rng)
+        except ValueError:
+            return None
 
     def _any(self, listed: dict[str, Choices], rng: np.random.Generator) -> Choices:
         return listed[list(listed)[int(rng.integers(len(listed)))]]
@@ -138,9 +146,8 @@ class Catalogue:
         """Every valid network that the space holds, in the order of its choices; isomorphic ones come as often as choices lead to them."""
         known: set[Key] = set()
         for choices in self._paths() if self._conditional else self._grid():
-            try:
-                entry = self.look_up(choices, np.random.default_rng(0))
-            except ValueError:
+            entry = self.find(choices)
+            if entry is None:
                 continue  # a combination that makes no network is no part of the space
             key = key_of(entry.choices)
             if key not in known:  # a condition too rare to be met by chance makes several of one

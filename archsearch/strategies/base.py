@@ -41,6 +41,11 @@ class Problem:
         """Whether a network may still be proposed: new, and within the budget."""
         return entry.fingerprint not in self.seen and self.fits(entry)
 
+    def find_open(self, choices: Choices, rng: np.random.Generator | None = None) -> Entry | None:
+        """The network of these choices if it may be proposed; what is missing is drawn, as by `Catalogue.look_up`."""
+        entry = self.catalogue.find(choices, rng)
+        return entry if entry is not None and self.is_open(entry) else None
+
     def known_value(self, objective: int, entry: Entry) -> float | None:
         """Value of an objective that is a known cost, to be minimised; None for what must be measured."""
         metric = self.objectives[objective].metric

@@ -84,7 +84,7 @@ class Optuna:
                 asked = self._study.ask(self._distributions)
                 running.append(asked.number)
                 choices = self._choices(asked.params)
-                if is_open(problem, choices, rng):
+                if problem.find_open(choices, deepcopy(rng)) is not None:  # of what they leave open, as it would be drawn next
                     return choices
         self._in_vain = rng
         return {}
@@ -187,14 +187,6 @@ def probes(problem: Problem) -> Iterator[Entry]:
     for seed in range(PROBES):
         with suppress(ValueError):
             yield problem.catalogue.draw(np.random.default_rng([seed, PROBES]))
-
-
-def is_open(problem: Problem, choices: Choices, rng: np.random.Generator) -> bool:
-    """Whether these choices lead to a network that may be proposed; of what they leave open, as it would be drawn next."""
-    try:
-        return problem.is_open(problem.catalogue.look_up(choices, deepcopy(rng)))
-    except ValueError:
-        return False
 
 
 @contextmanager

@@ -52,11 +52,8 @@ class Evolution:
             if not neighbours:
                 break
             child = neighbours[rng.integers(len(neighbours))]
-            try:
-                entry = self._problem.catalogue.look_up(child, rng)
-            except ValueError:
-                continue  # no network
-            if self._problem.is_open(entry):
+            entry = self._problem.find_open(child, rng)
+            if entry is not None:
                 return entry.choices
         return child
 

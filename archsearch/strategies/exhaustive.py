@@ -52,7 +52,7 @@ class Exhaustive:
             if self._closed[number]:
                 continue
             choices = self._choices(number)
-            if self._is_open(choices):
+            if self._problem.find_open(choices) is not None:
                 return choices
             self._closed[number] = True  # for good: what is no network, or was seen, stays so
             self._left -= 1
@@ -64,12 +64,6 @@ class Exhaustive:
         yield from rng.integers(size, size=GUESSES).tolist()
         order = rng.permutation(size)
         yield from order[~self._closed[order]].tolist()
-
-    def _is_open(self, choices: Choices) -> bool:
-        try:
-            return self._problem.is_open(self._problem.catalogue.look_up(choices, np.random.default_rng(0)))
-        except ValueError:
-            return False
 
     def tell(self, trial: Trial) -> None:
         pass

@@ -55,11 +55,8 @@ class Local:
         """A random neighbour that is new and within the budget, if there is one."""
         neighbours = self._problem.catalogue.neighbours(choices)
         for place in rng.permutation(len(neighbours)):
-            try:
-                entry = self._problem.catalogue.look_up(neighbours[place], rng)
-            except ValueError:
-                continue  # no network
-            if self._problem.is_open(entry):
+            entry = self._problem.find_open(neighbours[place], rng)
+            if entry is not None:
                 return entry.choices
         return None
 

@@ -65,14 +65,11 @@ class Genetic(ABC):
     def ask(self, rng: np.random.Generator) -> Choices:
         if len(self._members) < self.population:
             return {}  # nothing chosen: the space draws everything
-        catalogue, child = self._problem.catalogue, Choices()
+        child = Choices()
         for _ in range(TRIES):
             child = self._child(rng)
-            try:
-                entry = catalogue.look_up(child, rng)
-            except ValueError:
-                continue  # no network
-            if self._problem.is_open(entry):
+            entry = self._problem.find_open(child, rng)
+            if entry is not None:
                 return entry.choices
         return child
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archsearch.supernets.base import Point, Setting, Supernet, SupernetError
+from archsearch.supernets.base import Point, Setting, SupernetError, SupernetSearch
 from archsearch.support.parts import load_part
 
 SUPERNETS: dict[str, str] = {
@@ -14,10 +14,10 @@ SUPERNETS: dict[str, str] = {
 }
 """Name -> `module:Class`."""
 
-__all__ = ["SUPERNETS", "Point", "Setting", "Supernet", "SupernetError", "load_supernet"]
+__all__ = ["SUPERNETS", "Point", "Setting", "SupernetError", "SupernetSearch", "load_supernet_search"]
 
 
-def load_supernet(name: str) -> Callable[..., Supernet]:
+def load_supernet_search(name: str) -> Callable[..., SupernetSearch]:
     """The class of a supernet search, a dataclass whose fields are its options; of your own by `file.py:Class`. Raises as `load_part`."""
-    found: Callable[..., Supernet] = load_part("supernet", name, SUPERNETS)
+    found: Callable[..., SupernetSearch] = load_part("supernet", name, SUPERNETS)
     return found

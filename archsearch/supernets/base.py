@@ -56,7 +56,7 @@ class Setting:
 
 
 @runtime_checkable
-class Supernet(Protocol):
+class SupernetSearch(Protocol):
     """A search that trains: a dataclass whose fields are its options. It never records or prints."""
 
     def run(self, setting: Setting) -> Iterator[Point]:

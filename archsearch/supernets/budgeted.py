@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-import numpy as np
 import torch
 
 from archsearch.analysis import COSTS
@@ -14,10 +13,10 @@ from archsearch.analysis.exits import exits
 from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, failed
 from archsearch.supernets.course import Course, Curve, Fitting
-from archsearch.supernets.gated import Gated, Gating, give_back, kept
-from archsearch.supernets.mixture import Mixture
+from archsearch.supernets.edge_choices import supergraph_of_edges
+from archsearch.supernets.gated_fabric import GatedFabric, GateTraining, give_back, kept
 from archsearch.supernets.policy import Bernoulli, HardConcrete
-from archsearch.supernets.switches import switched
+from archsearch.supernets.supergraph import Supergraph
 from archsearch.support.nearest import nearest
 from archsearch.trial import EvaluationError
 
@@ -76,11 +75,11 @@ class Budgeted:
             raise ValueError(f"gates={self.gates!r} is unknown; {nearest(self.gates, sorted(GATES))}")
 
     def run(self, setting: Setting) -> Iterator[Point]:
-        mixture = switched(setting.catalogue.space)
+        supergraph = supergraph_of_edges(setting.catalogue.space)
         course = Course(setting)
-        first, whole = course.stage, limits_of(setting, mixture)
+        first, whole = course.stage, limits_of(setting, supergraph)
         steps = course.steps
-        gated = Gated(course, mixture, GATES[self.gates](len(mixture.switches), self.logit, self.speed / steps), setting.seed)
+        gated = GatedFabric(course, supergraph, GATES[self.gates](len(supergraph.switches), self.logit, self.speed / steps), setting.seed)
         gated.price = self.price
         if course.kept:
             give_back(gated, course.kept)
@@ -97,15 +96,15 @@ class Budgeted:
                 yield failed(number, choices, error)
                 return
 
-    def learn(self, course: Course, gated: Gated, stage: int, limits: Mapping[str, float]) -> Curve:
+    def learn(self, course: Course, gated: GatedFabric, stage: int, limits: Mapping[str, float]) -> Curve:
         """Let gates and weights learn under these limits."""
         options = replace(course.train, epochs=course.train.epochs if stage == 0 else self.again)
-        return course.complete(stage, Gating(gated, options, limits, self.dual, self.warm if stage == 0 else 0), {})
+        return course.complete(stage, GateTraining(gated, options, limits, self.dual, self.warm if stage == 0 else 0), {})
 
-    def tuned(self, course: Course, gated: Gated, number: int, choices: Choices, learned: Curve) -> Point:
+    def tuned(self, course: Course, gated: GatedFabric, number: int, choices: Choices, learned: Curve) -> Point:
         """The network of the choices with the weights of the whole, fine-tuned. Raises EvaluationError (diverged)."""
         setting = course.setting
-        entry = setting.catalogue.look_up(choices, np.random.default_rng(0))
+        entry = setting.catalogue.look_up(choices)
         genotype = setting.catalogue.genotype(entry)
         network = gated.extract(entry.choices, genotype)
         options = replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
@@ -114,13 +113,13 @@ class Budgeted:
         return course.point(number, entry.choices, (*learned, *curve), network, genotype, price=gated.price)
 
 
-def limits_of(setting: Setting, mixture: Mixture) -> dict[str, float]:
+def limits_of(setting: Setting, supergraph: Supergraph) -> dict[str, float]:
     """The limits on known costs; without any, the multiply-adds of the whole network."""
     limits = {name: limit for name, limit in setting.budget.limits().items() if name in COSTS}
-    return limits or {"macs": float(sum(fact.cost.macs for fact in mixture.genotype.facts))}
+    return limits or {"macs": float(sum(fact.cost.macs for fact in supergraph.genotype.facts))}
 
 
-def likeliest(gated: Gated, limits: Mapping[str, float], fill: bool) -> Choices:
+def likeliest(gated: GatedFabric, limits: Mapping[str, float], fill: bool) -> Choices:
     """The edges that are rather open than not, fewer where they are over a limit; to `fill` it, more as far as they fit."""
     chances = dict(zip(gated.edges, gated.policy.open().tolist(), strict=True))
     order = sorted(chances, key=lambda edge: (chances[edge], edge))
@@ -133,7 +132,7 @@ def likeliest(gated: Gated, limits: Mapping[str, float], fill: bool) -> Choices:
     return filled(gated, limits, choices, chances) if fill else choices
 
 
-def filled(gated: Gated, limits: Mapping[str, float], choices: Choices, chances: Mapping[str, float]) -> Choices:
+def filled(gated: GatedFabric, limits: Mapping[str, float], choices: Choices, chances: Mapping[str, float]) -> Choices:
     """The network with as many more edges as fit within the limits, the likeliest first.
 
     Where no edge fits alone, a pair is tried; where none does and less than USED of the limit is used, an edge makes room for another

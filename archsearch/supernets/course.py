@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -165,7 +164,7 @@ def checked(setting: Setting, state: Any) -> dict[str, Any]:
     """Where a checkpoint says that it stands. Raises SupernetError unless that is somewhere in a search of this space."""
     try:
         found = fields(state, STATE, "its state", may_lack=("learned", "choices"))
-        if "choices" in found and setting.catalogue.look_up(found["choices"], np.random.default_rng(0)).choices != found["choices"]:
+        if "choices" in found and setting.catalogue.look_up(found["choices"]).choices != found["choices"]:
             raise ValueError("its choices are not those of this space")
     except ValueError as error:
         raise SupernetError(at(setting.checkpoint, f"{reason(error)}; delete it", "checkpoint")) from error

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from archsearch.analysis.exits import exits
 from archsearch.spaces.space import Choices, Scalar, Space
 from archsearch.supernets.base import Point, Setting, SupernetError, failed
-from archsearch.supernets.blending import blended
 from archsearch.supernets.course import Course, Curve, Fitting
-from archsearch.supernets.mixed import Mixed, Mixing
-from archsearch.supernets.mixture import Mixture
-from archsearch.supernets.switch import extracted
-from archsearch.supernets.switches import switched
+from archsearch.supernets.edge_choices import supergraph_of_edges
+from archsearch.supernets.op_choices import supergraph_of_ops
+from archsearch.supernets.relaxation import Bilevel, Relaxation
+from archsearch.supernets.supergraph import Supergraph
+from archsearch.supernets.switch_modules import extracted
 from archsearch.trial import EvaluationError
 
 ORDERS = ("first", "second")
@@ -24,7 +22,7 @@ SAMPLERS = ("softmax", "gdas")
 
 @dataclass(frozen=True)
 class Darts:
-    """Mix the options of every choice by a softmax and let the mixture learn: differentiable search (Liu et al. 2018, arXiv:1806.09055).
+    """Mix the options of every choice by a softmax and let the supergraph learn: differentiable search (Liu et al. 2018, arXiv:1806.09055).
 
     For spaces whose choices select an op on an edge, none or a skip among the options, or keep and drop edges. One half of the training
     part trains the weights, the other the scores of the options. The training that the evaluator says is stopped at equal distances:
@@ -73,24 +71,24 @@ class Darts:
     def run(self, setting: Setting) -> Iterator[Point]:
         course, space = Course(setting), setting.catalogue.space
         held = self.held(space)
-        mixture = mixture_of(space, held)
+        supergraph = supergraph_of(space, held)
         options = {name: offered for name, offered in space.options().items() if name not in held}
-        mixed = Mixed(course, mixture, options, setting.seed)
-        mixing = Mixing(mixed, course.train, self.speed, self.order == "second", self.sampler == "gdas", (0, 0))
+        relaxation = Relaxation(course, supergraph, options, setting.seed)
+        bilevel = Bilevel(relaxation, course.train, self.speed, self.order == "second", self.sampler == "gdas", (0, 0))
         first = course.stage
         for number in range(self.points):
             if first > 2 * number + 1:
                 continue
-            mixing.part = self.part(course, number)
+            bilevel.part = self.part(course, number)
             if course.kept:
-                mixing.restore(course.kept, mixing.epochs)
+                bilevel.restore(course.kept, bilevel.epochs)
             choices: Choices = {}
             try:
-                learned = course.complete(2 * number, mixing, {}) if first <= 2 * number else course.learned
-                choices = Derivation(mixed, setting, held, self.skips).choices()
-                yield self.tuned(course, mixing, number, choices, learned)
+                learned = course.complete(2 * number, bilevel, {}) if first <= 2 * number else course.learned
+                choices = Derivation(relaxation, setting, held, self.skips).choices()
+                yield self.tuned(course, bilevel, number, choices, learned)
             except EvaluationError as error:
-                base = setting.catalogue.look_up(choices or held, np.random.default_rng(0)).choices
+                base = setting.catalogue.look_up(choices or held).choices
                 yield failed(number, base, error)
                 return
 
@@ -111,38 +109,39 @@ class Darts:
         """The epochs, from and to, that lead to a point."""
         return round(course.train.epochs * number / self.points), round(course.train.epochs * (number + 1) / self.points)
 
-    def tuned(self, course: Course, mixing: Mixing, number: int, choices: Choices, learned: Curve) -> Point:
+    def tuned(self, course: Course, bilevel: Bilevel, number: int, choices: Choices, learned: Curve) -> Point:
         """The network of the choices with the weights of the whole, fine-tuned. Raises EvaluationError (diverged)."""
-        catalogue, mixed = course.setting.catalogue, mixing.mixed
-        entry = catalogue.look_up(choices, np.random.default_rng(0))
+        catalogue, relaxation = course.setting.catalogue, bilevel.relaxation
+        entry = catalogue.look_up(choices)
         genotype = catalogue.genotype(entry)
-        network = extracted(mixed.mixture, mixed.network.state_dict(), entry.choices, genotype, course.setting.seed).to(course.device)
+        state = relaxation.network.state_dict()
+        network = extracted(relaxation.supergraph, state, entry.choices, genotype, course.setting.seed).to(course.device)
         options = replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
         fitting = Fitting(network, options, course.data, [output.macs for output in exits(genotype)])
-        curve = course.complete(2 * number + 1, fitting, {"learned": learned}, mixing.tensors())
-        share = skip_share(mixed)
+        curve = course.complete(2 * number + 1, fitting, {"learned": learned}, bilevel.tensors())
+        share = skip_share(relaxation)
         more = {"skip_share": share, "collapsed": float(share > self.skips)}
         return course.point(number, entry.choices, (*learned, *curve), network, genotype, **more)
 
 
-def mixture_of(space: Space, held: Mapping[str, Scalar]) -> Mixture:
+def supergraph_of(space: Space, held: Mapping[str, Scalar]) -> Supergraph:
     """The network that holds the space. Raises SupernetError."""
     options = {name: offered for name, offered in space.options().items() if name not in held}
     if not options:
         raise SupernetError(f"space {space.source!r} has no choice that is not held")
     keeps = all(sorted(map(repr, offered)) == ["False", "True"] for offered in options.values())
-    return switched(space) if keeps and not held else blended(space, held)
+    return supergraph_of_edges(space) if keeps and not held else supergraph_of_ops(space, held)
 
 
-def skip_share(mixed: Mixed) -> float:
+def skip_share(relaxation: Relaxation) -> float:
     """Share of the choices for which a skip has most weight."""
-    likely = mixed.likely()
-    return sum((name, best(mixed, name, weights)) in mixed.mixture.skips for name, weights in likely.items()) / len(likely)
+    likely = relaxation.likely()
+    return sum((name, best(relaxation, name, weights)) in relaxation.supergraph.skips for name, weights in likely.items()) / len(likely)
 
 
-def best(mixed: Mixed, name: str, weights: Mapping[Scalar, float]) -> Scalar:
+def best(relaxation: Relaxation, name: str, weights: Mapping[Scalar, float]) -> Scalar:
     """The option of most weight among those that bring something; of keeping and dropping an edge just the likelier."""
-    bring = [option for option in mixed.options[name] if (name, option) in mixed.mixture.switches]
+    bring = [option for option in relaxation.options[name] if (name, option) in relaxation.supergraph.switches]
     known = [option for option in weights if option in bring or len(bring) == 1]
     return max(known, key=lambda option: weights[option])
 
@@ -151,15 +150,15 @@ def best(mixed: Mixed, name: str, weights: Mapping[Scalar, float]) -> Scalar:
 class Derivation:
     """From weights of options to a network within the budget."""
 
-    mixed: Mixed
+    relaxation: Relaxation
     setting: Setting
     held: Choices
     skips: float
 
     def choices(self) -> Choices:
         """The options of most weight; not too many skips; cheaper ones where it is over the budget, the least loss of weight first."""
-        likely = self.mixed.likely()
-        found: Choices = {**self.held, **{name: best(self.mixed, name, weights) for name, weights in likely.items()}}
+        likely = self.relaxation.likely()
+        found: Choices = {**self.held, **{name: best(self.relaxation, name, weights) for name, weights in likely.items()}}
         found = self.capped(found, likely)
         while True:
             excess = self.excess(found)
@@ -178,17 +177,17 @@ class Derivation:
 
     def capped(self, choices: Choices, likely: Mapping[str, Mapping[Scalar, float]]) -> Choices:
         """Choices with no more skips than may be; those least sure of them take their next best."""
-        skips = sorted((likely[name][choices[name]], name) for name in likely if (name, choices[name]) in self.mixed.mixture.skips)
+        skips = sorted((likely[name][choices[name]], name) for name in likely if (name, choices[name]) in self.relaxation.supergraph.skips)
         found = dict(choices)
         for _, name in skips[: max(0, len(skips) - int(self.skips * len(likely)))]:
-            rest = {option: weight for option, weight in likely[name].items() if (name, option) not in self.mixed.mixture.skips}
-            found[name] = best(self.mixed, name, rest)
+            rest = {option: weight for option, weight in likely[name].items() if (name, option) not in self.relaxation.supergraph.skips}
+            found[name] = best(self.relaxation, name, rest)
         return found
 
     def excess(self, choices: Choices) -> float:
         """Cost over its limit, of several limits the one that is met worst; infinite for what is no network."""
         try:
-            costs = self.setting.catalogue.look_up(choices, np.random.default_rng(0)).costs
+            costs = self.setting.catalogue.look_up(choices).costs
         except ValueError:
             return float("inf")
         return max([1.0 if not self.setting.budget.limits() else 0.0, *self.setting.budget.overruns(costs).values()])

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
-import numpy as np
 from torch import Tensor
 
 from archsearch.blocks.fabric import held
 from archsearch.network.genotype import Genotype
-from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, failed
 from archsearch.supernets.course import Course
-from archsearch.supernets.edges import Edges, GatedEdges
-from archsearch.supernets.switches import edges_of
+from archsearch.supernets.edge_choices import edges_of
+from archsearch.supernets.prunable_fabric import FactorFabric, PrunableFabric
 from archsearch.trial import EvaluationError, Failure
 
 STRENGTHS = ("weight", "gate")
@@ -68,30 +66,32 @@ class Fabric:
         choices: Choices = course.state.get("choices") or dict.fromkeys(edges, True)
         weights: Mapping[str, Tensor] = {}
         for stage in count(course.stage):
-            genotype = setting.catalogue.genotype(entry_of(setting, choices))
-            edging = self.edging(genotype, edges, setting.seed, weights)
-            edging.network.to(course.device)
+            genotype = setting.catalogue.genotype(setting.catalogue.look_up(choices))
+            prunable = self.prunable(genotype, edges, setting.seed, weights)
+            prunable.network.to(course.device)
             options = course.train if stage == 0 else replace(course.train, epochs=self.tune, lr=course.train.lr * self.pace, warmup=0.0)
             try:
-                curve = course.complete(stage, edging.fitting(options, course), {"choices": choices})
+                curve = course.complete(stage, prunable.fitting(options, course), {"choices": choices})
             except EvaluationError as error:
                 yield failed(stage, choices, error)
                 return
-            weakest = edging.weakest()
+            weakest = prunable.weakest()
             if 0 < self.edges < len(weakest):
                 excess = Failure("rejected", f"{len(weakest)} edges are left, the limit is {self.edges}")
                 yield Point(stage, choices, {}, curve, None, excess)
             else:
-                yield course.point(stage, choices, curve, edging.plain(), genotype)
-            weights = edging.network.state_dict()
+                yield course.point(stage, choices, curve, prunable.plain(), genotype)
+            weights = prunable.network.state_dict()
             fewer = self.fewer(setting, choices, weakest, len(edges))
             if fewer is None:
                 return
             choices = fewer
 
-    def edging(self, genotype: Genotype, edges: list[str], seed: int, weights: Mapping[str, Tensor]) -> Edges:
+    def prunable(self, genotype: Genotype, edges: list[str], seed: int, weights: Mapping[str, Tensor]) -> PrunableFabric:
         """The network of one step and its edges."""
-        return GatedEdges(genotype, edges, seed, weights, self.pull) if self.strength == "gate" else Edges(genotype, edges, seed, weights)
+        if self.strength == "gate":
+            return FactorFabric(genotype, edges, seed, weights, self.pull)
+        return PrunableFabric(genotype, edges, seed, weights)
 
     def fewer(self, setting: Setting, choices: Choices, weakest: list[str], whole: int) -> Choices | None:
         """Choices without the weakest edges, or None where the fewest are left."""
@@ -103,7 +103,7 @@ class Fabric:
                 break
             tried = {**choices, name: False}
             try:
-                entry = entry_of(setting, tried)
+                entry = setting.catalogue.look_up(tried)
             except ValueError:
                 continue  # nothing would lead from the input to the output
             left = len(held(setting.catalogue.genotype(entry), weakest))
@@ -114,9 +114,4 @@ class Fabric:
 
     def is_over(self, setting: Setting, choices: Choices, left: int) -> bool:
         """Whether a network is over the limits, as far as that is known without running it."""
-        return 0 < self.edges < left or bool(setting.budget.overruns(entry_of(setting, choices).costs))
-
-
-def entry_of(setting: Setting, choices: Choices) -> Entry:
-    """The network of full choices. Raises ValueError when it is none."""
-    return setting.catalogue.look_up(choices, np.random.default_rng(0))
+        return 0 < self.edges < left or bool(setting.budget.overruns(setting.catalogue.look_up(choices).costs))

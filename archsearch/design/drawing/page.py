@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from contextlib import suppress
-from html import escape
-from importlib.resources import files
 from typing import Any
 
 from archsearch.design.drawing import place
@@ -18,38 +14,19 @@ from archsearch.design.drawing.palette import FRAME, GROUNDS, INK, QUIET, WIRE, 
 from archsearch.design.drawing.plan import Plan, plan_all
 from archsearch.design.drawing.scene import HEAD, MARGIN, ROUND, SHEETS, Scene, tooltip
 from archsearch.design.drawing.svg import svg
+from archsearch.support.offline_page import offline_page, script_json
 
-POLICY = "default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 HOW = "Click a scope to unfold it, and its name to fold it again. Open all scopes down to depth"
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<p id="folding" hidden>{how} <span id="depths">{depths}</span></p>
-{picture}<script type="application/json" id="drawing">{data}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+BODY = """<p id="folding" hidden>{how} <span id="depths">{depths}</span></p>
+{picture}<script type="application/json" id="drawing">{data}</script>"""
 
 
 def page(layout: Layout, scene: Scene) -> str:
     """The page as HTML text: the picture, and what its script needs to fold and unfold every scope."""
-    script, style = (files("archsearch.design.drawing").joinpath(name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     layouts = drawn_depths(layout)
     buttons = "".join(f'<button data-depth="{depth}">{depth}</button>' for depth in range(len(layouts)))
-    policy = POLICY.format(digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
-    data = script_json(page_data(layout, scene, layouts))
-    texts = {"title": escape(scene.title), "how": HOW, "depths": buttons, "picture": svg(scene)}
-    return PAGE.format(policy=policy, style=style, data=data, script=script, **texts)
+    data = script_json(json.dumps(page_data(layout, scene, layouts), separators=(",", ":")))
+    return offline_page(scene.title, BODY.format(how=HOW, depths=buttons, picture=svg(scene), data=data), "archsearch.design.drawing")
 
 
 def drawn_depths(layout: Layout) -> list[Layout]:
@@ -106,11 +83,3 @@ def look(scene: Scene) -> dict[str, Any]:
     room = {"around": MARGIN, "above": scene.origin[1], "wide": scene.legend_width, "head": HEAD, "round": ROUND, "sheets": SHEETS}
     colours = {"ink": INK, "quiet": QUIET, "wire": WIRE, "frame": FRAME, "grounds": GROUNDS}
     return {**{name.lower(): getattr(place, name) for name in measures}, **room, **colours}
-
-
-def script_json(data: Any) -> str:
-    """JSON that may stand in a script element: nothing in it can end the element."""
-    text = json.dumps(data, separators=(",", ":"))
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -13,7 +14,6 @@ from archsearch.design.drawing.boxes import Box
 from archsearch.design.drawing.labels import Label
 from archsearch.design.drawing.layering import Link
 from archsearch.design.drawing.plan import SPINE, Ends, Plan
-from archsearch.design.drawing.skyline import Skyline
 
 APART, ASIDE, CLEAR = 20.0, 7.0, 6.0
 """Between two boxes, beside a wire, and below a box."""
@@ -314,3 +314,22 @@ def moved(piece: Piece, right: float, down: float) -> Piece:
     return piece._replace(
         x=piece.x + right, y=piece.y + down, bend=piece.bend + down, flat=piece.flat + down, to_x=piece.to_x + right, to_y=piece.to_y + down
     )
+
+
+class Skyline:
+    """A height (downwards) for every x; `lowest` and `lower` take a stretch of it."""
+
+    def __init__(self, level: float = 0.0) -> None:
+        self._edges = [float("-inf")]
+        self._levels = [level]
+
+    def lowest(self, left: float, right: float) -> float:
+        """The lowest point between two places."""
+        return max(self._levels[bisect_right(self._edges, left) - 1 : max(bisect_left(self._edges, right), 1)])
+
+    def lower(self, left: float, right: float, level: float) -> None:
+        """Set the height between two places."""
+        first, last = bisect_left(self._edges, left), bisect_right(self._edges, right)
+        after = self._levels[last - 1]
+        self._edges[first:last] = [left, right]
+        self._levels[first:last] = [level, after]

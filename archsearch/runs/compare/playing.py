@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -157,10 +156,9 @@ def networks_of(catalogue: Catalogue, table: Table) -> dict[str, Choices]:
     found: dict[str, Choices] = {}
     for key in table.results().rows:
         choices = {name: values.get(name, {}).get(text) for name, text in key}
-        with suppress(ValueError):  # no network of this space
-            entry = catalogue.look_up(choices, np.random.default_rng(0))
-            if key_of(entry.choices) == key:
-                found[entry.fingerprint] = choices
+        entry = catalogue.find(choices)
+        if entry is not None and key_of(entry.choices) == key:  # a network of this space
+            found[entry.fingerprint] = choices
     if not found:
         raise SearchError(f"table {table.data} holds no network of space {catalogue.space.source} as it is set; give its settings by --set")
     return found

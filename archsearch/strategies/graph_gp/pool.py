@@ -55,14 +55,7 @@ class Pool:
 
     def known(self, choices: Choices) -> int | None:
         """Number of the network of full choices, if it has joined."""
-        return self._numbers.get(self.catalogue.look_up(choices, np.random.default_rng(0)).fingerprint)
-
-    def find(self, choices: Choices, rng: np.random.Generator) -> Entry | None:
-        """The network of these choices, or None when they make none."""
-        try:
-            return self.catalogue.look_up(choices, rng)
-        except ValueError:
-            return None
+        return self._numbers.get(self.catalogue.look_up(choices).fingerprint)
 
     def similarities(self, numbers: Sequence[int], seen: Sequence[int]) -> Matrix:
         """(PARTS, numbers, seen)."""

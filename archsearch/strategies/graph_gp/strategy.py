@@ -85,7 +85,7 @@ class GraphGP:
         near = [choices for i in best for choices in problem.catalogue.neighbours(done[i].choices)]
         rng.shuffle(near)
         for choices in [*near[: self.breadth], *({} for _ in range(self.breadth))]:
-            entry = pool.find(choices, rng)
+            entry = pool.catalogue.find(choices, rng)
             if entry is not None and problem.fits(entry):  # seen or not: the pool is to depend on what was told alone
                 pool.number(entry)
         pool.trim()

@@ -39,7 +39,7 @@ class Pool:
         done = [(trial.values, trial.choices) for trial in trials if trial.values is not None]
         best = [done[i][1] for i in preference([values for values, _ in done])[:parents]] if done else []
         for choices in self._children(best, count, rng):
-            entry = self._find(choices, rng)
+            entry = self.problem.catalogue.find(choices, rng)
             if entry is not None and self.problem.fits(entry) and entry.fingerprint not in self.networks:
                 self.networks[entry.fingerprint] = self._read(entry)
         for fingerprint in list(self.networks)[: -self.most]:
@@ -51,14 +51,8 @@ class Pool:
 
     def network(self, choices: Choices, rng: np.random.Generator) -> Network | None:
         """The network of these choices, None when they make none."""
-        entry = self._find(choices, rng)
+        entry = self.problem.catalogue.find(choices, rng)
         return None if entry is None else self.networks.get(entry.fingerprint) or self._read(entry)
-
-    def _find(self, choices: Choices, rng: np.random.Generator) -> Entry | None:
-        try:
-            return self.problem.catalogue.look_up(choices, rng)
-        except ValueError:
-            return None
 
     def _read(self, entry: Entry) -> Network:
         counts = self.problem.catalogue.derived(entry, path_counts)

@@ -14,11 +14,10 @@ from archsearch.analysis import COSTS
 from archsearch.pareto import Points, front, hypervolume, preference
 from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
-from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Vector
+from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Trees, Vector
 from archsearch.strategies.predictor.features import Features, Network
 from archsearch.strategies.predictor.pool import Pool
 from archsearch.strategies.predictor.recurrent import Recurrent
-from archsearch.strategies.predictor.trees import Trees
 from archsearch.trial import Trial
 
 REFERENCE = 1.1

@@ -113,7 +113,7 @@ class Reinforce:
         if problem is None or rng is self._in_vain:
             return {}  # also when it is asked again for a trial for which it found nothing
         with torch_threads():
-            found = next((choices for choices in self._drafts(problem.catalogue.space, rng) if is_open(problem, choices)), None)
+            found = next((choices for choices in self._drafts(problem.catalogue.space, rng) if problem.find_open(choices)), None)
         self._in_vain = rng if found is None else None
         return found or {}
 
@@ -169,11 +169,3 @@ class Reinforce:
             return int(rng.integers(len(offered))) if at == CLOSED else at
 
         return write(space, decide)
-
-
-def is_open(problem: Problem, choices: Choices) -> bool:
-    """Whether these choices, all of them, lead to a network that may be proposed."""
-    try:
-        return problem.is_open(problem.catalogue.look_up(choices, np.random.default_rng(0)))
-    except ValueError:
-        return False

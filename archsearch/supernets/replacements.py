@@ -11,7 +11,7 @@ from archsearch.network.genotype import Genotype, Node
 from archsearch.ops import Add, Identity
 from archsearch.spaces.space import Choices
 from archsearch.supernets.base import SupernetError
-from archsearch.supernets.mixture import Mixture, Option
+from archsearch.supernets.supergraph import Option, Supergraph
 
 
 class Chain(NamedTuple):
@@ -22,7 +22,7 @@ class Chain(NamedTuple):
     inside: tuple[int, ...]
 
 
-class Brought(NamedTuple):
+class Replacement(NamedTuple):
     """What an option brings: nodes in order, the values of the whole network that they read, and the value that comes out.
 
     Values from 0 on are those of the whole network, -1 and below the results of the first and later nodes.
@@ -32,7 +32,7 @@ class Brought(NamedTuple):
     result: int
 
 
-def find_brought(whole: Genotype, made: Genotype, places: tuple[Chain, ...]) -> list[Brought | None]:
+def find_replacements(whole: Genotype, made: Genotype, places: tuple[Chain, ...]) -> list[Replacement | None]:
     """For every place what stands there in another network; None for zeros.
 
     Raises:
@@ -42,7 +42,7 @@ def find_brought(whole: Genotype, made: Genotype, places: tuple[Chain, ...]) -> 
     pairing.pair_all(list(zip(whole.outputs, made.outputs, strict=True)))
     for chain in sorted(places, reverse=True):
         pairing.enter(chain)
-    return [pairing.brought(chain.end) for chain in places]
+    return [pairing.replacement(chain.end) for chain in places]
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Pairing:
                 return
             value = node.inputs[0] if node is not None and node.inputs else None
 
-    def brought(self, end: int) -> Brought | None:
+    def replacement(self, end: int) -> Replacement | None:
         """What stands at a place."""
         result = self.at.get(end)
         if result is None or (node_of(self.made, result) or Node(Add(), (), "")).op.is_zero:
@@ -114,7 +114,7 @@ class Pairing:
                     nodes.append(Node(node.op, tuple(known[i] if i in known else found[i] for i in node.inputs), node.name))
                     found[value] = -len(nodes)
             waiting += lacking
-        return Brought(tuple(nodes), known[result] if result in known else found[result])
+        return Replacement(tuple(nodes), known[result] if result in known else found[result])
 
 
 def node_of(genotype: Genotype, value: int) -> Node | None:
@@ -123,18 +123,18 @@ def node_of(genotype: Genotype, value: int) -> Node | None:
 
 
 @dataclass
-class Blend:
+class Union:
     """The network of the base choices with all options beside each other at every place."""
 
     whole: Genotype
     base: Choices
     places: Mapping[str, tuple[Chain, ...]]
-    others: Mapping[Option, Mapping[int, Brought]]
+    others: Mapping[Option, Mapping[int, Replacement]]
     nodes: list[Node] = field(default_factory=list)
     switches: dict[Option, list[str]] = field(default_factory=dict)
 
-    def mixture(self) -> Mixture:
-        """The mixture, unchecked. Raises SupernetError when two choices have one place, or an option reads what is made behind it."""
+    def supergraph(self) -> Supergraph:
+        """The supergraph, unchecked. Raises SupernetError when two choices have one place, or an option reads what is made behind it."""
         owner: dict[int, str] = {}
         for name, chains in self.places.items():
             for chain in chains:
@@ -146,13 +146,13 @@ class Blend:
             self.nodes.append(Node(node.op, tuple(moved[i] for i in node.inputs), node.name))
             moved.append(offset + len(self.nodes) - 1)
             if value in owner:
-                moved[value] = self.mixed(value, owner[value], moved)
+                moved[value] = self.joined(value, owner[value], moved)
         outputs = tuple(moved[output] for output in self.whole.outputs)
         genotype = Genotype(self.whole.inputs, tuple(self.nodes), outputs)
-        skips = frozenset(option for option, found in self.others.items() if all(not brought.nodes for brought in found.values()))
-        return Mixture(genotype, {option: tuple(names) for option, names in self.switches.items()}, spreads=False, skips=skips)
+        skips = frozenset(option for option, found in self.others.items() if all(not replacement.nodes for replacement in found.values()))
+        return Supergraph(genotype, {option: tuple(names) for option, names in self.switches.items()}, spreads=False, skips=skips)
 
-    def mixed(self, value: int, choice: str, moved: list[int]) -> int:
+    def joined(self, value: int, choice: str, moved: list[int]) -> int:
         """The sum of all that the options of a choice bring to a place, each behind a switch."""
         name = self.whole.value_names[value]
         results = [self.switch(name, (choice, self.base[choice]), moved[value])]

@@ -12,12 +12,12 @@ from archsearch.blocks.fabric import held
 from archsearch.network.compiler import compile_network, module_path
 from archsearch.network.genotype import Genotype
 from archsearch.supernets.course import Course, Fitting
-from archsearch.supernets.switch import compile_switched, folded, sources
-from archsearch.supernets.switches import with_switches
+from archsearch.supernets.edge_choices import with_switches
+from archsearch.supernets.switch_modules import compile_switched, folded, sources
 from archsearch.training.options import Options
 
 
-class Edges:
+class PrunableFabric:
     """A network; an edge of it is as strong as its convolutions' weights are large, in the mean of their squares.
 
     A batch norm behind a convolution is folded into the weights first: without it, their size would say nothing, for the norm undoes it.
@@ -67,7 +67,7 @@ class Edges:
         return [weight * factor[:, None, None, None] if weight.ndim > 1 else weight for weight in weights]
 
 
-class GatedEdges(Edges):
+class FactorFabric(PrunableFabric):
     """A network with a learned factor on everything that an edge brings; the factor's size is the edge's strength.
 
     After every step of training an L1 penalty of `pull` draws the factors to 0, by its proximal step.

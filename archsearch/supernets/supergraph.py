@@ -19,11 +19,11 @@ Option = tuple[str, Scalar]
 """A choice and one of its options."""
 Flags = NDArray[np.bool_]
 PROBES = 24
-"""Random networks of a space that a mixture is compared with before it is trusted."""
+"""Random networks of a space that a supergraph is compared with before it is trusted."""
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Supergraph:
     """The network that holds a space: `switches` are the names of identities through which passes what an option brings.
 
     With `spreads` what gets zeros alone brings zeros, as where edges of a fabric are cut off; otherwise it is computed from zeros, as in
@@ -140,17 +140,17 @@ def form(genotype: Genotype) -> tuple[object, ...]:
     return genotype.inputs, tuple((node.op, node.inputs) for node in genotype.nodes), genotype.outputs
 
 
-def checked(mixture: Mixture, space: Space, held: Mapping[str, Scalar] | None = None) -> Mixture:
-    """The mixture, with `spreads` as the space has it, when its networks are those of the space, in PROBES of them.
+def checked(supergraph: Supergraph, space: Space, held: Mapping[str, Scalar] | None = None) -> Supergraph:
+    """The supergraph, with `spreads` as the space has it, when its networks are those of the space, in PROBES of them.
 
-    `held`: choices that the mixture is for, where it is not for all.
+    `held`: choices that the supergraph is for, where it is not for all.
 
     Raises:
         SupernetError: they are not; with the first difference.
     """
     problem: SupernetError | None = None
-    for spreads in (mixture.spreads, not mixture.spreads):
-        tried = replace(mixture, spreads=spreads)
+    for spreads in (supergraph.spreads, not supergraph.spreads):
+        tried = replace(supergraph, spreads=spreads)
         try:
             compare(tried, space, held or {})
         except SupernetError as error:
@@ -160,7 +160,7 @@ def checked(mixture: Mixture, space: Space, held: Mapping[str, Scalar] | None = 
     raise SupernetError(f"space {space.source!r}: {problem}")
 
 
-def compare(mixture: Mixture, space: Space, held: Mapping[str, Scalar]) -> None:
+def compare(supergraph: Supergraph, space: Space, held: Mapping[str, Scalar]) -> None:
     """Compare PROBES random networks. Raises SupernetError for one that differs, or when none is valid."""
     compared = 0
     for probe in range(PROBES):
@@ -168,7 +168,7 @@ def compare(mixture: Mixture, space: Space, held: Mapping[str, Scalar]) -> None:
             genotype, choices = space.resolve(held, np.random.default_rng([2, probe]))
         except ValueError:
             continue  # no network: nothing to compare
-        mixture.names(choices, canonicalise(genotype))
+        supergraph.names(choices, canonicalise(genotype))
         compared += 1
     if not compared:
         raise SupernetError(f"{PROBES} random choices give no valid network")

@@ -14,9 +14,9 @@ from archsearch.spaces.catalogue import Catalogue
 from archsearch.spaces.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course
-from archsearch.supernets.mixture import Flags, Mixture
 from archsearch.supernets.policy import Bernoulli
-from archsearch.supernets.switch import compile_switched, extracted
+from archsearch.supernets.supergraph import Flags, Supergraph
+from archsearch.supernets.switch_modules import compile_switched, extracted
 from archsearch.tasks import joint_loss
 from archsearch.training.loop import Training, check_loss, schedule
 from archsearch.training.options import Options
@@ -28,36 +28,36 @@ DAMPING = 3.0
 """Epochs of climbing by which the price is ahead, so that it falls as soon as the cost does and does not swing around the limit."""
 
 
-class Gated:
+class GatedFabric:
     """The whole network with a gate on every edge, and the price of a cost over its limit."""
 
-    def __init__(self, course: Course, mixture: Mixture, policy: Bernoulli, seed: int) -> None:
-        self.course, self.mixture, self.policy = course, mixture, policy
-        self.edges = [choice for choice, _ in mixture.switches]
-        self.network, self.switches = compile_switched(mixture.genotype, [*mixture.places, *mixture.guards], seed)
+    def __init__(self, course: Course, supergraph: Supergraph, policy: Bernoulli, seed: int) -> None:
+        self.course, self.supergraph, self.policy = course, supergraph, policy
+        self.edges = [choice for choice, _ in supergraph.switches]
+        self.network, self.switches = compile_switched(supergraph.genotype, [*supergraph.places, *supergraph.guards], seed)
         self.network.to(course.device)
         self.price = 0.0
 
     def on(self, gates: Tensor) -> dict[str, Flags]:
         """Switches that let through, for draws (N, edges)."""
         flags = (gates.detach() > 0).cpu().numpy()
-        return {name: flags[:, place] for place, option in enumerate(self.mixture.switches) for name in self.mixture.switches[option]}
+        return {name: flags[:, place] for place, option in enumerate(self.supergraph.switches) for name in self.supergraph.switches[option]}
 
     def set_gates(self, gates: Tensor) -> None:
         """Put the gates of each sample, (N, edges), behind their edges; what nothing reaches brings nothing."""
         on = self.on(gates)
-        filled = self.mixture.filled(on)
-        for place, option in enumerate(self.mixture.switches):
-            for name in self.mixture.switches[option]:
-                reached = torch.from_numpy(filled[self.mixture.places[name]]).to(gates)
+        filled = self.supergraph.filled(on)
+        for place, option in enumerate(self.supergraph.switches):
+            for name in self.supergraph.switches[option]:
+                reached = torch.from_numpy(filled[self.supergraph.places[name]]).to(gates)
                 self.switches[name].factor = gates[:, place] * reached
-        for name, value in self.mixture.guarded.items():
+        for name, value in self.supergraph.guarded.items():
             self.switches[name].factor = torch.from_numpy(filled[value]).to(gates)
 
     def ratios(self, gates: Tensor, limits: Mapping[str, float]) -> Tensor:
         """Cost of every draw over its limit, (N,); of several limits the one that is met worst."""
         flags = self.on(gates)
-        known = self.mixture.costs(flags) if set(limits) & set(ADDITIVE) else {}
+        known = self.supergraph.costs(flags) if set(limits) & set(ADDITIVE) else {}
         each = [known[name] / limit if name in known else self.looked_up(gates, name) / limit for name, limit in limits.items()]
         return torch.from_numpy(np.max(np.stack(each), axis=0)).to(gates)
 
@@ -71,15 +71,11 @@ class Gated:
 
     def is_network(self, choices: Mapping[str, Scalar]) -> bool:
         """Whether the choices make a network at all."""
-        try:
-            self.course.setting.catalogue.look_up(choices, np.random.default_rng(0))
-        except ValueError:
-            return False
-        return True
+        return self.course.setting.catalogue.find(choices) is not None
 
     def extract(self, choices: Mapping[str, Scalar], genotype: Genotype) -> nn.Module:
         """The network of full choices, whose canonical genotype this is, with the weights of the whole."""
-        return extracted(self.mixture, self.network.state_dict(), choices, genotype, self.course.setting.seed)
+        return extracted(self.supergraph, self.network.state_dict(), choices, genotype, self.course.setting.seed)
 
     def looked_up(self, gates: Tensor, cost: str) -> NDArray[np.float64]:
         """A cost of every draw; of one that makes no network that of the whole."""
@@ -91,13 +87,11 @@ class Gated:
 
 def cost_of(catalogue: Catalogue, choices: Mapping[str, bool], cost: str, otherwise: float) -> float:
     """A known cost of a network, or `otherwise` where the choices make none."""
-    try:
-        return catalogue.look_up(choices, np.random.default_rng(0)).costs[cost]
-    except ValueError:
-        return otherwise
+    entry = catalogue.find(choices)
+    return otherwise if entry is None else entry.costs[cost]
 
 
-class Gating:
+class GateTraining:
     """The training of weights and gates together, under limits on the cost.
 
     The gates' reward is loss + price x excess of the cost over its limit, both of the sample's own draw. With `dual` the price
@@ -105,7 +99,7 @@ class Gating:
     an excess under 0 counts as 0.
     """
 
-    def __init__(self, gated: Gated, options: Options, limits: Mapping[str, float], dual: float, warm: int) -> None:
+    def __init__(self, gated: GatedFabric, options: Options, limits: Mapping[str, float], dual: float, warm: int) -> None:
         self.gated, self.limits, self.dual, self.warm = gated, limits, dual, warm
         self.epochs, self.done = options.epochs, 0
         self.training = Training(options, gated.network, gated.course.data, torch.Generator())
@@ -167,13 +161,13 @@ class Gating:
         self.training.step, self.done = done * self.training.per_epoch, done
 
 
-def kept(gated: Gated) -> dict[str, Tensor]:
+def kept(gated: GatedFabric) -> dict[str, Tensor]:
     """Weights, gates and price."""
     network = prefixed(gated.network.state_dict(), "network")
     return {**network, **prefixed(gated.policy.tensors(), "policy"), "price": torch.tensor(gated.price, dtype=torch.float64)}
 
 
-def give_back(gated: Gated, tensors: Mapping[str, Tensor]) -> None:
+def give_back(gated: GatedFabric, tensors: Mapping[str, Tensor]) -> None:
     """Take up what `kept` gave. Raises SupernetError when it belongs to another network."""
     restore_network(gated.network, under(tensors, "network"))
     gated.policy.restore(under(tensors, "policy"))

@@ -1,4 +1,4 @@
-"""Factors on what edges bring: the modules behind the switches of a mixture."""
+"""Factors on what edges bring: the modules behind the switches of a supergraph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archsearch.network.compiler import compile_network, module_path
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Scalar
 from archsearch.supernets.base import SupernetError
-from archsearch.supernets.mixture import Mixture
+from archsearch.supernets.supergraph import Supergraph
 
 LINEAR = ("conv2d", "sparse_conv2d", "conv_transpose2d", "batch_norm2d")
 """Ops whose result is linear in all their weights together, so that a factor behind them can be taken into the weights."""
@@ -74,14 +74,16 @@ def folded(state: Mapping[str, Tensor], sources: Mapping[str, str], factors: Map
     return found
 
 
-def extracted(mixture: Mixture, state: Mapping[str, Tensor], choices: Mapping[str, Scalar], genotype: Genotype, seed: int) -> nn.Module:
+def extracted(
+    supergraph: Supergraph, state: Mapping[str, Tensor], choices: Mapping[str, Scalar], genotype: Genotype, seed: int
+) -> nn.Module:
     """The network of full choices, whose canonical genotype this is, with the weights of the whole that they belong to.
 
     Raises:
-        SupernetError: as `Mixture.names`.
+        SupernetError: as `Supergraph.names`.
     """
     network: nn.Module = compile_network(genotype, seed)
-    place = {module_path(name): module_path(other) for name, other in mixture.names(choices, genotype).items()}
+    place = {module_path(name): module_path(other) for name, other in supergraph.names(choices, genotype).items()}
     own = network.state_dict()
     for name in own:
         node = next((scope for scope in scopes(name) if scope in place), None)

@@ -1,4 +1,4 @@
-"""The mixture of a space whose choices keep or drop edges."""
+"""The supergraph of a space whose choices keep or drop edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archsearch.network.genotype import Genotype, Node
 from archsearch.ops import Add, Identity
 from archsearch.spaces.space import Choices, Space
 from archsearch.supernets.base import SupernetError
-from archsearch.supernets.mixture import Mixture, checked
+from archsearch.supernets.supergraph import Supergraph, checked
 
 
 def edges_of(space: Space) -> list[str]:
@@ -24,7 +24,7 @@ def edges_of(space: Space) -> list[str]:
     return list(options)
 
 
-def switched(space: Space) -> Mixture:
+def supergraph_of_edges(space: Space) -> Supergraph:
     """The network that keeps every edge, with a switch behind everything that an edge hands on.
 
     An edge is called like the scope of its nodes.
@@ -42,24 +42,24 @@ def switched(space: Space) -> Mixture:
     lost = [edge for edge in edges if edge not in switches]
     if lost:
         raise SupernetError(f"space {space.source!r}: choice {lost[0]!r} is not called like a scope of the network; open one of its name")
-    return checked(guarded(Mixture(whole, {(edge, True): names for edge, names in switches.items()})), space)
+    return checked(guarded(Supergraph(whole, {(edge, True): names for edge, names in switches.items()})), space)
 
 
-def guarded(mixture: Mixture) -> Mixture:
-    """The mixture with an identity behind everything else that is summed, through which nothing passes where nothing arrives."""
-    genotype, offset = mixture.genotype, len(mixture.genotype.inputs)
+def guarded(supergraph: Supergraph) -> Supergraph:
+    """The supergraph with an identity behind everything else that is summed, through which nothing passes where nothing arrives."""
+    genotype, offset = supergraph.genotype, len(supergraph.genotype.inputs)
     moved, nodes, guards = list(range(offset)), [], []
     for node in genotype.nodes:
         reads = [moved[i] for i in node.inputs]
         for place, read in enumerate(node.inputs if isinstance(node.op, Add) else ()):
-            if genotype.value_names[read] not in mixture.places:
+            if genotype.value_names[read] not in supergraph.places:
                 guards.append(f"{node.name}_guard{place}")
                 nodes.append(Node(Identity(), (reads[place],), guards[-1]))
                 reads[place] = offset + len(nodes) - 1
         nodes.append(Node(node.op, tuple(reads), node.name))
         moved.append(offset + len(nodes) - 1)
     whole = Genotype(genotype.inputs, tuple(nodes), tuple(moved[i] for i in genotype.outputs))
-    return replace(mixture, genotype=whole, guards=tuple(guards))
+    return replace(supergraph, genotype=whole, guards=tuple(guards))
 
 
 def with_switches(genotype: Genotype, edges: Iterable[str]) -> tuple[Genotype, dict[str, tuple[str, ...]]]:

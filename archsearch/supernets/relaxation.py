@@ -14,8 +14,8 @@ from torch.optim import Adam
 from archsearch.spaces.space import Scalar
 from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course
-from archsearch.supernets.mixture import Mixture
-from archsearch.supernets.switch import compile_switched
+from archsearch.supernets.supergraph import Supergraph
+from archsearch.supernets.switch_modules import compile_switched
 from archsearch.support.seeds import seed_of
 from archsearch.tasks import Feed, joint_loss
 from archsearch.training.loop import Training, check_loss, schedule
@@ -26,13 +26,13 @@ NUDGE = 0.01
 """How far weights are moved for the finite difference of the second order, over the length of the gradient (arXiv:1806.09055, eq. 8)."""
 
 
-class Mixed:
+class Relaxation:
     """The whole network with a number for every option of every choice; the softmax over a choice says how much of each it takes."""
 
-    def __init__(self, course: Course, mixture: Mixture, options: Mapping[str, Sequence[Scalar]], seed: int) -> None:
-        self.course, self.mixture = course, mixture
+    def __init__(self, course: Course, supergraph: Supergraph, options: Mapping[str, Sequence[Scalar]], seed: int) -> None:
+        self.course, self.supergraph = course, supergraph
         self.options = {name: tuple(offered) for name, offered in options.items()}
-        self.network, self.switches = compile_switched(mixture.genotype, [*mixture.places, *mixture.guards], seed)
+        self.network, self.switches = compile_switched(supergraph.genotype, [*supergraph.places, *supergraph.guards], seed)
         self.network.to(course.device)
         widest = max(len(offered) for offered in self.options.values())
         self.scores = torch.zeros(len(self.options), widest, device=course.device, requires_grad=True)
@@ -46,7 +46,7 @@ class Mixed:
         """Take so much of every option."""
         for row, (name, offered) in enumerate(self.options.items()):
             for column, option in enumerate(offered):
-                for switch in self.mixture.switches.get((name, option), ()):
+                for switch in self.supergraph.switches.get((name, option), ()):
                     self.switches[switch].factor = weights[row, column]
 
     def likely(self) -> dict[str, dict[Scalar, float]]:
@@ -64,7 +64,7 @@ class Mixed:
         self.scores.data.copy_(taken(tensors, "scores", self.scores))
 
 
-class Mixing:
+class Bilevel:
     """The training of weights on one half of the training part and of scores on the other, in turn.
 
     `second`: scores follow the loss behind a step of the weights, not before it. `sampled`: of every choice one option is drawn and
@@ -72,13 +72,13 @@ class Mixing:
     `part`: the epochs, from and to, of all that `options` say, that are trained now; what the optimisers remember lasts from part to part.
     """
 
-    def __init__(self, mixed: Mixed, options: Options, speed: float, second: bool, sampled: bool, part: tuple[int, int]) -> None:
-        self.mixed, self.second, self.sampled, self.part = mixed, second, sampled, part
-        halves = halved(mixed.course.data, mixed.course.setting.seed)
-        self.training = Training(options, mixed.network, halves[0], torch.Generator())
+    def __init__(self, relaxation: Relaxation, options: Options, speed: float, second: bool, sampled: bool, part: tuple[int, int]) -> None:
+        self.relaxation, self.second, self.sampled, self.part = relaxation, second, sampled, part
+        halves = halved(relaxation.course.data, relaxation.course.setting.seed)
+        self.training = Training(options, relaxation.network, halves[0], torch.Generator())
         self.judging, self.nudge = halves[1], NUDGE
         self.training.step = part[0] * self.training.per_epoch
-        self.optimizer = Adam([mixed.scores], speed / self.training.per_epoch, betas=(0.5, 0.999))
+        self.optimizer = Adam([relaxation.scores], speed / self.training.per_epoch, betas=(0.5, 0.999))
 
     @property
     def epochs(self) -> int:
@@ -86,21 +86,21 @@ class Mixing:
         return self.part[1] - self.part[0]
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        self.mixed.network.train()
+        self.relaxation.network.train()
         training, total = self.training, 0.0
         others = endless(self.judging, training.batch, generator)
         for batches in training.data.epoch(training.batch, generator):
             losses = [self.step(batch, next(others), generator) for batch in batches]
             total += check_loss(float(torch.stack(losses).mean()), training.data.task.classes) * len(losses)
         rate = training.options.lr * schedule((training.step - 1) / training.total, training.options.warmup)
-        chosen = self.mixed.weights().detach().max(1).values
+        chosen = self.relaxation.weights().detach().max(1).values
         return {"train_loss": total / training.per_epoch, "certainty": float(chosen.mean()), "lr": rate}
 
     def step(self, batch: Pair, other: Pair, generator: torch.Generator) -> Tensor:
         """One step of the scores, one of the weights; the loss of the weights' batch."""
-        training, mixed = self.training, self.mixed
+        training, relaxation = self.training, self.relaxation
         rate = training.options.lr * schedule(training.step / training.total, training.options.warmup)
-        mixed.scores.grad = self.unrolled(batch, other, rate, generator) if self.second else self.slope(other, generator)
+        relaxation.scores.grad = self.unrolled(batch, other, rate, generator) if self.second else self.slope(other, generator)
         self.optimizer.step()
         for group in training.optimizer.param_groups:
             group["lr"] = rate
@@ -113,15 +113,16 @@ class Mixing:
 
     def loss(self, batch: Pair, generator: torch.Generator) -> Tensor:
         """Loss of a batch with the weights of the options as they are, or as they are drawn."""
-        mixed = self.mixed
-        mixed.set_weights(self.drawn(generator) if self.sampled else mixed.weights())
-        return joint_loss(self.training.data.task, mixed.network(batch[0]), batch[1], self.training.options.label_smoothing)
+        relaxation = self.relaxation
+        relaxation.set_weights(self.drawn(generator) if self.sampled else relaxation.weights())
+        return joint_loss(self.training.data.task, relaxation.network(batch[0]), batch[1], self.training.options.label_smoothing)
 
     def drawn(self, generator: torch.Generator) -> Tensor:
         """One option of each choice as 1, the others as 0; the gradient is that of the tempered softmax."""
         done = self.training.step / self.training.total
         heat = 10.0 ** (1 - 2 * min(done, 1.0))
-        scores = functional.log_softmax(self.mixed.scores.masked_fill(self.mixed.absent.to(self.mixed.scores.device), -1e9), 1)
+        scores = self.relaxation.scores
+        scores = functional.log_softmax(scores.masked_fill(self.relaxation.absent.to(scores.device), -1e9), 1)
         noise = -(-torch.rand(scores.shape, generator=generator, device=scores.device).clamp(1e-9, 1 - 1e-7).log()).log()
         soft = functional.softmax((scores + noise) / heat, 1)
         hard = functional.one_hot(soft.argmax(1), soft.shape[1]).to(soft)
@@ -129,7 +130,7 @@ class Mixing:
 
     def slope(self, batch: Pair, generator: torch.Generator) -> Tensor:
         """Gradient of the loss by the scores."""
-        (found,) = torch.autograd.grad(self.loss(batch, generator), [self.mixed.scores])
+        (found,) = torch.autograd.grad(self.loss(batch, generator), [self.relaxation.scores])
         return found
 
     def unrolled(self, batch: Pair, other: Pair, rate: float, generator: torch.Generator) -> Tensor:
@@ -138,12 +139,12 @@ class Mixing:
         All four losses draw the same options and the same dropout, for else their difference is the noise of the draws over `nudge`.
         """
         same = rewinder(generator)
-        weights = list(self.mixed.network.parameters())
+        weights = list(self.relaxation.network.parameters())
         before = [weight.detach().clone() for weight in weights]
-        with held_norms(self.mixed.network):
+        with held_norms(self.relaxation.network):
             steps = torch.autograd.grad(self.loss(batch, same()), weights, allow_unused=True)
             move(weights, before, steps, -rate)
-            *ahead, found = torch.autograd.grad(self.loss(other, same()), [*weights, self.mixed.scores], allow_unused=True)
+            *ahead, found = torch.autograd.grad(self.loss(other, same()), [*weights, self.relaxation.scores], allow_unused=True)
             length = torch.stack([gradient.norm() for gradient in ahead if gradient is not None]).norm()
             nudge = self.nudge / float(length.clamp(min=1e-12))
             slopes = []
@@ -155,10 +156,10 @@ class Mixing:
 
     def tensors(self) -> dict[str, Tensor]:
         network, scores = optimizer_tensors(self.training.optimizer), optimizer_tensors(self.optimizer)
-        return {**self.mixed.tensors(), **prefixed(network, "optimizer"), **prefixed(scores, "learner")}
+        return {**self.relaxation.tensors(), **prefixed(network, "optimizer"), **prefixed(scores, "learner")}
 
     def restore(self, tensors: Mapping[str, Tensor], done: int) -> None:
-        self.mixed.restore(tensors)
+        self.relaxation.restore(tensors)
         restore_optimizer(self.training.optimizer, under(tensors, "optimizer"))
         restore_optimizer(self.optimizer, under(tensors, "learner"))
         self.training.step = (self.part[0] + done) * self.training.per_epoch

@@ -1,4 +1,4 @@
-"""The mixture of a space whose choices select ops on edges, found without the space's help.
+"""The supergraph of a space whose choices select ops on edges, found without the space's help.
 
 In the network of the heaviest options every choice has a chain of nodes, in each cell the same. Which chain is whose is found by trial:
 taken out, or cut, it must give the very network that the space makes of another option. What the other options bring then stands
@@ -17,14 +17,14 @@ from archsearch.network.passes import canonicalise
 from archsearch.ops import Identity, Zero
 from archsearch.spaces.space import Choices, Scalar, Space
 from archsearch.supernets.base import SupernetError
-from archsearch.supernets.mixture import Mixture, Option, checked, form, rooted
-from archsearch.supernets.standing_in import Blend, Brought, Chain, find_brought
+from archsearch.supernets.replacements import Chain, Replacement, Union, find_replacements
+from archsearch.supernets.supergraph import Option, Supergraph, checked, form, rooted
 
 LONGEST = 8
 """Nodes of a chain."""
 
 
-def blended(space: Space, held: Mapping[str, Scalar]) -> Mixture:
+def supergraph_of_ops(space: Space, held: Mapping[str, Scalar]) -> Supergraph:
     """The network that holds every option of every choice but the held ones.
 
     Raises:
@@ -35,16 +35,16 @@ def blended(space: Space, held: Mapping[str, Scalar]) -> Mixture:
     whole = resolved(space, base)
     groups = chains(whole)
     places: dict[str, tuple[Chain, ...]] = {}
-    brought: dict[Option, dict[int, Brought]] = {}
+    replacements: dict[Option, dict[int, Replacement]] = {}
     for name, offered in options.items():
         others = [option for option in offered if option != base[name]]
         places[name] = own_chains(space, whole, base, name, others, groups)
         for option in others:
             made = resolved(space, {**base, name: option})
-            for chain, found in zip(places[name], find_brought(whole, made, places[name]), strict=True):
+            for chain, found in zip(places[name], find_replacements(whole, made, places[name]), strict=True):
                 if found is not None:
-                    brought.setdefault((name, option), {})[chain.end] = found
-    return checked(Blend(whole, base, places, brought).mixture(), space, held)
+                    replacements.setdefault((name, option), {})[chain.end] = found
+    return checked(Union(whole, base, places, replacements).supergraph(), space, held)
 
 
 def resolved(space: Space, choices: Choices) -> Genotype:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def arrows(path: Path) -> set[str]:
     return {name for name in names if name not in (room(path), "__version__")}
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Full names of what a module imports, those for type checkers alone left out."""
     tree = ast.parse(path.read_text())
     typing_only = {
@@ -64,7 +66,7 @@ def imports(path: Path) -> set[str]:
             found.update(alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom) and node.module:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
+    return frozenset(found)
 
 
 # The picture: a row and a column for every room, a dot where the room of the row imports from that of the column

@@ -140,10 +140,11 @@ def as_tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 class Inference(NamedTuple):
-    """One forward pass without autograd: largest number of live bytes, and flops."""
+    """One forward pass without autograd: largest number of live bytes, flops, and the shapes that came out."""
 
     peak: int
     flops: int
+    outputs: list[tuple[int, ...]]
 
 
 def inference(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int, dtype: str = "float32") -> Inference:
@@ -151,8 +152,8 @@ def inference(network: nn.Module, shapes: Sequence[tuple[int, ...]], batch: int,
     inputs = inputs_of(network, shapes, batch, dtype)
     network.eval()
     with torch.no_grad(), StorageTracker(state_of(network), inputs) as tracker:
-        network(*inputs)
-    return Inference(tracker.peak, tracker.flops)
+        outputs = [tuple(output.shape) for output in as_tuple(network(*inputs))]
+    return Inference(tracker.peak, tracker.flops, outputs)
 
 
 class Step(NamedTuple):

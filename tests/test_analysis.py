@@ -181,12 +181,13 @@ def table(folder: Path) -> tuple[np.ndarray, ...]:
         return data["op_names"][data["ops"]], data["params_cifar10"], data["flops_cifar10"]
 
 
-def test_all_15625_cells_have_the_published_params_and_macs(tabular: Path) -> None:
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.slow)])
+def test_all_15625_cells_have_the_published_params_and_macs(step: int, tabular: Path) -> None:
     names, params, flops = table(tabular)
     space, rng = load_space("cell"), np.random.default_rng(0)
     edges = list(space.options())
     assert len(names) == space.size() == 15_625
-    for ops, wanted_params, wanted_flops in zip(names, params, flops, strict=True):
+    for ops, wanted_params, wanted_flops in zip(names[::step], params[::step], flops[::step], strict=True):
         given = dict(zip(["0->1", "0->2", "1->2", "0->3", "1->3", "2->3"], map(str, ops), strict=True))
         assert given.keys() == set(edges)
         analysis = counts(space.resolve(given, rng).genotype)

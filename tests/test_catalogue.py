@@ -11,7 +11,7 @@ import pytest
 from archsearch import Builder, Genotype, Pick, SpaceError
 from archsearch.analysis import known_costs
 from archsearch.network.passes import canonicalise
-from archsearch.ops import Conv2d, ReLU
+from archsearch.ops import Add, Conv2d, ReLU
 from archsearch.spaces.catalogue import MAX_ENTRIES, Catalogue, UnlistedError, keep, key_of
 from archsearch.spaces.encoding import path_counts
 from archsearch.spaces.space import Space
@@ -52,11 +52,20 @@ def test_it_draws_what_the_space_draws(space: Space) -> None:
         assert catalogue.genotype(entry).fingerprint == entry.fingerprint
 
 
+def grid(pick: Pick) -> Genotype:
+    """Four choices of three options each: two outputs, each the sum of two branches that may change places."""
+    b = Builder((1, 4, 4))
+    sums = [b(Add(), *(b(Conv2d(2, pick(f"{place}{branch}", [1, 3, 5])), b.input) for branch in "ab")) for place in "xy"]
+    return b.genotype(*sums)
+
+
 def test_it_walks_every_valid_network_once() -> None:
     found = [entry.choices for entry in Catalogue(CONDITIONAL).walk()]
     assert Counter(choices["depth"] for choices in found) == {1: 2, 2: 4, 3: 4}
     assert len({key_of(choices) for choices in found}) == len(found)
-    assert len(list(Catalogue(small_space("cell")).walk())) == small_space("cell").size() == 5**6
+    found = list(Catalogue(Space("grid", grid, {})).walk())
+    assert len(found) == len({key_of(entry.choices) for entry in found}) == Space("grid", grid, {}).size() == 3**4
+    assert len({entry.fingerprint for entry in found}) == 6 * 6
 
 
 def branches(pick: Pick) -> Genotype:

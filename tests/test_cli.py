@@ -26,6 +26,7 @@ from archsearch.ops import Conv2d, ReLU
 from archsearch.runs.store import open_run
 from archsearch.spaces.space import load_space
 from tests.runs import assert_same_run, table
+from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
@@ -37,7 +38,7 @@ QUICK = ("--evaluator-set", "epochs=2", "--workers", "1", "--max-params", "20k")
 
 
 def call(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(TREE / "cli.py"), *arguments], capture_output=True, text=True, cwd=cwd, timeout=timeout)
+    return run_python(str(TREE / "cli.py"), *arguments, cwd=cwd, timeout=timeout)
 
 
 @pytest.fixture(scope="module")
@@ -151,20 +152,8 @@ def test_report_and_export_write_where_they_are_told(searched: Path) -> None:
 
 
 def test_resume_goes_on_to_more_trials(searched: Path, tmp_path: Path) -> None:
-    whole = call(
-        "search",
-        "chain",
-        "--trials",
-        "7",
-        "--objective",
-        "error",
-        "--objective",
-        "macs",
-        *QUICK,
-        "--out",
-        str(tmp_path / "w"),
-        cwd=tmp_path,
-    )
+    goals = ("--objective", "error", "--objective", "macs")
+    whole = call("search", "chain", "--trials", "7", *goals, *QUICK, "--out", str(tmp_path / "w"), cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     more = call("resume", "x", "--trials", "7", "--json", cwd=searched)
     assert more.returncode == 0, more.stderr
@@ -181,7 +170,7 @@ def test_spaces_lists_what_can_be_searched(tmp_path: Path) -> None:
 
 
 def test_a_search_in_which_all_fail_says_so_and_leaves_a_report(tmp_path: Path) -> None:
-    done = call("search", "chain", "--trials", "2", "--quiet", "--evaluator-set", "lr=999", "--out", "x", cwd=tmp_path)
+    done = call("search", "chain", "--trials", "2", "--quiet", "--evaluator-set", "lr=999", "--workers", "0", "--out", "x", cwd=tmp_path)
     assert_one_line(done, 1, "none of 2 trials has a result (2 diverged)", "loss is")
     assert "diverged" in (tmp_path / "x" / "report.html").read_text(encoding="utf-8")
 
@@ -348,7 +337,7 @@ def test_settings_get_the_type_of_their_default() -> None:
 
 
 def test_kill_of_a_real_search_loses_nothing_and_resume_ends_where_no_kill_ends(tmp_path: Path) -> None:
-    arguments = ["chain", "--trials", "24", *QUICK, "--seed", "5", "--quiet"]
+    arguments = ["chain", "--trials", "16", *QUICK, "--seed", "5", "--quiet"]
     assert call("search", *arguments, "--out", "whole", cwd=tmp_path).returncode == 0
     command, moments, recorded = ["search", *arguments, "--out", "killed"], random.Random(0), set()
     for _ in range(3):

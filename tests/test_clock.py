@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from archsearch.runs.clock import Clock, Running, seconds_left
 from archsearch.runs.loop import Standing
 from archsearch.runs.store import open_run
 from archsearch.strategies import Random
+from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
 
@@ -100,7 +100,7 @@ def test_a_line_loses_whole_pieces_alone(pieces: list[str], room: int) -> None:
 
 
 def ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(TREE / "cli.py"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return run_python(str(TREE / "cli.py"), *arguments, cwd=folder)
 
 
 def test_a_search_says_what_it_will_do_and_how_long(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_device_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
     done = ran(tmp_path, "search", "small_cell", "--evaluator", "table", "--device", "cpu", "--out", "x")
     assert (done.returncode, done.stderr) == (2, "archsearch: evaluator 'table' has no option device; leave --device out\n")
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, str(TREE / "cli.py"), "search", "small_cell", "--device", "cuda", "--out", "x"]
-    none = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    command = [str(TREE / "cli.py"), "search", "small_cell", "--device", "cuda", "--out", "x"]
+    none = run_python(*command, cwd=tmp_path, env=environment)
     assert (none.returncode, none.stderr.count("\n")) == (2, 1)
     assert "device='cuda' is asked for, but torch sees none; use device='cpu' or 'auto'" in none.stderr
     assert not list(tmp_path.iterdir())

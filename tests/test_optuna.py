@@ -106,7 +106,7 @@ def test_choices_that_others_close_are_parameters_too() -> None:
     begun(strategy, NESTED)
     strategy.tell(outcome(0, {"depth": 1, "width0": 5, "classes": 2}, 0.5))
     params = strategy._told[0].params
-    assert params == {"depth": 0, "width0": 2, "classes": 0, **{f"width{layer}": CLOSED for layer in range(1, 6)}}
+    assert params == {"depth": 0, "width0": 2, "classes": 0, **{f"width{layer}": CLOSED for layer in range(1, 5)}}
     assert strategy._choices(params) == {"depth": 1, "width0": 5, "classes": 2}
     assert all(isinstance(choice, CategoricalDistribution) for choice in strategy._distributions.values())
 

@@ -16,6 +16,7 @@ from archsearch.support.own_code import load_file
 from archsearch.support.threads import cores
 from tests.evaluators import Formula
 from tests.runs import small_search
+from tests.warm import run_python
 
 SCRIPT = """import sys
 from pathlib import Path
@@ -87,9 +88,11 @@ def test_a_space_with_a_module_beside_it_is_searched_by_a_worker(tmp_path: Path)
 
 def run_script(tmp_path: Path, text: str, stdin: bool = False) -> subprocess.CompletedProcess[str]:
     (tmp_path / "script.py").write_text(text)
-    command = [sys.executable, "-" if stdin else str(tmp_path / "script.py"), str(tmp_path / "run")]
     environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": ""}
-    return subprocess.run(command, input=text if stdin else "", env=environment, capture_output=True, text=True, check=False)
+    if not stdin:
+        return run_python(str(tmp_path / "script.py"), str(tmp_path / "run"), cwd=tmp_path, env=environment)
+    command = [sys.executable, "-", str(tmp_path / "run")]
+    return subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("stdin", [False, True])

@@ -191,7 +191,7 @@ def test_canonical_form_keeps_the_function_and_is_reached_once(genotype: Genotyp
     assert_same_function(genotype, plain)
 
 
-def test_canonical_form_of_cells_keeps_the_function(cells: list[Genotype]) -> None:
+def test_canonical_form_of_cells_keeps_the_function() -> None:
     space = load_space("cell", cells=1, channels=2, input=(3, 8, 8))
     for number in range(60):
         genotype = space.sample(np.random.default_rng([13, number])).genotype

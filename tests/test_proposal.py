@@ -42,12 +42,13 @@ def proposer_of(record: Record, space: Space, strategy: Strategy) -> Proposer:
     return Proposer(problem_of(record, space, Formula()), strategy, record.seed)
 
 
-@pytest.mark.parametrize("name", ["chain", pytest.param("cell", marks=pytest.mark.slow)])
-def test_of_ten_thousand_asks_nothing_invalid_known_or_over_budget_comes_through(name: str, record: Record) -> None:
+@pytest.mark.parametrize("most", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["chain", "cell"])
+def test_of_thousands_of_asks_nothing_invalid_known_or_over_budget_comes_through(name: str, most: int, record: Record) -> None:
     budget, strategy = BUDGETS[name], Evolution(population=50, tournament=5)
     proposer = proposer_of(replace(record, budget=budget), small_space(name), strategy)
     asks, fingerprints = 0, set()
-    for number in range(10_000):
+    for number in range(most):
         proposal = proposer.propose(number)
         if isinstance(proposal, Refused):
             break
@@ -65,10 +66,10 @@ def test_of_ten_thousand_asks_nothing_invalid_known_or_over_budget_comes_through
             assert params_by_torch(genotype) == single.params
         error = 1 / (1 + single.params)
         strategy.tell(Trial(number, proposal.choices, genotype.fingerprint, {"error": error}, (error,)))
-        if asks >= 10_000:
+        if asks >= most:
             break
-    assert asks >= 10_000
-    assert len(fingerprints) > 1000
+    assert asks >= most
+    assert len(fingerprints) > most // 10
 
 
 def test_what_is_refused_is_counted_by_reason(record: Record) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from archsearch import analyse
 from archsearch.network.text_form import from_text
 from archsearch.runs.store import open_run
 from archsearch.strategies import STRATEGIES
+from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def block(language: str, holds: str) -> str:
 
 
 def call(folder: Path, *command: str) -> str:
-    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False)
+    done = run_python(*command, cwd=folder)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 
@@ -69,7 +69,7 @@ def test_a_module_comes_in_and_a_space_is_made_around_a_network(tmp_path: Path) 
     (tmp_path / "net.py").write_text(NET, encoding="utf-8")
     lines = [*block("console", "archsearch import").splitlines(), *block("console", "archsearch around").splitlines()]
     for line in lines:
-        line = line.replace("--trials 20", "--trials 1 --evaluator-set epochs=1 --out x")
+        line = line.replace("--trials 20", "--trials 1 --evaluator-set epochs=1 --workers 0 --out x")
         call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
     assert (tmp_path / "net" / "model.safetensors").is_file()
     assert len(open_run(tmp_path / "x").trials) == 1
@@ -95,14 +95,17 @@ def test_the_table_of_strategies_is_complete() -> None:
 
 
 def test_a_supernet_is_searched(tmp_path: Path) -> None:
-    line = block("console", "--strategy budgeted").strip() + " --evaluator-set epochs=1 --strategy-set again=1 --strategy-set tune=1"
+    line = block("console", "--strategy budgeted").strip().replace("layers=5", "layers=3")
+    line += " --evaluator-set epochs=1 --strategy-set again=1 --strategy-set tune=1"
     call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
     assert open_run(tmp_path / "results" / "f").trials
 
 
 def test_weights_are_shared(tmp_path: Path) -> None:
     for line in block("console", "archsearch supernet").splitlines():
-        line = line.replace("--epochs 100", "--epochs 2 --check 0").replace("--trials 200", "--trials 4 --evaluator-set epochs=1")
+        line = line.replace("--epochs 100", "--epochs 2 --check 0").replace(
+            "--trials 200", "--trials 4 --evaluator-set epochs=1 --workers 0"
+        )
         call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
     assert len(open_run(tmp_path / "results" / "shared").trials) == 4
 
@@ -126,7 +129,20 @@ def test_the_space_and_the_op_can_be_searched(tmp_path: Path) -> None:
     (tmp_path / "my_space.py").write_text(op + "\n" + space, encoding="utf-8")
     listed = call(tmp_path, str(TREE / "cli.py"), "spaces", "my_space.py")
     assert "width2" in listed
-    call(tmp_path, str(TREE / "cli.py"), "search", "my_space.py", "--trials", "2", "--evaluator-set", "epochs=1", "--out", "x")
+    call(
+        tmp_path,
+        str(TREE / "cli.py"),
+        "search",
+        "my_space.py",
+        "--trials",
+        "2",
+        "--evaluator-set",
+        "epochs=1",
+        "--workers",
+        "0",
+        "--out",
+        "x",
+    )
     shown = call(tmp_path, str(TREE / "cli.py"), "show", "x:0", "--ops", "my_space.py")
     assert "scaled_tanh" in shown
     call(tmp_path, str(TREE / "cli.py"), "export", "x", "--out", "mine", "--ops", "my_space.py")
@@ -139,7 +155,7 @@ def test_an_evaluator_of_ones_own_is_searched_with(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(block("python", "class Mine"), encoding="utf-8")
     command = re.findall(r"`archsearch (search chain --evaluator mine.py[^`]*)`", README)
     assert len(command) == 1
-    call(tmp_path, str(TREE / "cli.py"), *command[0].split(), "--trials", "3", "--out", "x")
+    call(tmp_path, str(TREE / "cli.py"), *command[0].split(), "--trials", "3", "--workers", "0", "--out", "x")
     done = open_run(tmp_path / "x")
     assert [trial.metrics["error"] for trial in done.trials] == [1 / (1 + 2 * trial.metrics["params"] / 5000) for trial in done.trials]
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from archsearch.support.parts import current, name_of
 from archsearch.tasks import TASKS
 from tests.evaluators import Formula, Stillborn
 from tests.runs import OPTIONS, made, small_search, small_space, table
+from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
 NET = """
@@ -314,7 +314,7 @@ def test_what_a_run_exports_needs_no_data_no_evaluator_and_no_space(
         ["show", "moved"],
         ["report", "moved"],
     ):
-        done = subprocess.run([sys.executable, str(TREE / "cli.py"), *rest], capture_output=True, text=True, cwd=tmp_path, check=False)
+        done = run_python(str(TREE / "cli.py"), *rest, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert not proof.exists()
     again = (tmp_path / "again" / "model.py").read_text()
@@ -419,7 +419,7 @@ def test_ops_of_a_runs_own_space_are_run_only_when_they_are_given(
           "--out", "run"], capsys)  # fmt: skip
 
     def shown(*rest: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, str(TREE / "cli.py"), "show", "run:0", *rest], capture_output=True, text=True, check=False)
+        return run_python(str(TREE / "cli.py"), "show", "run:0", *rest, cwd=tmp_path)
 
     plain = shown()
     assert (plain.returncode, plain.stderr.count("\n")) == (2, 1)

@@ -47,7 +47,7 @@ def nested(pick: Pick) -> Genotype:
     """Over 4,000 networks; depth decides how many widths there are, and some of them are invalid."""
     b = Builder((1, 6, 6))
     x = b.input
-    widths = [pick(f"width{layer}", [2, 3, 5, 8]) for layer in range(pick("depth", [1, 2, 3, 4, 5, 6]))]
+    widths = [pick(f"width{layer}", [2, 3, 5, 8]) for layer in range(pick("depth", [1, 2, 3, 4, 5]))]
     for width in widths:
         x = b(ReLU(), b(Conv2d(width), x))
     if widths[0] == 8 and len(widths) > 3:

@@ -26,12 +26,12 @@ PYTHON = "a user's Python, which runs as any script does and may raise anything"
 UNREAD = {
     "cli.targets.load_ops": PYTHON,
     "data.description.file_digest": "bytes for a digest, whatever they are",
-    "design.drawing.page.page": "a file of archsearch's own",
+    "ops.aten.operators": "a file of archsearch's own",
     "training.latency.machine_name": "what the system says of its processor",
     "exporters.verify.verify": "outputs that the same function had computed a moment ago, read as tensors only",
     "support.own_code.run_as": PYTHON,
     "support.parts._load_own": PYTHON,
-    "report.page.resource": "a file of archsearch's own",
+    "support.offline_page.offline_page": "a file of archsearch's own",
     "runs.worker.set_up": PYTHON,
 }
 """Functions that open files and are not fuzzed, each with the reason."""

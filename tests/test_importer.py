@@ -395,7 +395,7 @@ REFUSED = {
 def test_what_cannot_be_is_refused_in_one_line(name: str) -> None:
     forward, message = REFUSED[name]
     with pytest.raises(ImporterError, match=message) as caught:
-        imported(Calls(forward), torch.zeros(1, 3, 6, 6))
+        imported(Calls(forward), torch.zeros(1, 3, 6, 6), strict=True)
     assert "\n" not in str(caught.value)
 
 
@@ -495,13 +495,13 @@ def file(tmp_path: Path) -> Path:
 )
 def test_files_that_make_no_module(file: Path, name: str, message: str) -> None:
     with pytest.raises(ImporterError, match=message) as caught:
-        import_file(str(file.parent / name), [(3,) if "Made" in name else (3, 6, 6)])
+        import_file(str(file.parent / name), [(3,) if "Made" in name else (3, 6, 6)], strict=True)
     assert "\n" not in str(caught.value)
 
 
 def test_the_command_writes_a_genotype_and_model_files(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, folder = file.parent / "net.json", file.parent / "model"
-    import_command(f"{file}:make", ["3,6,6"], out, folder, force=False, json=True)
+    import_command(f"{file}:make", ["3,6,6"], False, out, folder, force=False, json=True)
     said = capsys.readouterr()
     facts = json.loads(said.out)
     assert (facts["params"], facts["nodes"], facts["inputs"]) == (437, 4, [[3, 6, 6]])
@@ -517,12 +517,12 @@ def test_the_command_writes_a_genotype_and_model_files(file: Path, capsys: pytes
 
 
 def test_the_command_prints_the_text_form(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import_command(f"{file}:net", ["3,6,6"], None, None, force=False, json=False)
+    import_command(f"{file}:net", ["3,6,6"], False, None, None, force=False, json=False)
     said = capsys.readouterr()
     assert from_text(said.out) == import_file(f"{file}:net", [(3, 6, 6)]).genotype
     assert "4 nodes, 437 params" in said.err
     with pytest.raises(WrongUseError, match="give --input with the shape of one sample"):
-        import_command(f"{file}:net", [], None, None, force=False, json=False)
+        import_command(f"{file}:net", [], False, None, None, force=False, json=False)
 
 
 def test_only_modules_are_imported() -> None:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from archsearch.design.importer import Imported
 
 
-def import_command(target: str, inputs: list[str], out: Path | None, export: Path | None, force: bool, json: bool) -> None:
+def import_command(target: str, inputs: list[str], strict: bool, out: Path | None, export: Path | None, force: bool, json: bool) -> None:
     """Write the genotype of a module, and with `export` its model files with weights."""
     from archsearch.design.importer import import_file
 
     if not inputs:
         raise WrongUseError("give --input with the shape of one sample, such as --input 3,224,224; repeat it for several inputs")
-    found = import_file(target, [read_shape(text) for text in inputs])
+    found = import_file(target, [read_shape(text) for text in inputs], strict)
     for line in found.remarks:
         remark(f"archsearch: {line}")
     if export is not None:
@@ -40,7 +40,7 @@ def facts_of(found: Imported, out: Path | None, export: Path | None) -> dict[str
     """What was imported, as plain data."""
     genotype, analysis = found.genotype, analyse(found.genotype)
     shapes = {"inputs": [list(spec.shape) for spec in genotype.inputs], "outputs": list(found.outputs)}
-    costs = {"nodes": len(genotype.nodes), "params": analysis.params, "macs": analysis.macs}
+    costs = {"nodes": len(genotype.nodes), "aten": len(found.borrowed), "params": analysis.params, "macs": analysis.macs}
     files = {"genotype": None if out is None else str(out), "export": None if export is None else str(export)}
     return {**shapes, **costs, **files, "remarks": list(found.remarks)}
 

@@ -2,6 +2,7 @@
 
 from torch.nn import *
 
+from archsearch.layers.aten import *
 from archsearch.layers.attention import *
 from archsearch.layers.convolution import *
 from archsearch.layers.cut import *

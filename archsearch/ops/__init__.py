@@ -1,6 +1,7 @@
 """All ops by kind; importing this package registers the built-in ones. A module's `__all__` holds its ops."""
 
 from archsearch.ops.activation import *
+from archsearch.ops.aten import *
 from archsearch.ops.attention import *
 from archsearch.ops.base import OPS as OPS
 from archsearch.ops.base import Cost as Cost

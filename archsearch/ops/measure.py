@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch import layers
 from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
 from archsearch.ops.declaration import OpError
 from archsearch.ops.products import Products, UnknownProductsError
-from archsearch.ops.tensor import TensorSpec
+from archsearch.ops.tensor import MAX_ELEMENTS, ShapeError, TensorSpec
 
 
 def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
@@ -46,7 +48,7 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
         params=sum(p.numel() for p in module.parameters()),
         buffers=sum(b.numel() for b in buffers),
         macs=counter.get_total_flops() // 2 + products.macs,
-        counters=sum(b.dtype == torch.int64 for b in buffers),
+        counters=sum(b.numel() for b in buffers if b.dtype == torch.int64),
     )
     sample = (two.new_bytes - one.new_bytes) // 4
     saved = Saved(
@@ -54,6 +56,43 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
         view=one.view, eval_view=one.view, gradient="view" if one.view else "new",
     )  # fmt: skip
     return Measured(cost, saved)
+
+
+def shape_of_calls(op: Op, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
+    """Shape of what a program of calls makes of each sample, on the meta device. Raises ShapeError."""
+    made = [run_on_meta(op, inputs, batch) for batch in (2, 3)]
+    shapes = [tuple(tensor.shape) for tensor in made]
+    if any(len(shape) < 2 or shape[0] != batch for shape, batch in zip(shapes, (2, 3), strict=True)) or shapes[0][1:] != shapes[1][1:]:
+        raise ShapeError(f"aten: the program makes shapes {shapes[0]} and {shapes[1]} of 2 and 3 samples; the first axis must be theirs")
+    if not made[0].is_floating_point():
+        raise ShapeError(f"aten: the program makes numbers of type {str(made[0].dtype).removeprefix('torch.')}; let it end in float32")
+    return TensorSpec(shapes[0][1:])
+
+
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The most elements that a tensor has which an operator makes."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.elements = max([self.elements, *(leaf.numel() for leaf in tree_leaves(made) if isinstance(leaf, Tensor))])
+        return made
+
+
+def run_on_meta(op: Op, inputs: tuple[TensorSpec, ...], batch: int) -> Tensor:
+    """What a program makes of so many samples. Raises ShapeError."""
+    try:
+        with torch.device("meta"), torch.no_grad(), Largest() as largest:  # type: ignore[no-untyped-call]
+            made = built(op, layers, inputs)(*[torch.empty(batch, *spec.shape) for spec in inputs])
+    except Exception as error:  # an operator may refuse its arguments in any way
+        shapes, why = ", ".join(str(spec.shape) for spec in inputs), " ".join(str(error).split())[:150]
+        raise ShapeError(f"aten: the program does not run on {shapes}: {type(error).__name__}: {why}") from error
+    if largest.elements > batch * MAX_ELEMENTS:
+        raise ShapeError(f"aten: the program makes a tensor of {largest.elements // batch:,} elements, over the limit of 2**31")
+    if not isinstance(made, Tensor):
+        raise ShapeError("aten: the program ends in several values; let its last call make one")
+    return made
 
 
 def built(op: Op, layers: Layers, inputs: tuple[TensorSpec, ...]) -> nn.Module:

@@ -148,10 +148,11 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="JSON if it ends in .json, else the text form. [default: stdout]")
     ] = None,
     export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="New folder for model files with the module's weights.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse what no op of archsearch's own stands for.")] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Bring a plain PyTorch module in: its genotype, and its weights."""
     from archsearch.cli.importing import import_command
 
-    import_command(target, input or [], out, export, force, json)
+    import_command(target, input or [], strict, out, export, force, json)

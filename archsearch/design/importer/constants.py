@@ -18,7 +18,9 @@ from archsearch.design.importer.place import first_line
 
 def folded(target: Any, call: Call) -> Content:
     """Carry out a call whose arguments are all known. Raises InexpressibleError."""
-    if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
+    if not hasattr(target, "_schema"):
+        raise InexpressibleError("it computes with a size that depends on numbers; let sizes depend on shapes alone")
+    if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()) and not is_off(call):
         raise InexpressibleError("it draws random numbers; a genotype has none but in dropout")
     reads = list(constants_in(call.arguments.values()))
     if target._schema.is_mutable and isinstance(call.first, Constant) and not call.first.fresh:
@@ -41,6 +43,11 @@ def folded(target: Any, call: Call) -> Content:
     else:
         return spread(tensors, lambda tensor, _: replace(made, tensor=tensor, computed=computed or call.name))
     return spread(tensors, lambda tensor, numbers: replace(made, tensor=tensor, places=numbers), places)
+
+
+def is_off(call: Call) -> bool:
+    """Whether a call that may draw random numbers draws none, as dropout in inference."""
+    return call.get("train") is False
 
 
 def spread(tensors: Any, make: Any, others: Any = None) -> Content:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.calls.table import TABLE, VIEWS
 from archsearch.design.importer.constants import folded
 from archsearch.design.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
+from archsearch.design.importer.entries import Entry, name_of, writes_in_place
+from archsearch.design.importer.fallback import fallback
 from archsearch.design.importer.place import ImporterError, Place, first_line, place_of, refusal
 from archsearch.design.importer.writer import Writer
 
@@ -23,28 +25,11 @@ WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
 """Calls around a graph within, which say nothing of what it computes, and which argument the graph is."""
 
 
-@dataclass
-class Memory:
-    """What shares one piece of memory: how often it was written, and why it can no longer be followed, if so."""
-
-    writes: int = 0
-    error: ImporterError | None = None
-
-
-@dataclass
-class Entry:
-    """What a name stands for, its memory, and how much had been written there when it was last right."""
-
-    content: Content
-    memory: Memory = field(default_factory=Memory)
-    writes: int = 0
-
-
 class Interpreter:
-    """The names of a graph, and what they stand for."""
+    """The names of a graph, and what they stand for; `strict`: a call that no op of our own stands for stays one that has none."""
 
-    def __init__(self, writer: Writer) -> None:
-        self.writer = writer
+    def __init__(self, writer: Writer, strict: bool = False) -> None:
+        self.writer, self.strict = writer, strict
         self.entries: dict[str, Entry] = {}
 
     def define(self, name: str, content: Content) -> None:
@@ -69,7 +54,7 @@ class Interpreter:
         within = node.graph.owning_module.get_submodule(str(held.target))
         assert isinstance(within, fx.GraphModule)
         graph = within.graph
-        inner = Interpreter(self.writer)
+        inner = Interpreter(self.writer, self.strict)
         for inside, outside in zip(graph.find_nodes(op="placeholder"), given, strict=True):
             inner.entries[inside.name] = self.entry(outside)
         inner.run(graph)
@@ -84,10 +69,17 @@ class Interpreter:
         """What an output stands for. Raises ImporterError."""
         return self.read(argument, Place(""))
 
+    def borrowed(self, argument: Any) -> Seen | None:
+        """An output as calls of torch's own; None where it is none, or those are not wanted."""
+        node = self.entry(argument).node
+        found = None if node is None or self.strict else fallback(self.writer, self.entries, node, place_of(node))
+        return found if isinstance(found, Seen) else None
+
     def call(self, node: fx.Node) -> None:
         """Carry out one call."""
         place = place_of(node)
         name = name_of(node)
+        takes = self.writer.ledger.takes
         try:
             content = self.content_of(node, name, place)
         except ImporterError as error:
@@ -96,6 +88,9 @@ class Interpreter:
             content = Failed(refusal(f"aten.{name}", place, str(error)))
         except (LookupError, RuntimeError, TypeError) as error:  # arguments that no function of the table thought of
             content = Failed(refusal(f"aten.{name}", place, f"this form of it is not known ({type(error).__name__}: {first_line(error)})"))
+        if isinstance(content, Failed) and not self.strict:
+            self.writer.ledger.give_back(takes)
+            content = fallback(self.writer, self.entries, node, place) or content
         self.entries[node.name] = self.remembered(node, name, content)
 
     def remembered(self, node: fx.Node, name: str, content: Content) -> Entry:
@@ -103,15 +98,15 @@ class Interpreter:
         source = node.args[0] if node.args else None
         first = self.entries.get(source.name) if isinstance(source, fx.Node) else None
         if first is None:
-            return Entry(content)
+            return Entry(content, node=node)
         if writes_in_place(node):
             first.memory.writes += 1
             first.memory.error = content.error if isinstance(content, Failed) else first.memory.error
-            first.content, first.writes = content, first.memory.writes
+            first.content, first.writes, first.node = content, first.memory.writes, node
             return first
         if name in SHARED or node.target is operator.getitem:
-            return Entry(content, first.memory, first.memory.writes)
-        return Entry(content)
+            return Entry(content, first.memory, first.memory.writes, node)
+        return Entry(content, node=node)
 
     def content_of(self, node: fx.Node, name: str, place: Place) -> Content:
         """What a call makes. Raises ValueError."""
@@ -151,21 +146,6 @@ class Interpreter:
         if entry.writes < entry.memory.writes and not isinstance(entry.content, Constant):
             raise refusal("a value is read after another view of it was written in place", place, "write it without in-place calls")
         return entry.content
-
-
-def name_of(node: fx.Node) -> str:
-    """Name of what a node calls, without the mark of what writes in place."""
-    schema = getattr(node.target, "_schema", None)
-    if schema is None:
-        return str(getattr(node.target, "__name__", node.target))
-    name: str = schema.name.rpartition("::")[2]
-    return name[:-1] if writes_in_place(node) and name.endswith("_") else name
-
-
-def writes_in_place(node: fx.Node) -> bool:
-    """Whether a call writes into its first argument."""
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
 
 
 def contents(values: Any) -> Any:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from archsearch import layers, ops
 from archsearch.ops.base import Op
 from archsearch.ops.tensor import TensorSpec
+from archsearch.support.calls import Weight, program_of, weight_text
 
 Maker = Callable[..., Op]
 """Module and shapes of its inputs -> the op that it is."""
@@ -95,8 +96,20 @@ def p_norm_pool(module: Any, x: TensorSpec) -> Op:
     return ops.LPPool2d(int(module.norm_type), module.kernel_size, module.stride, module.ceil_mode)
 
 
+class NotThisOpError(ValueError):
+    """A module that is no op as a whole at these shapes, and is traced like any other."""
+
+
+def softmin(module: Any, x: TensorSpec) -> Op:
+    """Softmin over the channels. Raises NotThisOpError for one over another axis."""
+    if module.dim is None or module.dim % (len(x.shape) + 1) != x.channel_axis + 1:
+        raise NotThisOpError
+    return ops.Softmin()
+
+
 LEAVES: dict[type[nn.Module], Maker] = {
     layers.Add: lambda m, *x: ops.Add(),
+    layers.AtenCalls: lambda m, *x: ops.Aten(program_of(m.calls), tuple(weight_text(Weight(*weight)) for weight in m.weights)),
     layers.Attention: lambda m, *x: ops.Attention(m.heads, m.fused),
     layers.BoxConv2d: convolution(ops.Conv2d, "dilation", "groups"),
     layers.BoxConvTranspose2d: convolution(ops.ConvTranspose2d, "output_padding", "dilation", "groups"),
@@ -147,7 +160,7 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.Zero: lambda m, *x: ops.Zero(),
     nn.LocalResponseNorm: lambda m, *x: ops.LocalResponseNorm(m.size, m.alpha, m.beta, m.k),
     nn.LPPool2d: p_norm_pool,
-    nn.Softmin: lambda m, *x: ops.Softmin(),
+    nn.Softmin: softmin,
     nn.Softsign: lambda m, *x: ops.Softsign(),
     nn.Tanhshrink: lambda m, *x: ops.Tanhshrink(),
 }
@@ -170,7 +183,7 @@ def maker_of(module: nn.Module) -> Maker | None:
 @contextmanager
 def marked(module: nn.Module) -> Iterator[None]:
     """Let every leaf be one call in a trace."""
-    found = [(path, part) for path, part in module.named_modules() if maker_of(part) is not None and "forward" not in vars(part)]
+    found = [(path, part) for path, part in module.named_modules() if stands_for_one(part)]
     for path, part in found:
         part.forward = stand_in(path, part)
     try:
@@ -180,12 +193,33 @@ def marked(module: nn.Module) -> Iterator[None]:
             del part.forward
 
 
+def stands_for_one(module: nn.Module) -> bool:
+    """Whether a module is one call: of a class that is known, and if by its name alone, one that does nothing in inference."""
+    if maker_of(module) is None or "forward" in vars(module):
+        return False
+    return type(module) in LEAVES or does_nothing(module)
+
+
+@torch.no_grad()
+def does_nothing(module: nn.Module) -> bool:
+    """Whether a module has no parameters and hands on what it gets, tried with numbers."""
+    x = torch.linspace(-1, 1, 48).reshape(2, 3, 2, 4)
+    try:
+        return not any(True for _ in module.parameters()) and torch.equal(module(x), x)
+    except Exception:  # whatever the user's code does, it is not that
+        return False
+
+
 def stand_in(path: str, module: nn.Module) -> Callable[..., Tensor]:
     """A forward pass that is one call."""
 
     def forward(*values: Tensor) -> Tensor:
         specs = [TensorSpec(tuple(value.shape[1:])) for value in values]
-        op = op_of(module, *specs)
+        try:
+            op = op_of(module, *specs)
+        except NotThisOpError:
+            traced: Tensor = type(module).forward(module, *values)
+            return traced
         result: Tensor = torch.ops.archsearch.leaf(list(values), path, op.infer(*specs).shape, op.integer)
         return result
 

@@ -12,6 +12,10 @@ from archsearch.design.importer.layout import InexpressibleError
 from archsearch.design.importer.place import Place
 
 
+class TakenError(InexpressibleError):
+    """Learned elements that another node has."""
+
+
 class Ledger:
     """All parameters, numbered element by element, and where each was first used."""
 
@@ -25,6 +29,7 @@ class Ledger:
             total = max(total, start + tensor.numel())
         self._used = torch.zeros(total, dtype=torch.bool)
         self._users: dict[str, Place] = {}
+        self._taken: list[tuple[slice | Tensor, list[str]]] = []
 
     def parameter(self, name: str, tensor: Tensor) -> Constant:
         """A parameter as a constant."""
@@ -40,13 +45,27 @@ class Ledger:
         places = self._places(constant)
         first = next((self._users[name] for name in constant.names if name in self._users), place)
         if bool(self._used[places].any()):
-            raise InexpressibleError(f"weights of {names} are used here and at {first}; give each its own copy: nodes share no weights")
+            raise TakenError(f"weights of {names} are used here and at {first}; give each its own copy: nodes share no weights")
         if isinstance(places, Tensor) and torch.unique(places).numel() < places.numel():
             raise InexpressibleError(f"elements of {names} are repeated as weights; no op shares weights among channels or places")
         self._used[places] = True
+        self._taken.append((places, [name for name in constant.names if name not in self._users]))
         for name in constant.names:
             self._users.setdefault(name, place)
         return constant.tensor
+
+    @property
+    def takes(self) -> int:
+        """How often something was taken."""
+        return len(self._taken)
+
+    def give_back(self, takes: int) -> None:
+        """Forget what was taken since there were so many takes."""
+        while len(self._taken) > takes:
+            places, names = self._taken.pop()
+            self._used[places] = False
+            for name in names:
+                del self._users[name]
 
     def unused(self) -> list[str]:
         """Parameters of which no element is in use."""

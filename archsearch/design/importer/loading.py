@@ -18,8 +18,8 @@ from archsearch.ops.tensor import ShapeError, TensorSpec
 from archsearch.support.own_code import run_file
 
 
-def import_file(target: str, shapes: Sequence[tuple[int, ...]]) -> Imported:
-    """The genotype and weights of the module of `file.py:name`, for inputs of these shapes without the batch.
+def import_file(target: str, shapes: Sequence[tuple[int, ...]], strict: bool = False) -> Imported:
+    """The genotype and weights of the module of `file.py:name`, for inputs of these shapes without the batch; `strict` as `imported`.
 
     Raises:
         ImporterError: as `load_module` and `imported`.
@@ -31,7 +31,7 @@ def import_file(target: str, shapes: Sequence[tuple[int, ...]]) -> Imported:
             raise ImporterError(f"input {shape}: {error}") from error
     module = load_module(target)
     with redirect_stdout(sys.stderr):
-        return imported(module, [torch.zeros(1, *shape) for shape in shapes])
+        return imported(module, [torch.zeros(1, *shape) for shape in shapes], strict=strict)
 
 
 def load_module(target: str) -> nn.Module:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -17,15 +18,19 @@ from archsearch.design.importer.interpret import Interpreter
 from archsearch.design.importer.layout import Atom, InexpressibleError
 from archsearch.design.importer.ledger import Ledger
 from archsearch.design.importer.names import named
-from archsearch.design.importer.place import ImporterError, Place, described, refusal
+from archsearch.design.importer.place import ImporterError, Place, described, place_of, refusal
 from archsearch.design.importer.trace import Examples, Trace, evaluated, listed, trace
 from archsearch.design.importer.writer import Draft, Writer
 from archsearch.network.builder import Value
 from archsearch.network.compiler import compile_network, module_path
 from archsearch.network.genotype import Genotype, GenotypeError, Node
 from archsearch.network.genotype_json import input_names
+from archsearch.ops import Aten
 from archsearch.ops.tensor import ShapeError
+from archsearch.support.calls import parse_calls
 
+MOST_NAMED = 8
+"""Operators that are named one by one."""
 MOST_APART = 1e-3
 """Share of an output's greatest number: more than rounding does in other kernels, far less than a wrong op."""
 STATE = ("running_mean", "running_var", "num_batches_tracked")
@@ -36,13 +41,18 @@ class Imported:
     """A module as a genotype.
 
     `state` is a state dict of `compile_network(genotype)` with the module's weights; `outputs` names what comes out, in order, as the
-    module names it; `remarks` are lines about what was left out because inference does not need it.
+    module names it; `remarks` are lines about what was left out because inference does not need it, and about what no op of our own is.
     """
 
     genotype: Genotype
     state: Mapping[str, Tensor]
     outputs: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def borrowed(self) -> tuple[str, ...]:
+        """Names of the nodes that are calls of torch's own operators, because no op of our own stands for them."""
+        return tuple(node.name for node in self.genotype.nodes if isinstance(node.op, Aten))
 
     def network(self) -> fx.GraphModule:
         """The compiled network with the module's weights, in eval mode."""
@@ -51,16 +61,18 @@ class Imported:
         return network
 
 
-def import_network(module: nn.Module, example_inputs: Examples) -> Genotype:
-    """The genotype of a module; `imported` gives the weights too. The module may be on the meta device.
+def import_network(module: nn.Module, example_inputs: Examples, *, check: bool = True, strict: bool = False) -> Genotype:
+    """The genotype of a module; `imported` gives the weights too. A module on the meta device has none, and is not checked.
 
-    Raises:
-        ImporterError: as `imported`.
+    Args and Raises as `imported`.
     """
-    return drawing(module, example_inputs).genotype
+    meta = isinstance(module, nn.Module) and any(tensor.is_meta for tensor in module.state_dict().values())
+    if meta or not check:
+        return drawing(module, example_inputs, strict).genotype
+    return imported(module, example_inputs, strict=strict).genotype
 
 
-def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True) -> Imported:
+def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True, strict: bool = False) -> Imported:
     """A module, in eval mode, as a genotype with weights, by the calls of ATen that torch.export sees.
 
     Args:
@@ -68,17 +80,19 @@ def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True)
         example_inputs: A tensor (batch, ...), several in order, or a mapping by the names of `forward`'s parameters; only their shapes,
             types and devices are read.
         check: Run the module and the network on random inputs of those shapes, and compare what comes out.
+        strict: Refuse what no op of our own stands for; otherwise it becomes calls of torch's own operators (`ops.Aten`).
 
     Raises:
         ImporterError: a forward pass that cannot be traced or run, an operator that no op expresses, weights that are used twice, a
             batch size that is written in the module; one line with the module's path and source line. With `check`, outputs that differ.
     """
-    drawn = drawing(module, example_inputs)
+    drawn = drawing(module, example_inputs, strict)
     if any(tensor.is_meta for tensor in module.state_dict().values()):
         raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
     found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
     if check:
         check_same(module, found, example_inputs)
+        check_apart(found)
     return found
 
 
@@ -92,15 +106,15 @@ class Drawing:
     remarks: tuple[str, ...]
 
 
-def drawing(module: nn.Module, example_inputs: Examples) -> Drawing:
+def drawing(module: nn.Module, example_inputs: Examples, strict: bool = False) -> Drawing:
     """Trace a module and write its nodes. Raises ImporterError."""
     if not isinstance(module, nn.Module):
         raise ImporterError(f"only an nn.Module can become a genotype, got {type(module).__name__}")
     traced = trace(module, example_inputs)
     parameters = dict(module.named_parameters(remove_duplicate=False))
     ledger = Ledger(parameters.items())
-    writer = Writer(module, traced.specs, Atom(traced.batch, batch=True), ledger)
-    interpreter = Interpreter(writer)
+    writer = Writer(module, traced.specs, Atom(traced.batch, batch=True), ledger, strict)
+    interpreter = Interpreter(writer, strict)
     for node, (name, tensor) in traced.stored.items():
         held = tensor.detach() if tensor.is_meta else tensor.detach().cpu()
         stored = ledger.parameter(name, held) if name in parameters else Constant(held, (name,), fresh=False)
@@ -111,7 +125,7 @@ def drawing(module: nn.Module, example_inputs: Examples) -> Drawing:
     interpreter.run(traced.graph)
     outputs, names = outputs_of(traced, interpreter, writer)
     remark_unused(writer, parameters)
-    return finished(writer, outputs, names)
+    return finished(writer, outputs, names, parameters)
 
 
 def remark_hidden(module: nn.Module, writer: Writer) -> None:
@@ -126,10 +140,31 @@ def remark_unused(writer: Writer, parameters: Mapping[str, Tensor]) -> None:
     """Note parameters that the forward pass does not read, by the outermost modules that hold no others."""
     unused = writer.ledger.unused()
     used = parameters.keys() - unused
-    wholes = dict.fromkeys(outermost(name, used) for name in unused)
-    if wholes:
-        count = sum(parameters[name].numel() for name in unused)
-        writer.remarks.append(f"{count:,} parameters of {', '.join(wholes)} are left out: inference does not read them")
+    remark_left_out(writer, parameters, unused, used, "inference does not read them")
+
+
+def remark_dead(writer: Writer, parameters: Mapping[str, Tensor], alive: Collection[Draft]) -> None:
+    """Note parameters of branches whose results nobody reads."""
+    read = {name for draft in alive for name in draft.names}
+    dead = {name for draft in writer.drafts for name in draft.names if name in parameters} - read
+    remark_left_out(writer, parameters, sorted(dead), read, "no output depends on what is made with them")
+
+
+def remark_left_out(writer: Writer, parameters: Mapping[str, Tensor], names: Collection[str], used: Collection[str], why: str) -> None:
+    """Note parameters that the genotype has not, by the outermost modules that hold no others."""
+    if wholes := dict.fromkeys(outermost(name, used) for name in names):
+        count = sum(parameters[name].numel() for name in names)
+        writer.remarks.append(f"{count:,} parameters of {', '.join(wholes)} are left out: {why}")
+
+
+def remark_borrowed(writer: Writer, nodes: Collection[Node]) -> None:
+    """Note what no op of our own stands for, and by which calls it is made."""
+    borrowed = [node.op for node in nodes if isinstance(node.op, Aten)]
+    calls = Counter(call.target.partition(".")[0] for op in borrowed for call in parse_calls(op.program))
+    if borrowed:
+        words = ", ".join(f"{name} {count}x" if count > 1 else name for name, count in calls.most_common(MOST_NAMED))
+        more = ", ..." if len(calls) > MOST_NAMED else ""
+        writer.remarks.append(f"{len(borrowed)} of {len(nodes)} nodes are calls of torch's own, for which there is no op: {words}{more}")
 
 
 def outermost(name: str, used: Collection[str]) -> str:
@@ -150,7 +185,10 @@ def outputs_of(traced: Trace, interpreter: Interpreter, writer: Writer) -> tuple
         try:
             numbers.append(value_of(writer, resolved(writer, content, place), place).number)
         except (InexpressibleError, ShapeError) as error:
-            raise refusal(f"output {name!r}", place, str(error)) from error
+            borrowed = interpreter.borrowed(argument)
+            if borrowed is None:
+                raise refusal(f"output {name!r}", place, str(error)) from error
+            numbers.append(writer.plain(borrowed, place).value.number)
         names.append(name)
     if not numbers:
         raise ImporterError("the module returns no tensor")
@@ -166,7 +204,7 @@ def value_of(writer: Writer, content: Content, place: Place) -> Value:
     return writer.plain(content, place).value
 
 
-def finished(writer: Writer, outputs: list[int], names: list[str]) -> Drawing:
+def finished(writer: Writer, outputs: list[int], names: list[str], parameters: Mapping[str, Tensor]) -> Drawing:
     """The nodes that an output depends on, under names. Raises ImporterError."""
     alive = living(writer, outputs)
     for draft in doubled(writer, alive):
@@ -185,6 +223,8 @@ def finished(writer: Writer, outputs: list[int], names: list[str]) -> Drawing:
         genotype = Genotype(writer.inputs, nodes, tuple(place[number] for number in outputs), known)
     except GenotypeError as error:
         raise ImporterError(str(error)) from error
+    remark_dead(writer, parameters, drafts)
+    remark_borrowed(writer, nodes)
     return Drawing(genotype, tuple(drafts), tuple(names), tuple(writer.remarks))
 
 
@@ -226,8 +266,40 @@ def check_same(module: nn.Module, found: Imported, example_inputs: Examples) -> 
     """Raise ImporterError unless a module and its genotype's network compute the same."""
     for name, share in zip(found.outputs, differences(module, found, example_inputs), strict=True):
         if share > MOST_APART:
+            if frozen := batch_number(module, example_inputs):
+                raise refusal("a number that is made from the batch size", frozen, "a genotype computes each sample by itself")
             text = f"the network computes something else than the module: output {name!r} differs by {share:.1e} of its greatest number"
             raise ImporterError(f"{text}; where the module is not in float32, give module.float()")
+
+
+def check_apart(found: Imported) -> None:
+    """Raise ImporterError where a sample's result depends on the samples beside it, which calls of torch's own may do."""
+    if not found.borrowed:
+        return
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(2, *spec.shape, generator=generator) for spec in found.genotype.inputs]
+    network = found.network()
+    with torch.no_grad():
+        both, alone = (tree_leaves(network(*(tensor[:count] for tensor in drawn))) for count in (2, 1))
+    for name, one, two in zip(found.outputs, alone, both, strict=True):
+        if apart(one, two[:1]) > MOST_APART:
+            raise ImporterError(f"output {name!r} of a sample depends on the samples beside it; a genotype computes each by itself")
+
+
+def batch_number(module: nn.Module, example_inputs: Examples) -> Place | None:
+    """Where the trace has a number that depends on how many samples are traced, other than as a size; None where it has none."""
+    first = trace(module, example_inputs)
+    other = trace(module, example_inputs, also=first.batch)
+    for a, b in zip(first.graph.nodes, other.graph.nodes, strict=False):
+        for one, two in zip(tree_leaves((a.args, a.kwargs)), tree_leaves((b.args, b.kwargs)), strict=False):
+            if isinstance(one, int | float) and one != two and not is_size(one, two, first.batch, other.batch):
+                return place_of(a)
+    return None
+
+
+def is_size(one: Any, two: Any, first: int, other: int) -> bool:
+    """Whether two numbers are so many times the samples of either trace."""
+    return type(one) is type(two) is int and one % first == 0 and one // first * other == two and one != first
 
 
 def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> float:

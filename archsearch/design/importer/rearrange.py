@@ -24,21 +24,25 @@ from archsearch.ops import (
 from archsearch.ops.attention import filled
 from archsearch.ops.base import Op
 
-MOST_MOVES = 3
+MOST_MOVES, MOST_TRIED = 3, 20_000
+"""Ops one behind the other, and ops that are looked at: axes in many pieces can be put together in too many ways to try all."""
 Move = tuple[Op, Groups]
 """An op and the axes after it."""
 
 
 def moves_to(own: Groups, target: Groups) -> list[Move] | None:
-    """The fewest ops that bring a value's axes into the target's order and grouping; None when no few do."""
+    """The fewest ops that bring a value's axes into the target's order and grouping; None when no few do, or none is soon found."""
     reached: dict[Groups, list[Move]] = {own: []}
-    newest = [own]
+    newest, tried = [own], 0
     for _ in range(MOST_MOVES + 1):
         if target in reached:
             return reached[target]
         latest, newest = newest, []
         for groups in latest:
             for op, after in single_moves(groups, target):
+                tried += 1
+                if tried > MOST_TRIED:
+                    return None
                 if after not in reached:
                     reached[after] = [*reached[groups], (op, after)]
                     newest.append(after)

@@ -25,6 +25,8 @@ from archsearch.ops.tensor import ShapeError, TensorSpec
 Examples = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 STANDARD = str(Path(logging.__file__).parent.parent)
 """Folder of Python's own library."""
+BATCHES = (211, 223, 227)
+"""Primes that divide hardly any size which people write into a module; inputs so large take no memory, because nothing is computed."""
 STORED = {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}
 
 
@@ -45,16 +47,16 @@ class Trace:
     batch: int
 
 
-def trace(module: nn.Module, examples: Examples) -> Trace:
-    """Trace a module in eval mode; its own mode and methods are as before afterwards.
+def trace(module: nn.Module, examples: Examples, also: int | None = None) -> Trace:
+    """Trace a module in eval mode; its own mode and methods are as before afterwards. `also`: samples of another trace, to be told apart.
 
     Raises:
         ImporterError: examples that are no tensors with a common batch axis, or a forward pass that torch.export cannot follow.
     """
     given, names = listed(module, examples)
-    batch = batch_for(given)
+    batch = batch_for(given, also)
     specs = tuple(TensorSpec(tuple(tensor.shape[1:])) for tensor in given)
-    made = [torch.zeros((batch, *tensor.shape[1:]), dtype=tensor.dtype, device=tensor.device) for tensor in given]
+    made = [torch.empty((batch, *tensor.shape[1:]), dtype=tensor.dtype, device=tensor.device) for tensor in given]
     arguments = ((), dict(zip(names, made, strict=True))) if names else (tuple(made), {})
     with ExitStack() as stack:
         for surroundings in (evaluated(module), marked(module), unheard(), torch.no_grad()):
@@ -77,7 +79,7 @@ def listed(module: nn.Module, examples: Examples) -> tuple[list[Tensor], list[st
     return [examples] if isinstance(examples, Tensor) else list(examples), []
 
 
-def batch_for(examples: Sequence[Tensor]) -> int:
+def batch_for(examples: Sequence[Tensor], also: int | None = None) -> int:
     """Samples to trace with: a number that nobody writes into a module, so that a batch size that is written there shows.
 
     Raises:
@@ -97,7 +99,7 @@ def batch_for(examples: Sequence[Tensor]) -> int:
             TensorSpec(shape[1:])
         except ShapeError as error:
             raise ImporterError(f"example input of shape {shape}: {error}") from error
-    return 11 if shapes[0][0] == 7 else 7
+    return next(batch for batch in BATCHES if batch not in (shapes[0][0], also))
 
 
 @contextmanager

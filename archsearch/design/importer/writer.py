@@ -13,9 +13,10 @@ from archsearch.design.importer.layout import Atom, Groups, InexpressibleError, 
 from archsearch.design.importer.ledger import Ledger
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.rearrange import back_from, moves_to, natural_move
+from archsearch.design.importer.relaying import relaid
 from archsearch.design.importer.shortcut import LONGEST, shortcut
 from archsearch.network.builder import Value
-from archsearch.ops import Concat, FromWindows, FrozenBatchNorm2d, Image, LayerNorm, LayerNorm2d, Slice, Tokens, Windows
+from archsearch.ops import Aten, Concat, FromWindows, FrozenBatchNorm2d, Image, LayerNorm, LayerNorm2d, Slice, Tokens, Windows
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.tensor import TensorSpec
 
@@ -26,7 +27,7 @@ Weights = Mapping[str, Constant | Tensor | None]
 class Draft:
     """A node without its name: `hint` is the parameter that names it best, `weights` by the names that the op's module has.
 
-    `instead` is what it is where a node that it has taken up into itself is read by others too.
+    `instead` is what it is where a node that it has taken up into itself is read by others too; `names` are those of parameters in use.
     """
 
     op: Op
@@ -36,13 +37,14 @@ class Draft:
     weights: dict[str, Tensor]
     facts: Facts
     instead: Draft | None = None
+    names: tuple[str, ...] = ()
 
 
 class Writer:
     """The nodes so far, and the ways to add one."""
 
-    def __init__(self, module: nn.Module, inputs: tuple[TensorSpec, ...], batch: Atom, ledger: Ledger) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, inputs: tuple[TensorSpec, ...], batch: Atom, ledger: Ledger, strict: bool = False) -> None:
+        self.module, self.strict = module, strict
         self.inputs = inputs
         self.batch = batch
         self.ledger = ledger
@@ -75,7 +77,8 @@ class Writer:
             where = f" in {held}" if held else ""
             self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where}", place)
         taken = {key: self.ledger.take(tensor, place) if isinstance(tensor, Constant) else tensor for key, tensor in given.items()}
-        return self.add(self.draft(op, values, place, hint, taken))
+        names = tuple(name for w in given.values() if isinstance(w, Constant) for name in w.names)
+        return self.add(replace(self.draft(op, values, place, hint, taken), names=names))
 
     def draft(self, op: Op, values: Sequence[Value], place: Place, hint: str, weights: dict[str, Tensor]) -> Draft:
         """A node that is not added yet. Raises ShapeError."""
@@ -114,7 +117,7 @@ class Writer:
             return None
         apart = self.draft(op, [value], norm.place, "", {})
         whole = self.draft(LayerNorm2d(norm.op.eps), [self.read_by(tokens)], norm.place, norm.hint, norm.weights)
-        return self.add(replace(whole, instead=apart))
+        return self.add(replace(whole, instead=apart, names=norm.names))
 
     def _chain(self, value: Value) -> list[tuple[Op, TensorSpec]]:
         """The last few ops that a value comes through, and what they read."""
@@ -154,6 +157,8 @@ class Writer:
         if spread or len(flat(target)) != len(flat(seen.own)):
             raise InexpressibleError("it reads a value that is repeated, or whose batch is not an axis of its own; keep (batch, ...)")
         moves = moves_to(seen.own, target)
+        if moves is None and not self.strict:
+            return self.once(Aten("; ".join(relaid("x0", seen.own, target))), seen.value, place=seen.moved or self.around(place))
         if moves is None:
             raise InexpressibleError(
                 f"no few ops bring axes {sizes_of(seen.own)} into the order that {sizes_of(target)} has here; permute them less"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from archsearch.design.importer.calls.call import Call, Handler
-from archsearch.design.importer.content import Content, Rolled, Scores, Seen
+from archsearch.design.importer.content import Constant, Content, Rolled, Scores, Seen
 from archsearch.design.importer.layout import Atom, Group, InexpressibleError, Layout, atoms_for, flat, size_of
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.writer import Writer, check_batch_first
@@ -19,6 +19,9 @@ Order = Callable[[Call, int], Sequence[int]]
 def unchanged(writer: Writer, call: Call) -> Content:
     """What it reads: memory format, gradients and precision are none of the genotype's. Raises InexpressibleError for whole numbers."""
     kind = call.get("dtype")
+    other = call.get("other")
+    if isinstance(other, Constant):
+        kind = other.tensor.dtype
     if kind is not None and not kind.is_floating_point:
         raise InexpressibleError(f"it makes {kind} of numbers, which no op does")
     return call.first

@@ -1,0 +1,48 @@
+"""What the names of a traced graph stand for, and the memory behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import fx
+
+from archsearch.design.importer.content import Content
+from archsearch.design.importer.place import ImporterError
+
+
+@dataclass
+class Memory:
+    """What shares one piece of memory: how often it was written, and why it can no longer be followed, if so."""
+
+    writes: int = 0
+    error: ImporterError | None = None
+
+
+@dataclass
+class Entry:
+    """What a name stands for, its memory, how much had been written there when it was last right, and the call that made it."""
+
+    content: Content
+    memory: Memory = field(default_factory=Memory)
+    writes: int = 0
+    node: fx.Node | None = None
+
+    @property
+    def stale(self) -> bool:
+        """Whether another view of it was written since."""
+        return self.writes < self.memory.writes
+
+
+def name_of(node: fx.Node) -> str:
+    """Name of what a node calls, without the mark of what writes in place."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return str(getattr(node.target, "__name__", node.target))
+    name: str = schema.name.rpartition("::")[2]
+    return name[:-1] if writes_in_place(node) and name.endswith("_") else name
+
+
+def writes_in_place(node: fx.Node) -> bool:
+    """Whether a call writes into its first argument."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable

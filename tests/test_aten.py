@@ -1,0 +1,197 @@
+"""Calls of torch's own operators: what may be called, and networks that have some on their way through everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archsearch import Builder, Genotype, analyse, compile_network
+from archsearch import ops as o
+from archsearch.design.diff import diff
+from archsearch.design.drawing import draw
+from archsearch.design.importer import ImporterError, difference, imported
+from archsearch.exporters import export_network
+from archsearch.network.text_form import from_text, to_text
+from archsearch.ops.aten import operators
+from archsearch.support.calls import Read, Samples, parse_calls, parse_weight, plain, program_of, weight_text
+from tests import aten_operators
+
+
+def test_the_operators_are_those_that_torch_says_are_pure() -> None:
+    assert sorted(operators()) == aten_operators.allowed()
+
+
+def test_a_program_comes_back_from_its_plain_form() -> None:
+    program = "f.g(x0, [N*4, -1, 0.0025, [true]], none, v3.1, 'tanh', dtype=float32); h.default(v0, N)"
+    calls = [(c.target, tuple(map(plain, c.arguments)), tuple((k, plain(v)) for k, v in c.named.items())) for c in parse_calls(program)]
+    assert program_of(calls) == program
+
+
+@given(st.text("xwv01N*.,;()[]='- ae", max_size=60))
+def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+    said = ""
+    try:
+        o.Aten(f"sin.default({text})")
+    except ValueError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 300
+
+
+@pytest.mark.parametrize("text", ["64x3x3", "fixed 64x1x1", "fixed int64 49x49", "fixed scalar", "fixed bool 4", "scalar"])
+def test_weights_are_written_as_they_are_read(text: str) -> None:
+    assert weight_text(parse_weight(text)) == text
+
+
+def test_arguments_of_all_kinds_are_read() -> None:
+    [call] = parse_calls("f.g(x0, [N*4, -1, 2.5e-3], true, none, v3.1, 'tanh', dtype=float32)")
+    assert call.arguments[0] == Read("x0", None)
+    assert call.arguments[1] == [Samples(4), -1, 0.0025]
+    assert call.arguments[2:] == (True, None, Read("v3", 1), "tanh")
+    assert call.named["dtype"].name == "float32"
+
+
+def network() -> Genotype:
+    """A convolution, a quotient by its own norm, and a head."""
+    b = Builder((3, 8, 8))
+    x = b(o.Conv2d(6, 3), b.input, name="stem")
+    unit = b(o.Aten("linalg_vector_norm.default(x0, 2, [1], true); div.Tensor(x0, v0); mul.Tensor(v1, w0)", ("6x1x1",)), x, name="unit")
+    return b.genotype(b(o.Linear(4), b(o.Flatten(), b(o.GlobalAvgPool2d(), unit)), name="head"))
+
+
+def test_a_network_with_calls_goes_all_ways(tmp_path: Path) -> None:
+    genotype = network()
+    made = compile_network(genotype, 3).eval()
+    assert Genotype.from_json(genotype.to_json()) == genotype
+    assert from_text(to_text(genotype)) == genotype
+    assert analyse(genotype).params == sum(p.numel() for p in made.parameters())
+    assert b"<svg" in draw(genotype)
+    assert not diff(genotype, genotype).rows()
+    folder = export_network(genotype, tmp_path / "out", dict(made.state_dict()))  # checked in a process of its own
+    assert "linalg_vector_norm" in (folder / "model.py").read_text()
+    back = imported(made, torch.zeros(1, 3, 8, 8), strict=True)
+    assert back.genotype.fingerprint == genotype.fingerprint
+
+
+class Calls(nn.Module):
+    """A forward pass that a test writes down, with parameters of several shapes."""
+
+    def __init__(self, run: object) -> None:
+        super().__init__()
+        self.conv, self.run = nn.Conv2d(3, 4, 3, padding=1), run
+        self.number, self.line, self.kernel = nn.Parameter(torch.rand(1)), nn.Parameter(torch.rand(4)), nn.Parameter(torch.rand(2, 4, 3, 3))
+        self.register_buffer("map", torch.rand(1, 4, 6, 6))
+        self.register_buffer("at", torch.tensor([2, 0]))
+
+    def forward(self, x: Tensor) -> object:
+        return self.run(self, self.conv(x))  # type: ignore[operator]
+
+
+def in_windows(x: Tensor) -> Tensor:
+    """Windows of 3x3 as (N*4, 9, 4)."""
+    return x.view(-1, 4, 2, 3, 2, 3).permute(0, 2, 4, 3, 5, 1).reshape(-1, 9, 4)
+
+
+BORROWED = {
+    "abs": lambda m, x: x.abs(),
+    "where": lambda m, x: torch.where(x > 0.1, x, x * m.number),
+    "largest": lambda m, x: x.max(1)[0],
+    "learned number": lambda m, x: x + m.number,
+    "fixed numbers": lambda m, x: x + m.map,
+    "quotient": lambda m, x: x / (x.abs().sum(1, keepdim=True) + 1),
+    "weights of weights": lambda m, x: functional.conv2d(x, m.kernel / m.kernel.std((1, 2, 3), keepdim=True)),
+    "shares": lambda m, x: x * m.line.softmax(0)[:, None, None],
+    "list of places": lambda m, x: x[:, m.at],
+    "rows joined": lambda m, x: torch.cat([x, x.flip(2)], 2),
+    "second axis first": lambda m, x: x.transpose(0, 1).cumsum(0).transpose(0, 1),
+    "windows beside the samples": lambda m, x: in_windows(x).cumsum(1).sum(1).view(-1, 2, 2, 4),
+    "several results": lambda m, x: x.topk(2, 1)[0],
+    "unfold": lambda m, x: functional.unfold(x, 2).sum(1).view(-1, 5, 5),
+    "einsum": lambda m, x: torch.einsum("nchw,ndhw->ncd", x, x),
+    "masked attention": lambda m, x: functional.scaled_dot_product_attention(x, x, x, attn_mask=m.map[0, 0] > 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BORROWED)
+def test_what_has_no_op_comes_in_as_calls(name: str) -> None:
+    torch.manual_seed(0)
+    module = Calls(BORROWED[name]).eval()
+    found = imported(module, torch.zeros(1, 3, 6, 6))
+    for batch in (1, 5):
+        assert difference(module, found, torch.zeros(batch, 3, 6, 6)) < 1e-5
+    assert found.borrowed
+    assert any("of torch's own, for which there is no op" in line for line in found.remarks)
+    read = [name for name, p in module.named_parameters() if not any(name in line for line in found.remarks)]
+    assert analyse(found.genotype).params == sum(p.numel() for name, p in module.named_parameters() if name in read)
+    with pytest.raises(ImporterError):
+        imported(module, torch.zeros(1, 3, 6, 6), strict=True)
+
+
+REFUSED = {
+    "mean of the batch": (lambda m, x: x - x.mean(0, keepdim=True), "samples beside it"),
+    "number of the batch": (lambda m, x: x / x.shape[0], "a number that is made from the batch size"),
+    "draws": (lambda m, x: x + torch.rand_like(x), "draws random numbers|rand_like"),
+    "weights twice": (lambda m, x: x * m.number + m.number, "share no weights"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_call_may_do_is_refused(name: str) -> None:
+    forward, message = REFUSED[name]
+    with pytest.raises(ImporterError, match=message) as caught:
+        imported(Calls(forward).eval(), torch.zeros(4, 3, 6, 6))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_branch_that_nobody_reads_is_said() -> None:
+    module = Calls(lambda m, x: (functional.conv2d(x, m.kernel), x)[1])
+    remarks = imported(module, torch.zeros(1, 3, 6, 6)).remarks
+    assert "72 parameters of kernel are left out: no output depends on what is made with them" in remarks
+
+
+class DropPath(nn.Module):
+    """Scales in inference, as its paper has it, unlike others of that name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop_prob = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (1 - self.drop_prob)
+
+
+def test_a_name_alone_makes_no_stochastic_depth() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), DropPath()).eval()
+    found = imported(module, torch.zeros(1, 3, 4, 4))
+    assert [node.op.kind for node in found.genotype.nodes] == ["conv2d", "scale"]
+
+
+@pytest.mark.parametrize(("dim", "kinds"), [(1, ["conv2d", "softmin"]), (-1, ["conv2d", "scale", "aten"])])
+def test_softmin_is_over_the_axis_that_it_says(dim: int, kinds: list[str]) -> None:
+    found = imported(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softmin(dim)).eval(), torch.zeros(1, 3, 4, 4))
+    assert [node.op.kind for node in found.genotype.nodes] == kinds
+
+
+class Shuffled(nn.Module):
+    """A residual unit that ends in a channel shuffle, as often as one likes."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.a, self.b = (nn.Conv2d(channels // 2, channels // 2, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        p, q = x.chunk(2, 1)
+        y = (torch.cat([self.a(p), self.b(q)], 1) + x).relu()
+        return y.view(len(y), 2, -1, *y.shape[2:]).transpose(1, 2).reshape(y.shape)
+
+
+def test_the_search_for_an_order_of_axes_ends() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), *[Shuffled(64) for _ in range(6)]).eval()
+    found = imported(module, torch.zeros(1, 3, 8, 8))
+    assert difference(module, found, torch.zeros(3, 3, 8, 8)) < 1e-5

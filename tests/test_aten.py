@@ -112,6 +112,7 @@ BORROWED = {
     "second axis first": lambda m, x: x.transpose(0, 1).cumsum(0).transpose(0, 1),
     "windows beside the samples": lambda m, x: in_windows(x).cumsum(1).sum(1).view(-1, 2, 2, 4),
     "several results": lambda m, x: x.topk(2, 1)[0],
+    "fixed numbers twice": lambda m, x: torch.sin(x + m.map) * (x + m.map),
     "unfold": lambda m, x: functional.unfold(x, 2).sum(1).view(-1, 5, 5),
     "einsum": lambda m, x: torch.einsum("nchw,ndhw->ncd", x, x),
     "masked attention": lambda m, x: functional.scaled_dot_product_attention(x, x, x, attn_mask=m.map[0, 0] > 0.5),
@@ -138,6 +139,10 @@ REFUSED = {
     "number of the batch": (lambda m, x: x / x.shape[0], "a number that is made from the batch size"),
     "draws": (lambda m, x: x + torch.rand_like(x), "draws random numbers|rand_like"),
     "weights twice": (lambda m, x: x * m.number + m.number, "share no weights"),
+    "weights twice, far off": (
+        lambda m, x: functional.conv2d(m.conv(x[:, :3])[:, :3], m.conv.weight).abs().cumsum(1),
+        r"aten.conv2d at .* weights of conv.weight are used here and at",
+    ),
 }
 
 
@@ -147,6 +152,23 @@ def test_what_no_call_may_do_is_refused(name: str) -> None:
     with pytest.raises(ImporterError, match=message) as caught:
         imported(Calls(forward).eval(), torch.zeros(4, 3, 6, 6))
     assert "\n" not in str(caught.value)
+
+
+class Named(nn.Module):
+    """Parts called in other letters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_module("größe", nn.Conv2d(3, 4, 1))
+        self.add_module("层", nn.Conv2d(4, 4, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.get_submodule("层")(self.get_submodule("größe")(x)).abs()
+
+
+def test_names_are_kept_readable_and_made_safe() -> None:
+    names = [node.name for node in imported(Named().eval(), torch.zeros(1, 3, 4, 4)).genotype.nodes]
+    assert names == ["grosse", "u5c42", "abs"]
 
 
 def test_a_branch_that_nobody_reads_is_said() -> None:

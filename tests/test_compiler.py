@@ -141,12 +141,12 @@ def parts_in_order(genotype: Genotype) -> list[str]:
 
 def assert_one_order(genotype: Genotype) -> None:
     """Params of the network stand in the genotype's order, and so do those of its source."""
-    network = compile_network(genotype)
-    found = [name for name, _ in network.named_parameters()]
-    assert found == [f"{path}.{name}" for path in parts_in_order(genotype) for name, _ in network.get_submodule(path).named_parameters()]
     variables: dict[str, object] = {"__name__": "model", "__file__": "model.py"}
     exec(compile(source_text(gather(genotype)), "model.py", "exec"), variables)
-    written = variables["Network"]()  # type: ignore[operator]
+    with torch.device("meta"):  # names alone count
+        network, written = compile_network(genotype), variables["Network"]()  # type: ignore[operator]
+    found = [name for name, _ in network.named_parameters()]
+    assert found == [f"{path}.{name}" for path in parts_in_order(genotype) for name, _ in network.get_submodule(path).named_parameters()]
     assert [name for name, _ in written.named_parameters()] == found
     assert list(written.state_dict()) == list(network.state_dict())
 

@@ -442,7 +442,7 @@ def test_any_network_round_trips(genotype: Genotype) -> None:
 
 
 @pytest.mark.slow
-@LONG
+@settings(LONG, max_examples=4_000)
 @given(ANY)
 def test_any_of_very_many_networks_round_trips(genotype: Genotype) -> None:
     assert_exact(genotype)

@@ -13,7 +13,7 @@ from archsearch.design.importer.content import Constant, Failed, Seen
 from archsearch.design.importer.entries import Entry, name_of, writes_in_place
 from archsearch.design.importer.layout import InexpressibleError, Layout, atoms_for
 from archsearch.design.importer.ledger import TakenError
-from archsearch.design.importer.place import Place, refusal
+from archsearch.design.importer.place import Place, SharedWeightsError, refusal
 from archsearch.design.importer.relaying import relaid
 from archsearch.design.importer.writer import Writer
 from archsearch.network.builder import Value
@@ -41,7 +41,7 @@ def fallback(writer: Writer, entries: Mapping[str, Entry], node: fx.Node, place:
             return region.seen(region.add(node), tuple(made.shape))
         except TakenError as error:
             writer.ledger.give_back(takes)
-            taken = Failed(refusal(f"aten.{name_of(node)}", place, str(error)))
+            taken = Failed(SharedWeightsError(str(refusal(f"aten.{name_of(node)}", place, str(error)))))
         except ValueError:  # whatever this is, the first error says best what is wrong
             writer.ledger.give_back(takes)
     return taken

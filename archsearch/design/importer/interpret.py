@@ -18,7 +18,8 @@ from archsearch.design.importer.constants import folded
 from archsearch.design.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
 from archsearch.design.importer.entries import Entry, name_of, writes_in_place
 from archsearch.design.importer.fallback import fallback
-from archsearch.design.importer.place import ImporterError, Place, first_line, place_of, refusal
+from archsearch.design.importer.ledger import TakenError
+from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, first_line, place_of, refusal
 from archsearch.design.importer.writer import Writer
 
 WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
@@ -84,13 +85,17 @@ class Interpreter:
             content = self.content_of(node, name, place)
         except ImporterError as error:
             content = Failed(error)
+        except TakenError as error:
+            content = Failed(SharedWeightsError(str(refusal(f"aten.{name}", place, str(error)))))
         except ValueError as error:  # from ops, shapes and layouts: the leaf says what, here is where
             content = Failed(refusal(f"aten.{name}", place, str(error)))
         except (LookupError, RuntimeError, TypeError) as error:  # arguments that no function of the table thought of
             content = Failed(refusal(f"aten.{name}", place, f"this form of it is not known ({type(error).__name__}: {first_line(error)})"))
         if isinstance(content, Failed) and not self.strict:
             self.writer.ledger.give_back(takes)
-            content = fallback(self.writer, self.entries, node, place) or content
+            found = fallback(self.writer, self.entries, node, place)
+            if found is not None and not (isinstance(found, Failed) and isinstance(content.error, SharedWeightsError)):
+                content = found
         self.entries[node.name] = self.remembered(node, name, content)
 
     def remembered(self, node: fx.Node, name: str, content: Content) -> Entry:

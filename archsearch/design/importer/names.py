@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from unicodedata import combining, normalize
 
 from archsearch.design.importer.writer import Draft
 from archsearch.network.genotype import MAX_PARTS
+from archsearch.ops import Aten
+from archsearch.ops.base import Op
+from archsearch.support.calls import parse_calls
 
 LONGEST = 90
+WORDLIKE = re.compile(r"\w", re.ASCII)
+VIEWS = ("view", "reshape", "permute", "transpose", "expand", "alias", "unsqueeze", "squeeze", "flatten")
 
 
 def named(drafts: Sequence[Draft], taken: Iterable[str]) -> list[str]:
@@ -22,8 +28,16 @@ def named(drafts: Sequence[Draft], taken: Iterable[str]) -> list[str]:
     names = []
     for draft, path in zip(drafts, wanted, strict=True):
         own = bool(path) and len(kinds[path]) == 1 and path not in scopes
-        names.append(unused("/".join(path if own else (*path, draft.op.kind)), used))
+        names.append(unused("/".join(path if own else (*path, word_of(draft.op))), used))
     return names
+
+
+def word_of(op: Op) -> str:
+    """What a node is called for what it does: the op's kind, or the operator that a program calls last, views left out."""
+    if not isinstance(op, Aten):
+        return op.kind
+    called = [call.target.partition(".")[0] for call in parse_calls(op.program)]
+    return next((name for name in reversed(called) if name not in VIEWS), called[-1])
 
 
 def parts_of(draft: Draft) -> tuple[str, ...]:
@@ -32,8 +46,14 @@ def parts_of(draft: Draft) -> tuple[str, ...]:
     for ending in (".weight", ".weight_v", "_weight", ".bias", "_bias"):
         hint = hint.removesuffix(ending)
     inside = hint == path or hint.startswith(f"{path}." if path else "")
-    words = [re.sub(r"\W", "_", part)[:LONGEST] for part in (hint if hint and inside else path).split(".")]
+    words = [safe(part) for part in (hint if hint and inside else path).split(".")]
     return tuple(word for word in words if word)[: MAX_PARTS - 2]
+
+
+def safe(part: str) -> str:
+    """A part of a path in letters that a name may have: without accents, other letters by their number."""
+    plain = "".join(letter for letter in normalize("NFKD", part.replace("ß", "ss")) if not combining(letter))
+    return "".join(letter if WORDLIKE.fullmatch(letter) else "_" if letter.isascii() else f"u{ord(letter):x}" for letter in plain)[:LONGEST]
 
 
 def unused(name: str, used: set[str]) -> str:

@@ -231,8 +231,14 @@ def finished(writer: Writer, outputs: list[int], names: list[str], parameters: M
 def doubled(writer: Writer, alive: list[int]) -> list[Draft]:
     """Nodes that have weights in common with another."""
     drafts = [writer.drafts[number - len(writer.inputs)] for number in alive]
-    holders = Counter(id(tensor) for draft in drafts for tensor in draft.weights.values())
-    return [draft for draft in drafts if any(holders[id(tensor)] > 1 for tensor in draft.weights.values())]
+    holders = Counter(id(tensor) for draft in drafts for tensor in own_weights(draft))
+    return [draft for draft in drafts if any(holders[id(tensor)] > 1 for tensor in own_weights(draft))]
+
+
+def own_weights(draft: Draft) -> list[Tensor]:
+    """Weights and statistics that no other node may have; fixed numbers of calls may be copied."""
+    fixed = {f"w{i}" for i, text in enumerate(draft.op.weights) if text.startswith("fixed")} if isinstance(draft.op, Aten) else ()
+    return [tensor for name, tensor in draft.weights.items() if name not in fixed]
 
 
 def shared(drafts: list[Draft]) -> ImporterError:

@@ -17,6 +17,10 @@ class ImporterError(ValueError):
     """A module that cannot become a genotype; one line that names the operator, its module and source line, and what to do."""
 
 
+class SharedWeightsError(ImporterError):
+    """A module whose weights are used at two places."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A call in a module's forward pass: dotted path of the innermost module, empty for the outermost, and the line that called."""

@@ -20,8 +20,12 @@ def relaid(name: str, own: Groups, axes: Groups, first: int = 0) -> list[str]:
 
     held, wanted = flat(own), flat(axes)
     batch = next((atom for atom in wanted if atom.batch), None)
-    samples = [] if batch is None else [batch]
-    before = [*samples, *held]
+    before = [*([] if batch is None else [batch]), *held]
+    if before == list(wanted):  # the same order: one view, or none
+        sides = sizes(axes, batch is None)
+        if sides != sizes(own, samples_first=True):
+            call("reshape.default", sides)
+        return calls
     if any(len(group) != 1 for group in own):
         call("view.default", sizes([(atom,) for atom in before], batch is None))
     missing = [atom for atom in wanted if atom not in before]

@@ -15,6 +15,7 @@ from archsearch.data.description import MARK, Mark
 from archsearch.sharing.bank import Bank, SharingError
 from archsearch.sharing.file import load_bank, save_tensors, weights_of
 from archsearch.spaces.space import Choices, Space, load_space, space_digest, space_names
+from archsearch.support.option_json import from_plain, options_to_plain
 from archsearch.support.reading import (
     FLAG,
     NUMBER,
@@ -37,6 +38,7 @@ from archsearch.support.writing import write_text
 
 FORMAT = "archsearch.shared_weights/1"
 RECORD = "supernet.json"
+OPTIONS = {"settings": "space", "training": "evaluator"}
 
 
 class Checked(TypedDict):
@@ -52,7 +54,7 @@ CHECKED = holding({"choices": named(SCALAR), "macs": NUMBER, "shared": maybe(NUM
 EPOCH = Kind("an object of numbers with train_loss", lambda value: named(NUMBER).fits(value) and "train_loss" in value)
 FIELDS = {
     **dict.fromkeys(("space", "space_sha256"), TEXT),
-    **dict.fromkeys(("settings", "training"), OBJECT),
+    **dict.fromkeys(OPTIONS, OBJECT),
     **dict.fromkeys(("epochs", "paths"), at_least(1)),
     **dict.fromkeys(("seed", "done"), at_least(0)),
     "sandwich": FLAG,
@@ -90,8 +92,9 @@ class SharedWeights:
     fingerprint: dict[str, Mark] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """JSON text, indented for people."""
-        data = {"format": FORMAT, **asdict(self), "budget": self.budget.limits()}
+        """JSON text, indented for people. Raises ValueError for options that could not be read back."""
+        options = {name: options_to_plain(getattr(self, name), owner) for name, owner in OPTIONS.items()}
+        data = {"format": FORMAT, **asdict(self), **options, "budget": self.budget.limits()}
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
     @classmethod
@@ -102,8 +105,7 @@ class SharedWeights:
         read = {"fingerprint": {}, **fields(data, FIELDS, "the supernet", may_lack=("fingerprint",))}  # an earlier version has none
         if len(read["curve"]) != read["done"]:
             raise ValueError('"curve" must have one entry for each epoch that is "done"')
-        for name in ("settings", "training"):
-            read[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in read[name].items()}
+        read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
         return cls(**{**read, "budget": Budget.of(read["budget"]), "curve": tuple(read["curve"]), "checked": tuple(read["checked"])})
 
     def planned(self) -> SharedWeights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -60,6 +61,20 @@ def test_a_damaged_record_gets_one_clear_line(damage, message: str, tmp_path: Pa
     with pytest.raises(StoreError, match=message) as caught:
         open_run(tmp_path / "run")
     assert "\n" not in str(caught.value)
+
+
+def test_a_trial_that_is_renewed_keeps_nothing_of_before(tmp_path: Path) -> None:
+    folder = small_search(tmp_path / "run", trials=2).folder
+    before = open_run(folder)
+    trial, seconds = before.trial(0), before.seconds[0]
+    with contextlib.closing(Store(folder)) as store:
+        store.add_test(0, {"error": 0.5})
+        store.renew(replace(trial, curve=({"error": 0.3}, {"error": 0.2})), before.genotype(0), {}, 2, 1.0)
+        store.renew(replace(trial, curve=({"error": 0.1},)), before.genotype(0), {}, 2, 1.0)
+    after = open_run(folder)
+    assert after.trial(0).curve == ({"error": 0.1},)
+    assert 0 not in after.tests
+    assert after.seconds[0] == pytest.approx(seconds + 2)
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -332,6 +333,37 @@ def test_exhaustive_finds_every_network_once_in_a_random_order() -> None:
         assert strategy.ask(np.random.default_rng(0)) == {}
         orders.append(found)
     assert orders[0] != orders[1]
+
+
+def test_exhaustive_takes_larger_spaces_where_no_choice_depends_on_another() -> None:
+    def grid(pick: Pick) -> Genotype:
+        b = Builder((4,))
+        return b.genotype(b(Linear(1 + sum(10**place * pick(f"digit{place}", list(range(10))) for place in range(4)) % 99), b.input))
+
+    def deep(pick: Pick) -> Genotype:
+        return grid(pick) if pick("kind", [0, 1]) else b_of(pick("other", [1, 2]))
+
+    def b_of(width: int) -> Genotype:
+        b = Builder((4,))
+        return b.genotype(b(Linear(width), b.input))
+
+    begun(Exhaustive(), Space("grid", grid, {}))
+    with pytest.raises(SpaceError, match=r"holds 10,\d+ choices, too many to try all \(at most 10,000\)"):
+        begun(Exhaustive(), Space("deep", deep, {}))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_what_a_strategy_remembers_is_no_option(name: str) -> None:
+    assert not [f.name for f in dataclasses.fields(made(name)) if f.init and f.name.startswith("_")]  # type: ignore[arg-type]
+
+
+def test_a_mutation_takes_any_other_option() -> None:
+    strategy = Nsga2(2, mutations=6.0)
+    begun(strategy, small_space("cell"), 2)
+    names, ops = list(small_space("cell").options()), set(small_space("cell").options()["0->1"])
+    for number in range(2):
+        strategy.tell(outcome(number, dict.fromkeys(names, "nor_conv_1x1"), number, 9 - number))
+    assert {op for child in asks(strategy, 60) for op in child.values()} == ops - {"nor_conv_1x1"}
 
 
 def test_exhaustive_walks_a_grid_to_its_end(tmp_path: Path) -> None:

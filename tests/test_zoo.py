@@ -41,6 +41,7 @@ def first_of_families() -> set[str]:
 
 
 FIRST = first_of_families()
+EVERY = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in zoo.names()]
 TRACKED = (
     "alexnet", "vgg11", "googlenet", "inception_v3", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "squeezenet1_0",
     "mobilenet_v2", "mobilenet_v3_large", "shufflenet_v2_x1_0", "efficientnet_b0", "mnasnet1_0", "regnet_y_400mf", "convnext_tiny",
@@ -63,7 +64,7 @@ def small(name: str) -> Genotype:
     return genotype
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", EVERY)
 def test_counts_agree_with_torch(name: str) -> None:
     genotype = zoo.build(name)
     network = on_meta(lambda: compile_network(genotype))
@@ -75,7 +76,7 @@ def test_counts_agree_with_torch(name: str) -> None:
     assert forward.outputs == [(1, *spec.shape) for spec in analysis.outputs]
 
 
-@pytest.mark.parametrize("name", [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in zoo.names()])
+@pytest.mark.parametrize("name", EVERY)
 def test_runs_forward_and_backward_on_real_tensors(name: str) -> None:
     genotype = small(name)
     if analyse(genotype, 2).training_peak_bytes > REAL_BYTES:
@@ -131,7 +132,7 @@ def test_layers_equal_the_reference(reference: Reference) -> None:
         assert any(kind in kinds and have == numbers for kind, *have in found), (kinds, numbers)
 
 
-@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 8])
 @pytest.mark.parametrize("name", TRACKED)
 def test_training_memory_agrees_with_torch(name: str, batch: int) -> None:
     genotype = zoo.build(name)

@@ -18,12 +18,11 @@ ALSO = ("index.Tensor", "scaled_dot_product_attention.default")
 TEXTS = {"einsum", "gelu", "div", "pad"}
 """Operators with a text among their arguments: a sum's formula, a kind of approximation, of rounding, of padding."""
 LEFT_OUT = (
-    "backward", "cudnn", "mkldnn", "miopen", "mps", "quant", "sparse", "nested", "triton", "fbgemm", "foreach", "lstm",
-    "gru", "rnn", "dropout", "from_file", "vulkan", "xnnpack", "set", "record", "lift", "pin_memory", "to_", "copy",
-    "empty", "rename", "names", "coalesce", "cuda", "ctc", "loss", "histogram", "segment", "fake", "q_", "sym_",
-    "linalg_eig", "lu_", "choose", "as_strided", "resize", "hash", "int_repr", "indices.", "values.", "data.", "renorm",
-    "flatten_dense", "smm", "sspaddmm", "hspmm", "inverse", "nonzero", "batch_norm_", "overrideable", "thnn",
-    "slow_conv", "matrix_H", "resolve", "chalf", "fill.Tensor",
+    "backward", "cudnn", "mkldnn", "miopen", "sparse", "fbgemm", "lstm", "gru", "rnn", "set", "lift", "pin_memory",
+    "copy", "empty", "coalesce", "loss", "histogram", "q_", "linalg_eig", "lu_", "choose", "as_strided", "resize",
+    "hash", "int_repr", "indices.", "values.", "data.", "renorm", "flatten_dense", "smm", "sspaddmm", "hspmm",
+    "inverse", "nonzero", "batch_norm_", "overrideable", "thnn", "slow_conv", "matrix_H", "resolve", "chalf",
+    "dequantize", "quantize_", "quantized", "to_dense", "to_padded",
 )  # fmt: skip
 """Parts of names: other devices and number formats, gradients, losses, recurrent nets, memory that is not filled."""
 

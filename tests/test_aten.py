@@ -19,7 +19,7 @@ from archsearch.design.importer import ImporterError, difference, imported
 from archsearch.exporters import export_network
 from archsearch.network.text_form import from_text, to_text
 from archsearch.ops.aten import operators
-from archsearch.support.calls import Read, Samples, parse_calls, parse_weight, plain, program_of, weight_text
+from archsearch.support.calls import parse_calls, parse_weight, program_of, weight_text
 from tests import aten_operators
 
 
@@ -29,8 +29,7 @@ def test_the_operators_are_those_that_torch_says_are_pure() -> None:
 
 def test_a_program_comes_back_from_its_plain_form() -> None:
     program = "f.g(x0, [N*4, -1, 0.0025, [true]], none, v3.1, 'tanh', dtype=float32); h.default(v0, N)"
-    calls = [(c.target, tuple(map(plain, c.arguments)), tuple((k, plain(v)) for k, v in c.named.items())) for c in parse_calls(program)]
-    assert program_of(calls) == program
+    assert program_of(parse_calls(program)) == program
 
 
 @given(st.text("xwv01N*.,;()[]='- ae", max_size=60))
@@ -51,10 +50,10 @@ def test_weights_are_written_as_they_are_read(text: str) -> None:
 
 def test_arguments_of_all_kinds_are_read() -> None:
     [call] = parse_calls("f.g(x0, [N*4, -1, 2.5e-3], true, none, v3.1, 'tanh', dtype=float32)")
-    assert call.arguments[0] == Read("x0", None)
-    assert call.arguments[1] == [Samples(4), -1, 0.0025]
-    assert call.arguments[2:] == (True, None, Read("v3", 1), "tanh")
-    assert call.named["dtype"].name == "float32"
+    assert call.arguments[:2] == ("x0", ("list", ("samples", 4), -1, 0.0025))
+    assert call.arguments[2:] == (True, None, "v3.1", ("text", "tanh"))
+    assert call.named == (("dtype", ("dtype", "float32")),)
+    assert list(call.reads()) == ["x0", "v3"]
 
 
 def network() -> Genotype:
@@ -130,7 +129,7 @@ def test_what_has_no_op_comes_in_as_calls(name: str) -> None:
     assert any("of torch's own, for which there is no op" in line for line in found.remarks)
     read = [name for name, p in module.named_parameters() if not any(name in line for line in found.remarks)]
     assert analyse(found.genotype).params == sum(p.numel() for name, p in module.named_parameters() if name in read)
-    with pytest.raises(ImporterError):
+    with pytest.raises(ImporterError, match=r"at (the outermost module|module '\w+')"):
         imported(module, torch.zeros(1, 3, 6, 6), strict=True)
 
 
@@ -175,6 +174,22 @@ def test_a_branch_that_nobody_reads_is_said() -> None:
     module = Calls(lambda m, x: (functional.conv2d(x, m.kernel), x)[1])
     remarks = imported(module, torch.zeros(1, 3, 6, 6)).remarks
     assert "72 parameters of kernel are left out: no output depends on what is made with them" in remarks
+
+
+class Shifted(nn.Module):
+    """A view whose sizes are those of primes with which modules are traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Sequential(nn.Conv2d(3, 211, 1), nn.Flatten(2), nn.Linear(4, 2 * 223))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.wide(x).view(-1, 211, 2, 223).cumsum(3).transpose(2, 3).reshape(-1, 211, 446)
+
+
+def test_a_size_like_the_number_of_traced_samples_is_none_of_the_batch() -> None:
+    module = Shifted().eval()
+    assert difference(module, imported(module, torch.zeros(1, 3, 2, 2)), torch.zeros(3, 3, 2, 2)) < 1e-5
 
 
 class DropPath(nn.Module):

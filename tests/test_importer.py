@@ -20,8 +20,8 @@ from archsearch import Genotype, TensorSpec, analyse, canonicalise, compile_netw
 from archsearch.cli import WrongUseError
 from archsearch.cli.importing import import_command
 from archsearch.design.importer import Imported, ImporterError, difference, import_file, import_network, imported, load_module
+from archsearch.design.importer.checking import apart, differences
 from archsearch.design.importer.leaves import LEAVES
-from archsearch.design.importer.network import apart, differences
 from archsearch.network.text_form import from_text, to_text
 from archsearch.training.weights import put_in
 from tests.importer_modules import CASES, Case, ViT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -10,11 +9,11 @@ from typing import Any
 
 from archsearch.ops.base import Layers, Op, register
 from archsearch.ops.tensor import ShapeError, TensorSpec
-from archsearch.support.calls import Call, Read, parse_calls, parse_weight, plain
+from archsearch.support.calls import Call, parse_calls, parse_weight
 
 __all__ = ["Aten"]
 
-MOST_WEIGHTS = 64
+MOST_WEIGHTS, MOST_READ = 64, 1000
 
 
 @lru_cache(maxsize=1)
@@ -50,16 +49,16 @@ class Aten(Op):
             parse_weight(weight)
         for number, call in enumerate(calls):
             check_call(call, number, len(self.weights))
-        read = {read.name for call in calls for read in reads_of((*call.arguments, *call.named.values()))}
-        unread = [f"w{number}" for number in range(len(self.weights)) if f"w{number}" not in read]
-        unread += [f"x{number}" for number in range(self.arity) if f"x{number}" not in read]
+        read = {name for call in calls for name in call.reads()}
+        there = [*(f"w{number}" for number in range(len(self.weights))), *(f"x{number}" for number in range(self.arity))]
+        unread = next((name for name in there if name not in read), None)
         if unread:
-            raise ValueError(f"aten: {unread[0]} is read by no call; leave it out")
+            raise ValueError(f"aten: {unread} is read by no call; leave it out")
 
     @property
     def arity(self) -> int:
         """How many values it reads."""
-        names = [read.name for call in parse_calls(self.program) for read in reads_of((*call.arguments, *call.named.values()))]
+        names = [name for call in parse_calls(self.program) for name in call.reads()]
         return max((int(name[1:]) + 1 for name in names if name[0] == "x"), default=0)
 
     def infer(self, *inputs: TensorSpec) -> TensorSpec:
@@ -68,12 +67,7 @@ class Aten(Op):
         return shape_of(self, inputs)
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
-        calls = parse_calls(self.program)
-        plainly = tuple(
-            (call.target, tuple(map(plain, call.arguments)), tuple((name, plain(value)) for name, value in call.named.items()))
-            for call in calls
-        )
-        return layers.AtenCalls(plainly, tuple(tuple(parse_weight(weight)) for weight in self.weights))
+        return layers.AtenCalls(tuple(map(tuple, parse_calls(self.program))), tuple(tuple(parse_weight(weight)) for weight in self.weights))
 
 
 @lru_cache(maxsize=4096)
@@ -88,16 +82,6 @@ def check_call(call: Call, number: int, weights: int) -> None:
     """Raise ValueError for an operator that is none of the list, or a value that is not there yet."""
     if call.target not in operators():
         raise ValueError(f"aten: {call.target[:60]!r} is no operator that a program may call; it must be a pure function of ATen")
-    for read in reads_of((*call.arguments, *call.named.values())):
-        known = {"x": 10_000, "w": weights, "v": number}[read.name[0]]
-        if int(read.name[1:]) >= known:
-            raise ValueError(f"aten: {call.target} reads {read.name}, which is not there")
-
-
-def reads_of(arguments: Any) -> Iterator[Read]:
-    """All values that arguments name, lists opened."""
-    for argument in arguments:
-        if isinstance(argument, Read):
-            yield argument
-        elif isinstance(argument, list):
-            yield from reads_of(argument)
+    for name in call.reads():
+        if int(name[1:]) >= {"x": MOST_READ, "w": weights, "v": number}[name[0]]:
+            raise ValueError(f"aten: {call.target} reads {name}, which is not there")

@@ -3,12 +3,16 @@
 `x0`, `x1` are what is read, `w0`, `w1` weights, `v0`, `v1` what the calls before have made, `v0.1` the second of several results. `N` is
 the number of samples, `N*4` four times that. Numbers, `true`, `false`, `none`, types such as `float32`, texts in quotes and lists are as
 they are.
+
+A call in plain form is its operator with the overload, its arguments in order, and those by name. There a text names a value, and
+`("samples", 4)`, `("dtype", "float32")`, `("text", "tanh")`, `("list", 2, 3)` are what they say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 MOST_CALLS, MOST_LETTERS, MOST_NESTED = 64, 8000, 3
@@ -19,35 +23,37 @@ TOKEN = re.compile(
 READ = re.compile(r"[xwv]\d{1,4}(?:\.\d{1,4})?")
 DTYPES = ("bool", "float16", "float32", "float64", "int32", "int64", "uint8")
 WORDS = {"true": True, "false": False, "none": None}
-
-
-class Read(NamedTuple):
-    """A value that a call reads: its name, and which of several it is."""
-
-    name: str
-    part: int | None
-
-
-class Samples(NamedTuple):
-    """A whole number that is so many times the number of samples."""
-
-    times: int
-
-
-class Dtype(NamedTuple):
-    """A type of numbers."""
-
-    name: str
+WEIGHT = re.compile(rf"(?P<fixed>fixed )?(?:(?P<dtype>{'|'.join(DTYPES)}) )?(?P<sides>scalar|[1-9]\d{{0,10}}(?:x[1-9]\d{{0,10}}){{0,7}})")
+Tokens = list[tuple[str, str]]
 
 
 class Call(NamedTuple):
-    """One call: operator and overload, its arguments in order, and those by name."""
+    """One call in plain form."""
 
     target: str
     arguments: tuple[Any, ...]
-    named: dict[str, Any]
+    named: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def operator(self) -> str:
+        """The operator without its overload."""
+        return self.target.partition(".")[0]
+
+    def reads(self) -> Iterator[str]:
+        """Names of the values that it reads, which of several left out."""
+        return reads_of((*self.arguments, *(value for _, value in self.named)))
 
 
+def reads_of(arguments: Iterable[Any]) -> Iterator[str]:
+    """Names of values among arguments, lists opened."""
+    for argument in arguments:
+        if isinstance(argument, str):
+            yield argument.partition(".")[0]
+        elif isinstance(argument, tuple) and argument[0] == "list":
+            yield from reads_of(argument[1:])
+
+
+@lru_cache(maxsize=4096)
 def parse_calls(program: str) -> tuple[Call, ...]:
     """The calls of a text. Raises ValueError, one line."""
     if len(program) > MOST_LETTERS:
@@ -59,11 +65,11 @@ def parse_calls(program: str) -> tuple[Call, ...]:
         calls.append(parse_call(tokens))
         if len(calls) > MOST_CALLS:
             raise ValueError(f"a program has over {MOST_CALLS} calls; write an op of your own")
-    expect(tokens, "end", "")
+    expect(tokens, "end")
     return tuple(calls)
 
 
-def tokens_of(program: str) -> list[tuple[str, str]]:
+def tokens_of(program: str) -> Tokens:
     """Kinds and texts of the tokens, the last first, before them one that ends all."""
     found, place, text = [], 0, program.rstrip()
     while place < len(text):
@@ -75,78 +81,72 @@ def tokens_of(program: str) -> list[tuple[str, str]]:
     return [("end", ""), *reversed(found)]
 
 
-def expect(tokens: list[tuple[str, str]], kind: str, text: str = "") -> str:
+def expect(tokens: Tokens, kind: str, text: str = "") -> str:
     """Take the next token, which must be of a kind, and have a text if one is given. Raises ValueError."""
     if tokens[-1][0] != kind or (text and tokens[-1][1] != text):
         raise ValueError(f"a program has {tokens[-1][1][:30]!r} where {text or kind} is due")
     return tokens.pop()[1]
 
 
-def parse_call(tokens: list[tuple[str, str]]) -> Call:
+def parse_call(tokens: Tokens) -> Call:
     """The call that comes next."""
     target = expect(tokens, "name")
     expect(tokens, "mark", "(")
     arguments: list[Any] = []
-    named: dict[str, Any] = {}
+    named: list[tuple[str, Any]] = []
     while tokens[-1] != ("mark", ")"):
         if arguments or named:
             expect(tokens, "mark", ",")
         if tokens[-1][0] == "name" and len(tokens) > 1 and tokens[-2] == ("mark", "="):
             name = expect(tokens, "name")
             tokens.pop()
-            named[name] = parse_value(tokens)
+            named.append((name, parse_value(tokens)))
         else:
             arguments.append(parse_value(tokens))
     tokens.pop()
-    return Call(target, tuple(arguments), named)
+    return Call(target, tuple(arguments), tuple(named))
 
 
-def parse_value(tokens: list[tuple[str, str]], nested: int = 0) -> Any:
+def parse_value(tokens: Tokens, nested: int = 0) -> Any:
     """The argument that comes next."""
     kind, text = tokens.pop()
     if kind == "number":
         return int(text) if text.removeprefix("-").isdigit() else float(text)
     if kind == "text":
-        return text
+        return ("text", text)
     if (kind, text) == ("mark", "[") and nested < MOST_NESTED:
         return parse_list(tokens, nested)
     if kind == "name" and text == "N":
         if tokens[-1] != ("mark", "*"):
-            return Samples(1)
+            return ("samples", 1)
         tokens.pop()
-        return Samples(int(expect(tokens, "number")))
+        return ("samples", int(expect(tokens, "number")))
     if kind == "name" and text in WORDS:
         return WORDS[text]
     if kind == "name" and text in DTYPES:
-        return Dtype(text)
+        return ("dtype", text)
     if kind == "name" and READ.fullmatch(text):
-        name, _, part = text.partition(".")
-        return Read(name, int(part) if part else None)
+        return text
     raise ValueError(f"a program has {text[:30]!r} where an argument is due")
 
 
-def parse_list(tokens: list[tuple[str, str]], nested: int) -> list[Any]:
+def parse_list(tokens: Tokens, nested: int) -> tuple[Any, ...]:
     """The rest of a list."""
-    found: list[Any] = []
+    found: list[Any] = ["list"]
     while tokens[-1] != ("mark", "]"):
-        if found:
+        if len(found) > 1:
             expect(tokens, "mark", ",")
         found.append(parse_value(tokens, nested + 1))
     tokens.pop()
-    return found
+    return tuple(found)
 
 
-def plain(argument: Any) -> Any:
-    """An argument as plain tuples, numbers and texts, as `layers.AtenCalls` takes it."""
-    if isinstance(argument, Read):
-        return argument.name if argument.part is None else f"{argument.name}.{argument.part}"
-    if isinstance(argument, Samples):
-        return ("samples", argument.times)
-    if isinstance(argument, Dtype):
-        return ("dtype", argument.name)
-    if isinstance(argument, list):
-        return ("list", *map(plain, argument))
-    return ("text", argument) if isinstance(argument, str) else argument
+def program_of(calls: Iterable[tuple[str, tuple[Any, ...], tuple[tuple[str, Any], ...]]]) -> str:
+    """The text of calls in plain form."""
+    return "; ".join(
+        f"{target}({', '.join([*map(text_of, arguments), *(f'{name}={text_of(value)}' for name, value in named)])})"
+        for target, arguments, named in calls
+    )
 
 
 def text_of(argument: Any) -> str:
@@ -163,14 +163,6 @@ def text_of(argument: Any) -> str:
     return f"'{rest[0]}'" if kind == "text" else str(rest[0])
 
 
-def program_of(calls: Sequence[tuple[str, tuple[Any, ...], tuple[tuple[str, Any], ...]]]) -> str:
-    """The text of calls in plain form."""
-    return "; ".join(
-        f"{target}({', '.join([*map(text_of, arguments), *(f'{name}={text_of(value)}' for name, value in named)])})"
-        for target, arguments, named in calls
-    )
-
-
 class Weight(NamedTuple):
     """A tensor of a program's own: its shape, its type, and whether it is learned."""
 
@@ -181,15 +173,11 @@ class Weight(NamedTuple):
 
 def parse_weight(text: str) -> Weight:
     """A weight from its text: `64x3x3`, `fixed 64x1x1`, `fixed int64 49x49`, `fixed scalar`. Raises ValueError."""
-    *words, sides = text.split(" ")
-    dtype = words[-1] if words and words[-1] in DTYPES else "float32"
-    rest = [word for word in words if word not in DTYPES]
-    shape = () if sides == "scalar" else tuple(int(side) if side.isdecimal() and len(side) < 12 else 0 for side in sides.split("x"))
-    if rest not in ([], ["fixed"]) or len(words) - len(rest) > 1 or not all(shape) or len(shape) > 8 or (not rest and dtype != "float32"):
-        raise ValueError(
-            f"a weight is {text[:60]!r}; write its sides as 64x3x3, and before them `fixed`, and a type, where it is not learned"
-        )
-    return Weight(shape, dtype, not rest)
+    found = WEIGHT.fullmatch(text)
+    if found is None or (found["dtype"] and not found["fixed"]):
+        raise ValueError(f"a weight is {text[:60]!r}; write its sides as 64x3x3, before them `fixed`, and a type, where it is not learned")
+    shape = () if found["sides"] == "scalar" else tuple(map(int, found["sides"].split("x")))
+    return Weight(shape, found["dtype"] or "float32", not found["fixed"])
 
 
 def weight_text(weight: Weight) -> str:

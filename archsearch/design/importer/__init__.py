@@ -3,7 +3,8 @@
 The parts, in the order in which they come to work:
 
     loading       the module that a function in a user's file makes
-    network       the whole way, and what comes of it: genotype, weights, remarks; runs both and compares what they compute
+    network       the whole way, and what comes of it: genotype, weights, remarks
+    checking      runs both and compares what they compute, and each sample with itself alone
     trace         torch.export's graph of ATen calls, traced with samples of our own count, so that a batch size in the module shows
     leaves        modules that are one op as a whole, such as our own layers: one call in the trace
     interpret     goes through the trace call by call; what a name stands for is a content
@@ -27,8 +28,9 @@ operator, module and source line.
 
 from archsearch.design.importer.calls.call import Call, Handler
 from archsearch.design.importer.calls.table import TABLE
+from archsearch.design.importer.checking import difference
 from archsearch.design.importer.loading import import_file, load_module
-from archsearch.design.importer.network import Imported, difference, import_network, imported
+from archsearch.design.importer.network import Imported, import_network, imported
 from archsearch.design.importer.place import ImporterError
 
 __all__ = [

@@ -19,7 +19,7 @@ from archsearch.design.importer.writer import Writer
 from archsearch.network.builder import Value
 from archsearch.ops import Aten
 from archsearch.ops.aten import operators
-from archsearch.support.calls import DTYPES, MOST_CALLS, Weight, weight_text
+from archsearch.support.calls import DTYPES, MOST_CALLS, Call, Weight, program_of, weight_text
 
 DRAWS_NOT = {"scaled_dot_product_attention": "dropout_p"}
 """Operators that draw where an argument is not 0."""
@@ -40,10 +40,12 @@ def fallback(writer: Writer, entries: Mapping[str, Entry], node: fx.Node, place:
         try:
             return region.seen(region.add(node), tuple(made.shape))
         except TakenError as error:
-            writer.ledger.give_back(takes)
             taken = Failed(SharedWeightsError(str(refusal(f"aten.{name_of(node)}", place, str(error)))))
         except ValueError:  # whatever this is, the first error says best what is wrong
-            writer.ledger.give_back(takes)
+            pass
+        writer.ledger.give_back(takes)
+        if not region.moved:
+            break  # nothing to read otherwise
     return taken
 
 
@@ -55,34 +57,39 @@ def is_value(made: Any, batch: int) -> TypeGuard[Tensor]:
 
 
 class Region:
-    """The calls that lead to one, back to values, parameters and constants; `whole`: parameters are read as the module has them."""
+    """The calls that lead to one, back to values, parameters and constants.
+
+    `whole`: parameters are read as the module has them, not moved or cut; `moved`: some were.
+    """
 
     def __init__(self, writer: Writer, entries: Mapping[str, Entry], place: Place, whole: bool) -> None:
         self.writer, self.entries, self.place, self.whole = writer, entries, place, whole
-        self.samples = writer.batch.size
+        self.samples, self.moved = writer.batch.size, False
         self.values: list[Value] = []
         self.weights: dict[int, Constant] = {}
-        self.calls: list[str] = []
+        self.calls: list[Call] = []
         self.known: dict[fx.Node, str] = {}
 
     def seen(self, name: str, shape: tuple[int, ...]) -> Seen:
         """The node as a tensor of that shape, which calls know by that name. Raises ValueError."""
-        if name != f"v{len(self.calls) - 1}":
-            self.calls.append(f"alias.default({name})")
-        more = atoms_for(shape[0] // self.samples)
+        if name != self.last:
+            self.calls.append(Call("alias.default", (name,)))
+        more, rest = atoms_for(shape[0] // self.samples), tuple(map(atoms_for, shape[1:]))
+        own = (more, *rest) if more else rest
         if more:
-            sides = ", ".join(map(str, (shape[0] // self.samples, *shape[1:])))
-            self.calls.append(f"view.default(v{len(self.calls) - 1}, [N, {sides}])")
-        value = self.emitted()
-        rest = tuple(map(atoms_for, shape[1:]))
-        return Seen(value, Layout((more, *rest) if more else rest, ((self.writer.batch, *more), *rest)))
+            self.calls.append(Call("view.default", (self.last, ("list", ("samples", 1), shape[0] // self.samples, *shape[1:]))))
+        return Seen(self.emitted(), Layout(own, ((self.writer.batch, *more), *rest)))
+
+    @property
+    def last(self) -> str:
+        """What the latest call has made."""
+        return f"v{len(self.calls) - 1}"
 
     def emitted(self) -> Value:
         """The node. Raises ValueError."""
         if not self.values:
             raise InexpressibleError("it does not depend on an input")
-        texts = tuple(weight_text(weight_of(constant)) for constant in self.weights.values())
-        op = Aten("; ".join(self.calls), texts)
+        op = Aten(program_of(self.calls), tuple(weight_text(weight_of(constant)) for constant in self.weights.values()))
         weights = {f"w{number}": constant for number, constant in enumerate(self.weights.values())}
         return self.writer.emit(op, *self.values, place=self.place, weights=weights)
 
@@ -93,43 +100,42 @@ class Region:
         if node.target is operator.getitem:
             source: Any = node.args[0]
             return f"{self.of(source)}.{node.args[1]}"
-        target = node.target
+        target: Any = node.target
         if writes_in_place(node):
-            target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)  # type: ignore[union-attr]
+            target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)
         name = str(target).removeprefix("aten.")
         if name not in operators():
             raise InexpressibleError(f"aten.{name} is no operator that a program may call")
-        schema = target._schema  # type: ignore[union-attr]
-        given = {a.name: argument for a, argument in zip(schema.arguments, node.args, strict=False)} | node.kwargs
-        if given.get(DRAWS_NOT.get(name_of(node), ""), 0):
+        known = {a.name: (argument, str(a.type)) for a, argument in given_arguments(target, node)}
+        if known.get(DRAWS_NOT.get(name_of(node), ""), (0, ""))[0]:
             raise InexpressibleError("it draws random numbers")
-        positional = [self.text(argument) for argument in node.args]
-        named = [f"{key}={self.text(argument)}" for key, argument in node.kwargs.items() if not is_place(argument)]
+        plain = {
+            key: self.plain(argument, kind) for key, (argument, kind) in known.items() if key not in node.kwargs or not is_place(argument)
+        }
         if len(self.calls) == MOST_CALLS:
             raise InexpressibleError("too many calls lead to it")
-        self.calls.append(f"{name}({', '.join([*positional, *named])})")
-        self.known[node] = f"v{len(self.calls) - 1}"
-        return self.known[node]
+        named = tuple((key, value) for key, value in plain.items() if key in node.kwargs)
+        self.calls.append(Call(name, tuple(value for key, value in plain.items() if key not in node.kwargs), named))
+        return self.last
 
-    def text(self, argument: Any) -> str:
-        """An argument as a program has it. Raises InexpressibleError."""
+    def plain(self, argument: Any, kind: str) -> Any:
+        """An argument, of a type of its schema, as a program has it. Raises InexpressibleError."""
         if isinstance(argument, fx.Node):
             return self.of(argument)
         if isinstance(argument, list | tuple):
-            return f"[{', '.join(map(self.text, argument))}]"
-        if argument is None or isinstance(argument, bool):
-            return {None: "none", True: "true", False: "false"}[argument]
-        if isinstance(argument, int):
-            return f"N*{argument // self.samples}" if argument and argument % self.samples == 0 else str(argument)
-        if isinstance(argument, float) and argument == argument:
-            if argument == self.samples:
-                raise InexpressibleError("it reads a number that is made from the batch size")
-            return repr(argument)
-        if isinstance(argument, torch.dtype) and (name := str(argument).removeprefix("torch.")) in DTYPES:
-            return name
+            return ("list", *(self.plain(part, kind) for part in argument))
+        if isinstance(argument, torch.dtype):
+            return ("dtype", dtype_of(argument))
         if isinstance(argument, str):
-            return f"'{argument}'"
-        raise InexpressibleError(f"its argument {str(argument)[:40]} cannot be written")
+            return ("text", argument)
+        if argument is None or isinstance(argument, bool):
+            return argument
+        if not isinstance(argument, int | float) or argument != argument:
+            raise InexpressibleError(f"its argument {str(argument)[:40]} cannot be written")
+        if "int" not in kind and argument == self.samples:
+            raise InexpressibleError("it reads a number that is made from the batch size")
+        is_size = "int" in kind and argument and argument % self.samples == 0
+        return ("samples", argument // self.samples) if is_size else argument
 
     def of(self, node: fx.Node) -> str:
         """How a program calls what a node of the trace makes. Raises InexpressibleError."""
@@ -158,12 +164,13 @@ class Region:
         name = f"x{numbers.index(seen.value.number)}"
         calls = relaid(name, seen.own, seen.axes, len(self.calls))
         self.calls += calls
-        return f"v{len(self.calls) - 1}" if calls else name
+        return self.last if calls else name
 
     def is_whole(self, constant: Constant) -> bool:
         """Whether a constant can be a weight as it is: not made from learned ones, without an axis for samples."""
-        moved = constant.places is not None and self.whole
-        return not constant.computed and not moved and not any(side % self.samples == 0 for side in constant.shape)
+        self.moved = self.moved or constant.places is not None
+        otherwise = constant.places is not None and self.whole
+        return not constant.computed and not otherwise and not any(side % self.samples == 0 for side in constant.shape)
 
     def of_constant(self, constant: Constant) -> str:
         """How a program calls a constant."""
@@ -176,9 +183,21 @@ def is_place(argument: Any) -> bool:
     return argument is None or isinstance(argument, torch.device | torch.layout | torch.memory_format)
 
 
+def given_arguments(target: Any, node: fx.Node) -> list[tuple[Any, Any]]:
+    """Arguments of a call beside what the schema says of each, in its order."""
+    schema = target._schema.arguments
+    return [*zip(schema, node.args, strict=False), *((a, node.kwargs[a.name]) for a in schema if a.name in node.kwargs)]
+
+
 def weight_of(constant: Constant) -> Weight:
-    """What a program says of a constant."""
-    dtype = str(constant.tensor.dtype).removeprefix("torch.")
-    if dtype not in DTYPES:
-        raise InexpressibleError(f"a constant of type {dtype}")
+    """What a program says of a constant. Raises InexpressibleError."""
+    dtype = dtype_of(constant.tensor.dtype)
     return Weight(constant.shape, "float32" if constant.learned else dtype, constant.learned)
+
+
+def dtype_of(dtype: torch.dtype) -> str:
+    """How a program calls a type of numbers. Raises InexpressibleError."""
+    name = str(dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise InexpressibleError(f"numbers of type {name}")
+    return name

@@ -27,10 +27,10 @@ WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
 
 
 class Interpreter:
-    """The names of a graph, and what they stand for; `strict`: a call that no op of our own stands for stays one that has none."""
+    """The names of a graph, and what they stand for."""
 
-    def __init__(self, writer: Writer, strict: bool = False) -> None:
-        self.writer, self.strict = writer, strict
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
         self.entries: dict[str, Entry] = {}
 
     def define(self, name: str, content: Content) -> None:
@@ -55,7 +55,7 @@ class Interpreter:
         within = node.graph.owning_module.get_submodule(str(held.target))
         assert isinstance(within, fx.GraphModule)
         graph = within.graph
-        inner = Interpreter(self.writer, self.strict)
+        inner = Interpreter(self.writer)
         for inside, outside in zip(graph.find_nodes(op="placeholder"), given, strict=True):
             inner.entries[inside.name] = self.entry(outside)
         inner.run(graph)
@@ -73,7 +73,7 @@ class Interpreter:
     def borrowed(self, argument: Any) -> Seen | None:
         """An output as calls of torch's own; None where it is none, or those are not wanted."""
         node = self.entry(argument).node
-        found = None if node is None or self.strict else fallback(self.writer, self.entries, node, place_of(node))
+        found = None if node is None or self.writer.strict else fallback(self.writer, self.entries, node, place_of(node))
         return found if isinstance(found, Seen) else None
 
     def call(self, node: fx.Node) -> None:
@@ -91,7 +91,7 @@ class Interpreter:
             content = Failed(refusal(f"aten.{name}", place, str(error)))
         except (LookupError, RuntimeError, TypeError) as error:  # arguments that no function of the table thought of
             content = Failed(refusal(f"aten.{name}", place, f"this form of it is not known ({type(error).__name__}: {first_line(error)})"))
-        if isinstance(content, Failed) and not self.strict:
+        if isinstance(content, Failed) and not self.writer.strict:
             self.writer.ledger.give_back(takes)
             found = fallback(self.writer, self.entries, node, place)
             if found is not None and not (isinstance(found, Failed) and isinstance(content.error, SharedWeightsError)):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from unicodedata import combining, normalize
 
+from archsearch.design.importer.calls.kinds import PERMUTED, REGROUPED, SAME, STRETCHED
 from archsearch.design.importer.writer import Draft
 from archsearch.network.genotype import MAX_PARTS
 from archsearch.ops import Aten
@@ -14,7 +15,7 @@ from archsearch.support.calls import parse_calls
 
 LONGEST = 90
 WORDLIKE = re.compile(r"\w", re.ASCII)
-VIEWS = ("view", "reshape", "permute", "transpose", "expand", "alias", "unsqueeze", "squeeze", "flatten")
+VIEWS = frozenset({*REGROUPED, *PERMUTED, *SAME, *STRETCHED})
 
 
 def named(drafts: Sequence[Draft], taken: Iterable[str]) -> list[str]:
@@ -36,7 +37,7 @@ def word_of(op: Op) -> str:
     """What a node is called for what it does: the op's kind, or the operator that a program calls last, views left out."""
     if not isinstance(op, Aten):
         return op.kind
-    called = [call.target.partition(".")[0] for call in parse_calls(op.program)]
+    called = [call.operator for call in parse_calls(op.program)]
     return next((name for name in reversed(called) if name not in VIEWS), called[-1])
 
 

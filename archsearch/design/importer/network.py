@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import inf
-from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
-from torch.utils._pytree import tree_leaves
 
 from archsearch.design.importer.calls.rolling import resolved
+from archsearch.design.importer.checking import check_apart, check_same
 from archsearch.design.importer.content import Constant, Content, Scores, Seen
 from archsearch.design.importer.interpret import Interpreter
 from archsearch.design.importer.layout import Atom, InexpressibleError
 from archsearch.design.importer.ledger import Ledger
 from archsearch.design.importer.names import named
-from archsearch.design.importer.place import ImporterError, Place, described, place_of, refusal
-from archsearch.design.importer.trace import Examples, Trace, evaluated, listed, trace
+from archsearch.design.importer.place import ImporterError, Place, refusal
+from archsearch.design.importer.trace import Examples, Trace, trace
 from archsearch.design.importer.writer import Draft, Writer
 from archsearch.network.builder import Value
 from archsearch.network.compiler import compile_network, module_path
@@ -31,8 +28,6 @@ from archsearch.support.calls import parse_calls
 
 MOST_NAMED = 8
 """Operators that are named one by one."""
-MOST_APART = 1e-3
-"""Share of an output's greatest number: more than rounding does in other kernels, far less than a wrong op."""
 STATE = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -66,8 +61,7 @@ def import_network(module: nn.Module, example_inputs: Examples, *, check: bool =
 
     Args and Raises as `imported`.
     """
-    meta = isinstance(module, nn.Module) and any(tensor.is_meta for tensor in module.state_dict().values())
-    if meta or not check:
+    if not check or is_meta(module):
         return drawing(module, example_inputs, strict).genotype
     return imported(module, example_inputs, strict=strict).genotype
 
@@ -87,13 +81,18 @@ def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True,
             batch size that is written in the module; one line with the module's path and source line. With `check`, outputs that differ.
     """
     drawn = drawing(module, example_inputs, strict)
-    if any(tensor.is_meta for tensor in module.state_dict().values()):
+    if is_meta(module):
         raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
     found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
     if check:
         check_same(module, found, example_inputs)
         check_apart(found)
     return found
+
+
+def is_meta(module: nn.Module) -> bool:
+    """Whether a module holds no weights, only their shapes."""
+    return isinstance(module, nn.Module) and any(tensor.is_meta for tensor in module.state_dict().values())
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def drawing(module: nn.Module, example_inputs: Examples, strict: bool = False) -
     parameters = dict(module.named_parameters(remove_duplicate=False))
     ledger = Ledger(parameters.items())
     writer = Writer(module, traced.specs, Atom(traced.batch, batch=True), ledger, strict)
-    interpreter = Interpreter(writer, strict)
+    interpreter = Interpreter(writer)
     for node, (name, tensor) in traced.stored.items():
         held = tensor.detach() if tensor.is_meta else tensor.detach().cpu()
         stored = ledger.parameter(name, held) if name in parameters else Constant(held, (name,), fresh=False)
@@ -160,7 +159,7 @@ def remark_left_out(writer: Writer, parameters: Mapping[str, Tensor], names: Col
 def remark_borrowed(writer: Writer, nodes: Collection[Node]) -> None:
     """Note what no op of our own stands for, and by which calls it is made."""
     borrowed = [node.op for node in nodes if isinstance(node.op, Aten)]
-    calls = Counter(call.target.partition(".")[0] for op in borrowed for call in parse_calls(op.program))
+    calls = Counter(call.operator for op in borrowed for call in parse_calls(op.program))
     if borrowed:
         words = ", ".join(f"{name} {count}x" if count > 1 else name for name, count in calls.most_common(MOST_NAMED))
         more = ", ..." if len(calls) > MOST_NAMED else ""
@@ -266,76 +265,3 @@ def state_of(drawn: Drawing) -> dict[str, Tensor]:
             name = f"{module_path(node.name)}.{key}"
             state[name] = tensor.detach().to(state[name]).reshape(state[name].shape)
     return state
-
-
-def check_same(module: nn.Module, found: Imported, example_inputs: Examples) -> None:
-    """Raise ImporterError unless a module and its genotype's network compute the same."""
-    for name, share in zip(found.outputs, differences(module, found, example_inputs), strict=True):
-        if share > MOST_APART:
-            if frozen := batch_number(module, example_inputs):
-                raise refusal("a number that is made from the batch size", frozen, "a genotype computes each sample by itself")
-            text = f"the network computes something else than the module: output {name!r} differs by {share:.1e} of its greatest number"
-            raise ImporterError(f"{text}; where the module is not in float32, give module.float()")
-
-
-def check_apart(found: Imported) -> None:
-    """Raise ImporterError where a sample's result depends on the samples beside it, which calls of torch's own may do."""
-    if not found.borrowed:
-        return
-    generator = torch.Generator().manual_seed(0)
-    drawn = [torch.randn(2, *spec.shape, generator=generator) for spec in found.genotype.inputs]
-    network = found.network()
-    with torch.no_grad():
-        both, alone = (tree_leaves(network(*(tensor[:count] for tensor in drawn))) for count in (2, 1))
-    for name, one, two in zip(found.outputs, alone, both, strict=True):
-        if apart(one, two[:1]) > MOST_APART:
-            raise ImporterError(f"output {name!r} of a sample depends on the samples beside it; a genotype computes each by itself")
-
-
-def batch_number(module: nn.Module, example_inputs: Examples) -> Place | None:
-    """Where the trace has a number that depends on how many samples are traced, other than as a size; None where it has none."""
-    first = trace(module, example_inputs)
-    other = trace(module, example_inputs, also=first.batch)
-    for a, b in zip(first.graph.nodes, other.graph.nodes, strict=False):
-        for one, two in zip(tree_leaves((a.args, a.kwargs)), tree_leaves((b.args, b.kwargs)), strict=False):
-            if isinstance(one, int | float) and one != two and not is_size(one, two, first.batch, other.batch):
-                return place_of(a)
-    return None
-
-
-def is_size(one: Any, two: Any, first: int, other: int) -> bool:
-    """Whether two numbers are so many times the samples of either trace."""
-    return type(one) is type(two) is int and one % first == 0 and one // first * other == two and one != first
-
-
-def difference(module: nn.Module, found: Imported, example_inputs: Examples) -> float:
-    """The greatest of the `differences` of all outputs."""
-    return max(differences(module, found, example_inputs))
-
-
-def differences(module: nn.Module, found: Imported, example_inputs: Examples) -> list[float]:
-    """How far a module and its genotype's network are apart, output by output, on random inputs with the examples' shapes.
-
-    The greatest difference of two numbers, as a share of that output's greatest finite number; what is no number in both is equal.
-    """
-    generator = torch.Generator().manual_seed(0)
-    given, names = listed(module, example_inputs)
-    drawn = [torch.randn(tensor.shape, generator=generator).to(tensor) for tensor in given]
-    with evaluated(module), torch.no_grad():
-        try:
-            results = module(**dict(zip(names, drawn, strict=True))) if names else module(*drawn)
-        except Exception as error:  # the module's own code runs here
-            raise ImporterError(f"the module was traced, but fails when it is run: {described(error)}") from error
-        own = found.network()(*(tensor.float().cpu() for tensor in drawn))
-    wanted = [value.float().cpu() for value in tree_leaves(results) if isinstance(value, Tensor)]
-    return [apart(a, b) for a, b in zip(wanted, own if isinstance(own, tuple) else (own,), strict=True)]
-
-
-def apart(wanted: Tensor, made: Tensor) -> float:
-    """Greatest difference of two numbers at one place, as a share of the greatest that is wanted; infinite for other shapes."""
-    wanted, made = wanted.squeeze(), made.squeeze()  # `squeeze()` in a module takes a batch of one away
-    if wanted.shape != made.shape:
-        return inf
-    equal = (wanted == made) | (wanted.isnan() & made.isnan())
-    most = float(torch.where(wanted.isfinite(), wanted, 0.0).abs().max()) or 1.0
-    return float(torch.where(equal, 0.0, (wanted - made).abs()).nan_to_num(inf, inf).max()) / most

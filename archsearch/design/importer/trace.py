@@ -6,7 +6,7 @@ import inspect
 import logging
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -25,7 +25,7 @@ from archsearch.ops.tensor import ShapeError, TensorSpec
 Examples = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 STANDARD = str(Path(logging.__file__).parent.parent)
 """Folder of Python's own library."""
-BATCHES = (211, 223, 227)
+BATCHES = (211, 223, 227, 229, 233, 239)
 """Primes that divide hardly any size which people write into a module; inputs so large take no memory, because nothing is computed."""
 STORED = {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}
 
@@ -54,7 +54,7 @@ def trace(module: nn.Module, examples: Examples, also: int | None = None) -> Tra
         ImporterError: examples that are no tensors with a common batch axis, or a forward pass that torch.export cannot follow.
     """
     given, names = listed(module, examples)
-    batch = batch_for(given, also)
+    batch = batch_for(given, {also, *(side for tensor in module.state_dict().values() for side in tensor.shape)})
     specs = tuple(TensorSpec(tuple(tensor.shape[1:])) for tensor in given)
     made = [torch.empty((batch, *tensor.shape[1:]), dtype=tensor.dtype, device=tensor.device) for tensor in given]
     arguments = ((), dict(zip(names, made, strict=True))) if names else (tuple(made), {})
@@ -79,7 +79,7 @@ def listed(module: nn.Module, examples: Examples) -> tuple[list[Tensor], list[st
     return [examples] if isinstance(examples, Tensor) else list(examples), []
 
 
-def batch_for(examples: Sequence[Tensor], also: int | None = None) -> int:
+def batch_for(examples: Sequence[Tensor], sides: Collection[int | None] = ()) -> int:
     """Samples to trace with: a number that nobody writes into a module, so that a batch size that is written there shows.
 
     Raises:
@@ -99,7 +99,8 @@ def batch_for(examples: Sequence[Tensor], also: int | None = None) -> int:
             TensorSpec(shape[1:])
         except ShapeError as error:
             raise ImporterError(f"example input of shape {shape}: {error}") from error
-    return next(batch for batch in BATCHES if batch not in (shapes[0][0], also))
+    taken = [side for side in (*sides, *(side for shape in shapes for side in shape)) if side]
+    return next((batch for batch in BATCHES if all(side % batch for side in taken)), BATCHES[-1])
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from archsearch.network.builder import Value
 from archsearch.ops import Aten, Concat, FromWindows, FrozenBatchNorm2d, Image, LayerNorm, LayerNorm2d, Slice, Tokens, Windows
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.tensor import TensorSpec
+from archsearch.support.calls import program_of
 
 Weights = Mapping[str, Constant | Tensor | None]
 
@@ -158,7 +159,8 @@ class Writer:
             raise InexpressibleError("it reads a value that is repeated, or whose batch is not an axis of its own; keep (batch, ...)")
         moves = moves_to(seen.own, target)
         if moves is None and not self.strict:
-            return self.once(Aten("; ".join(relaid("x0", seen.own, target))), seen.value, place=seen.moved or self.around(place))
+            relay = Aten(program_of(relaid("x0", seen.own, ((self.batch,), *target))))
+            return self.once(relay, seen.value, place=seen.moved or self.around(place))
         if moves is None:
             raise InexpressibleError(
                 f"no few ops bring axes {sizes_of(seen.own)} into the order that {sizes_of(target)} has here; permute them less"

@@ -15,6 +15,8 @@ TYPES = {
 }  # fmt: skip
 ALSO = ("index.Tensor", "scaled_dot_product_attention.default")
 """The one gives a shape that depends on masks alone, and is called with places; the other draws in training alone."""
+IN_MEMORY = {"view.default", "view.dtype", "view_as.default", "view_as_complex.default"}
+"""They read elements as they lie in memory, which differs from one use of a network to the next."""
 TEXTS = {"einsum", "gelu", "div", "pad"}
 """Operators with a text among their arguments: a sum's formula, a kind of approximation, of rounding, of padding."""
 LEFT_OUT = (
@@ -38,7 +40,7 @@ def allowed() -> list[str]:
             operator = getattr(getattr(torch.ops.aten, name), overload or "default")
         except (AttributeError, RuntimeError):
             continue
-        if is_pure(operator, name):
+        if is_pure(operator, name) and f"{name}.{overload or 'default'}" not in IN_MEMORY:
             found.append(f"{name}.{overload or 'default'}")
     return sorted({*found, *ALSO})
 

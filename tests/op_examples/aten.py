@@ -13,7 +13,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "aten": [
         (o.Aten("neg.default(x0)"), (IMAGE,)),
         (o.Aten("rsub.Scalar(x0, 1.5)"), ((3, 8),)),
-        (o.Aten("view.default(x0, [N, 2, 60])"), (IMAGE,)),
+        (o.Aten("reshape.default(x0, [N, 2, 60])"), (IMAGE,)),
     ]
 }
 MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = [

@@ -23,6 +23,8 @@ from archsearch.support.calls import DTYPES, MOST_CALLS, Call, Weight, program_o
 
 DRAWS_NOT = {"scaled_dot_product_attention": "dropout_p"}
 """Operators that draw where an argument is not 0."""
+IN_ANY_MEMORY = {"view.default": "reshape.default", "view_as.default": "reshape_as.default", "_unsafe_view.default": "reshape.default"}
+"""Operators that want their elements side by side in memory, and those that do the same however they lie."""
 
 
 def fallback(writer: Writer, entries: Mapping[str, Entry], node: fx.Node, place: Place) -> Seen | Failed | None:
@@ -77,7 +79,7 @@ class Region:
         more, rest = atoms_for(shape[0] // self.samples), tuple(map(atoms_for, shape[1:]))
         own = (more, *rest) if more else rest
         if more:
-            self.calls.append(Call("view.default", (self.last, ("list", ("samples", 1), shape[0] // self.samples, *shape[1:]))))
+            self.calls.append(Call("reshape.default", (self.last, ("list", ("samples", 1), shape[0] // self.samples, *shape[1:]))))
         return Seen(self.emitted(), Layout(own, ((self.writer.batch, *more), *rest)))
 
     @property
@@ -104,6 +106,7 @@ class Region:
         if writes_in_place(node):
             target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)
         name = str(target).removeprefix("aten.")
+        name = IN_ANY_MEMORY.get(name, name)
         if name not in operators():
             raise InexpressibleError(f"aten.{name} is no operator that a program may call")
         known = {a.name: (argument, str(a.type)) for a, argument in given_arguments(target, node)}

@@ -1,4 +1,4 @@
-"""Axes brought into any order and grouping by views and a permutation, as calls of torch's own operators."""
+"""Axes brought into any order and grouping by reshaping and a permutation, as calls of torch's own operators."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def relaid(name: str, own: Groups, axes: Groups, first: int = 0) -> list[Call]:
     wanted = flat(axes)
     samples = next(atom for atom in wanted if atom.batch)
     held = [samples, *flat(own)]
-    if held == list(wanted):  # the same order: one view, or none
+    if held == list(wanted):  # the same order: axes joined or cut, or nothing
         if axes != ((samples,), *own):
             call("reshape.default", sizes(axes))
         return calls
     missing = [atom for atom in wanted if atom not in held]
     if missing or any(len(group) != 1 for group in own):
-        call("view.default", [*sizes([(atom,) for atom in held]), *[1] * len(missing)])
+        call("reshape.default", [*sizes([(atom,) for atom in held]), *[1] * len(missing)])
     order = [*held, *missing]
     if missing:
         call("expand.default", sizes([(atom,) for atom in order]))

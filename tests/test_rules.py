@@ -229,7 +229,8 @@ def test_zeros_come_out_where_the_op_says_so_and_only_there(op: Op, shapes: tupl
             continue
         said = op.gives_zero(zeros, *xs)
         assert not said or silent, f"{op} of zeros {zeros} is not zero"
-        # A window may see nothing but padding, boxes nothing but the level of zeros, and calls may be any: what shapes alone do not tell counts as not zero.
+        # A window may see nothing but padding, boxes nothing but the level of zeros, and calls may be any: what shapes alone do not
+        # tell counts as not zero.
         unsure = op.kind in ("aten", "multi_scale_roi_align") or (isinstance(op, o.MaxPool2d) and op.dilation != 1)
         assert said or not silent or not free or op.integer or unsure, f"{op} of zeros {zeros} is zero"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from archsearch.analysis.memory import Graph, Units
+from archsearch.network.node import holders
 from archsearch.ops.base import Saved
 
 BLOCKS, ROWS, TURNED, VIEWED, EVEN = range(5)
@@ -29,6 +32,11 @@ class Backward:
         self.waiting: int | None = None
         self.source = same_tensors(graph)
         self.after = [0] * len(graph.nodes)
+        self.params = [fact.cost.params for fact in graph.facts]
+        self.holders = holders(graph.nodes)
+        for user, holder in self.holders.items():
+            self.params[user] = self.params[holder]
+        self.arrived: set[int] = set()
 
     def run(self, keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int | None]) -> None:
         """Go back from the outputs; parameter gradients stay, all else goes once it is used."""
@@ -49,11 +57,13 @@ class Backward:
             if gradient is not None:
                 fact = graph.facts[position]
                 if fact.straight and lies[value] == EVEN:
-                    made = self.new_gradients(graph.nodes[position].inputs, gradient, fact.cost.params if fact.learned else None)
+                    made = self.new_gradients(graph.nodes[position].inputs, gradient, self.params[position] if fact.learned else None)
                 else:
                     dropped = sum([sizes[store] for store in keeps[position] if holders[store] == 1]) if fact.saved.backward else 0
                     made = self.special(position, gradient, dropped)
                 live = self.live
+                if self.holders and fact.learned:
+                    live = live - self.joined(position)
                 extra = extras[position]
                 if extra is not None:
                     live = live - extra
@@ -70,6 +80,24 @@ class Backward:
                         self.add(target, store)
                 self.waiting = None
             after[position] = self.live
+
+    def joined(self, position: int) -> int:
+        """Bytes of the weights' gradients that go because they are added to those of a later node with the same weights."""
+        holder = self.holders.get(position, position)
+        if holder not in self.arrived:
+            self.arrived.add(holder)
+            return 0
+        size = self.params[position] * self.item
+        if self.graph.facts[position].saved.anew:
+            self.moments.append(self.live + size)
+        return size
+
+    def trains(self, reached: Sequence[bool]) -> list[bool]:
+        """For every node whether its weights get a gradient, from itself or from one that uses them, given which nodes get one."""
+        found = list(reached)
+        for user, holder in self.holders.items():
+            found[holder] = found[holder] or reached[user]
+        return found
 
     def new_gradients(self, reads: tuple[int, ...], gradient: int, params: int | None) -> list[tuple[int, int, int]]:
         """Gradients in new storages, made while that of the output and what was kept are still there."""
@@ -96,12 +124,12 @@ class Backward:
         if saved.backward:
             return self.by_itself(position, gradient, kept)
         if fact.learned:
-            self.live = self.live + fact.cost.params * self.item
+            self.live = self.live + self.params[position] * self.item
         if saved.gradient != "new":
             if fact.learned:
                 self.moments.append(self.live)
             return self.handed_on(saved, reads, gradient, value)
-        gradient, passed = self.through_parts(saved, gradient, fact.cost.params)
+        gradient, passed = self.through_parts(saved, gradient, self.params[position])
         made = [(read, self.allocate(self.bytes[read]), LIES[saved.handed]) for read in reads if self.needs[read]]
         self.moments.append(self.live + self.stretch(saved, reads, fact.elements))
         self.release(gradient)
@@ -122,7 +150,7 @@ class Backward:
         alone = self.size[gradient] if self.held[gradient] == 1 else 0
         stated = saved.backward if targets else saved.front
         self.moments.extend([self.live + self.units.bytes_of(moment, alone, kept) for moment in stated])
-        self.live = self.live + fact.cost.params * self.item
+        self.live = self.live + self.params[position] * self.item
         if saved.waiting is not None:
             self.waiting = self.units.bytes_of(saved.waiting)
         spread = saved.spread * self.unit if saved.spread else 0

@@ -24,13 +24,16 @@ class Exit(NamedTuple):
 def exits(genotype: Genotype) -> tuple[Exit, ...]:
     """The outputs, in order."""
     offset, names, specs = len(genotype.inputs), genotype.value_names, genotype.specs
-    costs, earlier, found = [fact.cost for fact in genotype.facts], set[int](), []
+    costs, found = [fact.cost for fact in genotype.facts], []
+    earlier, known = set[int](), set[int]()
     for output in genotype.outputs:
         needed = needed_by(genotype, output)
-        added = needed - earlier
+        held = {genotype.holders.get(value - offset, value - offset) for value in needed}
+        params = [sum([costs[i].params for i in part]) for part in (held, held - known)]
+        macs = [sum([costs[i - offset].macs for i in part]) for part in (needed, needed - earlier)]
         earlier |= needed
-        sums = [sum([getattr(costs[i - offset], what) for i in part]) for part in (needed, added) for what in ("params", "macs")]
-        found.append(Exit(names[output], specs[output].shape, *sums))
+        known |= held
+        found.append(Exit(names[output], specs[output].shape, params[0], macs[0], params[1], macs[1]))
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archsearch.analysis.memory import WORD_BYTES, Graph, Units, state_bytes, value_bytes
+from archsearch.network.node import holders
 from archsearch.ops.base import Facts
 
 
@@ -11,12 +12,13 @@ def moved_bytes(laid: Graph, copies: list[int], units: Units) -> list[int]:
 
     `laid` is the network as its values lie in inference (views.laid_out); its `copies` (copied_bytes) are written and read again.
     """
-    sizes, offset, moved = value_bytes(laid, units), len(laid.inputs), []
+    sizes, offset, moved, held = value_bytes(laid, units), len(laid.inputs), [], holders(laid.nodes)
     for value, (node, fact, copied) in enumerate(zip(laid.nodes, laid.facts, copies, strict=True), offset):
         if fact.saved.eval_view:
             moved.append(0)
             continue
-        state = state_bytes(fact.cost, units.item) - fact.cost.counters * WORD_BYTES
+        cost = laid.facts[held[value - offset]].cost if held and value - offset in held else fact.cost
+        state = state_bytes(cost, units.item) - cost.counters * WORD_BYTES
         moved.append(sum([sizes[read] for read in node.inputs]) + state + sizes[value] + 2 * copied)
     return moved
 

@@ -69,7 +69,9 @@ def training_memory(graph: Graph, units: Units) -> Training:
         moments.extend([before + size for size in found])
     back = Backward(graph, units, every, needs, live, moments)
     back.run(keeps, holders, sizes, extras)
-    trained = sum([fact.cost.params for fact, used in zip(graph.facts, reached[offset:], strict=True) if used and fact.learned])
+    trained = sum(
+        [fact.cost.params for fact, used in zip(graph.facts, back.trains(reached[offset:]), strict=True) if used and fact.learned]
+    )
     return Training(moments, saved, back.live, trained, forward, back.after)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from archsearch.blocks.basic import chain
 from archsearch.blocks.decoder import size_of
 from archsearch.network.builder import Builder, Value
-from archsearch.network.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype
 from archsearch.ops import (
     BatchNorm2d,
     BoxRows,
@@ -31,7 +31,7 @@ CORNERS = 4
 def frozen(genotype: Genotype, eps: float = 1e-5) -> Genotype:
     """The genotype with norms that learn nothing in place of its batch norms, as detectors have them that start from trained weights."""
     op = FrozenBatchNorm2d(eps)
-    nodes = tuple(Node(op if isinstance(node.op, BatchNorm2d) else node.op, node.inputs, node.name) for node in genotype.nodes)
+    nodes = tuple(node._replace(op=op if isinstance(node.op, BatchNorm2d) else node.op) for node in genotype.nodes)
     return Genotype(genotype.inputs, nodes, genotype.outputs)
 
 

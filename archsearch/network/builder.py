@@ -73,8 +73,8 @@ class Builder:
         """Put the nodes made inside under `name/`; a name that is taken gets a number."""
         return Scope(self, name)
 
-    def __call__(self, op: Op, *inputs: Value, name: str | None = None) -> Value:
-        """Add a node and return the value that it makes."""
+    def __call__(self, op: Op, *inputs: Value, name: str | None = None, weights: Value | None = None) -> Value:
+        """Add a node and return the value that it makes; `weights`: a value whose node has the same op, and weights that both then use."""
         try:
             full = self._named_anew(name or op.kind)
         except AttributeError as error:
@@ -102,7 +102,7 @@ class Builder:
                 raise refusal(full, op, error) from error
             if len(specs) == 1:  # the same op again, as in a cell that repeats, is found without hashing its fields
                 self._seen[id(op)] = (op, spec, fact)
-        self._nodes.append(new(Node, (op, reads, full)))
+        self._nodes.append(new(Node, (op, reads, full, "" if weights is None else self._holder(full, weights))))
         self._facts.append(fact)
         self._next = number + 1
         return new(Value, (number, fact.spec, owner))
@@ -113,6 +113,16 @@ class Builder:
             raise self._foreign("the output", outputs)
         specs, reads = tuple(value.spec for value in self.inputs), tuple(value.number for value in outputs)
         return Genotype(specs, tuple(self._nodes), reads, tuple(self._facts), self._named)
+
+    def _holder(self, name: str, value: Value) -> str:
+        """Name of the node whose weights a node uses with that of a value. Raises GenotypeError."""
+        what = f"the weights of node '{name}'"
+        if not (isinstance(value, Value) and value.owner is self._owner):
+            raise self._foreign(what, (value,))
+        if value.number < len(self.inputs):
+            raise GenotypeError(f"{what} are said to be those of an input, which has none; give the value of an earlier node")
+        node = self._nodes[value.number - len(self.inputs)]
+        return node.weights or node.name
 
     def _foreign(self, what: str, inputs: tuple[object, ...]) -> GenotypeError:
         """The error about inputs that are not all values of this builder."""

@@ -19,15 +19,16 @@ def compile_network(genotype: Genotype, seed: int = 0) -> fx.GraphModule:
 
     Inputs are positional, tensors (N, *shape) in order; the result is one tensor, or a tuple when there are several outputs.
     Modules are nested as the scopes are: node `stage1/conv` is `network.stage1.conv`; parameters come in the order of the nodes,
-    those of a scope together, where its first node stands.
+    those of a scope together, where its first node stands. A node that uses another's weights calls that one's module.
     """
     graph, root = fx.Graph(), nn.Module()
     values = [graph.placeholder(name) for name in genotype.input_names]
     specs = genotype.specs
     with seeded(seed):
         for node in genotype.nodes:
-            target = module_path(node.name)
-            put(root, target, made(node, tuple([specs[i] for i in node.inputs])))
+            target = module_path(node.weights or node.name)
+            if not node.weights:
+                put(root, target, made(node, tuple([specs[i] for i in node.inputs])))
             values.append(graph.call_module(target, tuple(values[i] for i in node.inputs)))
     outputs = tuple(values[i] for i in genotype.outputs)
     graph.output(outputs if len(outputs) > 1 else outputs[0])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 from archsearch.network import genotype_json
 from archsearch.network.genotype_json import MAX_NODES, input_names
 from archsearch.network.isomorphism import Arrangement, arrange, digest
+from archsearch.network.node import Node as Node
+from archsearch.network.node import holders, once, why_apart
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.declaration import OpError, check_op
 from archsearch.ops.tensor import TensorSpec
@@ -27,19 +28,6 @@ class GenotypeError(ValueError):
 
 class BrokenOpError(GenotypeError):
     """A node whose op does not do what every op promises: a fault of its class, whatever the network."""
-
-
-class Node(NamedTuple):
-    """One op, the indices of the values that it reads, and its name; what stands before the last `/` is its scope."""
-
-    op: Op
-    inputs: tuple[int, ...]
-    name: str
-
-    @property
-    def scope(self) -> str:
-        """The name's part before the last `/`, or nothing."""
-        return self.name.rpartition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -75,7 +63,9 @@ class Genotype:
             raise GenotypeError(f"{len(self.nodes)} nodes are over the limit of {MAX_NODES}; split the network")
         if not named:
             check_names([node.name for node in self.nodes], self.input_names)
-        object.__setattr__(self, "facts", infer_facts(self.inputs, self.nodes) if known is None else known)
+            check_weights(self.nodes)
+        found = infer_facts(self.inputs, self.nodes) if known is None else known
+        object.__setattr__(self, "facts", counted_once(self.inputs, self.nodes, found))
         if arranged is not None:
             object.__setattr__(self, "arrangement", arranged)
         values = len(self.inputs) + len(self.nodes)
@@ -101,7 +91,7 @@ class Genotype:
     @cached_property
     def arrangement(self) -> Arrangement:
         """The order of nodes and operands that isomorphic genotypes share."""
-        return arrange(len(self.inputs), [node.op for node in self.nodes], [node.inputs for node in self.nodes], self.outputs)
+        return arrange(len(self.inputs), self.nodes, self.outputs)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -112,9 +102,14 @@ class Genotype:
         """
         return digest(self.inputs, self.outputs, self.arrangement)
 
+    @cached_property
+    def holders(self) -> dict[int, int]:
+        """For every node that uses another's weights, by position: the position of the node that has them."""
+        return holders(self.nodes)
+
     def to_json(self) -> str:
         """The genotype as JSON text, one line a node."""
-        return genotype_json.dump(self.inputs, [(node.name, node.op, node.inputs) for node in self.nodes], self.outputs)
+        return genotype_json.dump(self.inputs, self.nodes, self.outputs)
 
     @classmethod
     def from_json(cls, text: str) -> Genotype:
@@ -125,7 +120,7 @@ class Genotype:
         """
         try:
             inputs, nodes, outputs = genotype_json.load(text)
-            return cls(inputs, tuple(Node(op, reads, name) for name, op, reads in nodes), outputs)
+            return cls(inputs, tuple(nodes), outputs)
         except ValueError as error:
             raise GenotypeError(one_line(str(error))) from error
 
@@ -146,6 +141,36 @@ def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...]) -> tupl
     return tuple(found)
 
 
+def counted_once(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...], found: tuple[Facts, ...]) -> tuple[Facts, ...]:
+    """The facts, with weights that several nodes use counted at the one that has them. Raises GenotypeError where they cannot be one."""
+    place = holders(nodes) if any(node[3] for node in nodes) else {}
+    if not place:
+        return found
+    specs, counted = [*inputs, *[fact.spec for fact in found]], list(found)
+    for position in {*place, *place.values()}:
+        node = nodes[position]
+        counted[position] = facts(node.op, tuple([specs[i] for i in node.inputs]))
+    for position, holder in place.items():
+        check_holder(nodes, position, holder, specs)
+        if not counted[holder].cost.params and not counted[holder].cost.buffers:
+            raise GenotypeError(f"node '{nodes[position].name}' uses the weights of '{nodes[holder].name}', which has none")
+        counted[position] = once(counted[position])
+    return tuple(counted)
+
+
+def check_holder(nodes: tuple[Node, ...], position: int, holder: int, specs: list[TensorSpec]) -> None:
+    """Raise GenotypeError unless a node can use the weights of another."""
+    node, other = nodes[position], nodes[holder]
+    what = f"node '{node.name}' uses the weights of '{other.name}'"
+    if other.weights:
+        raise GenotypeError(f"{what}, which uses those of '{other.weights}'; name that one")
+    if holder >= position:
+        raise GenotypeError(f"{what}, which comes later; name an earlier node")
+    reads, others = (tuple([specs[i] for i in n.inputs]) for n in (node, other))
+    if why := why_apart(node.op, reads, other.op, others):
+        raise GenotypeError(f"{what}, but {why}; nodes share weights where they are one module")
+
+
 def as_tuples(genotype: Genotype) -> None:
     """Make tuples of the lists that a genotype was given. Raises GenotypeError for parts that are something else."""
     parts: dict[str, tuple[object, ...]] = {}
@@ -163,14 +188,15 @@ def as_tuples(genotype: Genotype) -> None:
 
 def checked_node(node: object) -> Node:
     """A node with a tuple of whole numbers for its inputs. Raises GenotypeError."""
-    if not isinstance(node, tuple) or len(node) != 3:
+    if not isinstance(node, tuple) or len(node) not in (3, 4):
         raise GenotypeError(f"a genotype's nodes must be of Node(op, inputs, name), got {str(node)[:60]!r}")
-    op, reads, name = node
-    if not isinstance(name, str):
-        raise GenotypeError(f"a node's name must be a text, got {str(name)[:60]!r}")
+    op, reads, name, *weights = node
+    for text in (name, *weights):
+        if not isinstance(text, str):
+            raise GenotypeError(f"a node's name must be a text, got {str(text)[:60]!r}")
     if not isinstance(reads, list | tuple) or not all(type(read) is int for read in reads):
         raise GenotypeError(f"node {name[:60]!r}: inputs must be numbers of values, got {str(reads)[:60]!r}")
-    return node if isinstance(node, Node) and type(reads) is tuple else Node(op, tuple(reads), name)
+    return node if isinstance(node, Node) and type(reads) is tuple else Node(op, tuple(reads), name, *weights)
 
 
 def refusal(name: str, op: Op, error: Exception) -> GenotypeError:
@@ -206,6 +232,15 @@ def scopes_of(scope: str) -> tuple[str, ...]:
     """The scope and all scopes around it."""
     parts = scope.split("/")
     return tuple("/".join(parts[: i + 1]) for i in range(len(parts)))
+
+
+def check_weights(nodes: tuple[Node, ...]) -> None:
+    """Raise GenotypeError for a node that uses the weights of one that is not there."""
+    if used := {node[3] for node in nodes} - {""}:
+        lost = used.difference(node.name for node in nodes)
+        node = next((node for node in nodes if node.weights in lost), None)
+        if node is not None:
+            raise GenotypeError(f"node '{node.name}' uses the weights of {node.weights[:60]!r}, which is no node; name an earlier one")
 
 
 def check_names(names: list[str], taken: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from archsearch.network.node import Node
 from archsearch.ops.base import OPS, Op
 from archsearch.ops.fields import field_types, fits, from_data, is_required, to_data, type_name
 from archsearch.ops.tensor import TensorSpec
@@ -16,18 +17,16 @@ from archsearch.support.reading import expect, keys, parse, shown
 FORMAT = "archsearch.genotype/1"
 MAX_NODES = 20_000
 
-NamedNode = tuple[str, Op, tuple[int, ...]]
-
 
 def input_names(count: int) -> tuple[str, ...]:
     """Names of so many inputs: `x`, or `x0`, `x1` and so on."""
     return ("x",) if count == 1 else tuple(f"x{i}" for i in range(count))
 
 
-def dump(inputs: Sequence[TensorSpec], nodes: Sequence[NamedNode], outputs: Sequence[int]) -> str:
+def dump(inputs: Sequence[TensorSpec], nodes: Sequence[Node], outputs: Sequence[int]) -> str:
     """JSON text of a genotype's parts."""
-    names = [*input_names(len(inputs)), *(name for name, _, _ in nodes)]
-    lines = [json.dumps({"name": name, "op": op_to_dict(op), "inputs": [names[i] for i in reads]}) for name, op, reads in nodes]
+    names = [*input_names(len(inputs)), *(node.name for node in nodes)]
+    lines = [json.dumps(node_to_dict(node, names)) for node in nodes]
     body = ",\n    ".join(lines)
     return (
         f'{{\n  "format": "{FORMAT}",\n  "inputs": {json.dumps([list(spec.shape) for spec in inputs])},\n'
@@ -35,12 +34,18 @@ def dump(inputs: Sequence[TensorSpec], nodes: Sequence[NamedNode], outputs: Sequ
     )
 
 
+def node_to_dict(node: Node, names: Sequence[str]) -> dict[str, Any]:
+    """A node's name, op and the names of the values that it reads; whose weights it uses, if they are not its own."""
+    data = {"name": node.name, "op": op_to_dict(node.op), "inputs": [names[i] for i in node.inputs]}
+    return {**data, "weights": node.weights} if node.weights else data
+
+
 def op_to_dict(op: Op) -> dict[str, Any]:
     """The op's kind and all its fields."""
     return {"kind": op.kind, **{f.name: to_data(getattr(op, f.name)) for f in fields(op)}}  # type: ignore[arg-type]
 
 
-def load(text: str) -> tuple[tuple[TensorSpec, ...], list[NamedNode], tuple[int, ...]]:
+def load(text: str) -> tuple[tuple[TensorSpec, ...], list[Node], tuple[int, ...]]:
     """Parts of a genotype from JSON text. Raises ValueError, one line, with the node's name where one is at fault."""
     data = expect(parse(text), dict, "the file")
     keys(data, {"format", "inputs", "nodes", "outputs"}, "the file")
@@ -54,9 +59,9 @@ def load(text: str) -> tuple[tuple[TensorSpec, ...], list[NamedNode], tuple[int,
         raise ValueError(f"{len(entries)} nodes are over the limit of {MAX_NODES}")
     nodes = []
     for position, entry in enumerate(entries):
-        name, op, reads = read_node(entry, position, index)
-        nodes.append((name, op, reads))
-        index.setdefault(name, len(specs) + position)
+        node = read_node(entry, position, index)
+        nodes.append(node)
+        index.setdefault(node.name, len(specs) + position)
     outputs = tuple(look_up(name, index, '"outputs"') for name in expect(data["outputs"], list, '"outputs"'))
     return specs, nodes, outputs
 
@@ -71,14 +76,16 @@ def look_up(name: Any, index: dict[str, int], what: str) -> int:
     return index[name]
 
 
-def read_node(entry: Any, position: int, index: dict[str, int]) -> NamedNode:
-    """Name, op and inputs of one node. Raises ValueError."""
-    keys(expect(entry, dict, f"node number {position}"), {"name", "op", "inputs"}, f"node number {position}")
+def read_node(entry: Any, position: int, index: dict[str, int]) -> Node:
+    """One node. Raises ValueError."""
+    keys(
+        expect(entry, dict, f"node number {position}"), {"name", "op", "inputs", "weights"}, f"node number {position}", may_lack={"weights"}
+    )
     name = expect(entry["name"], str, f"the name of node number {position}")
     what = f"node '{name[:60]}'"
     op = op_from_dict(expect(entry["op"], dict, f'"op" of {what}'), what)
     reads = tuple(look_up(value, index, what) for value in expect(entry["inputs"], list, f'"inputs" of {what}'))
-    return name, op, reads
+    return Node(op, reads, name, expect(entry.get("weights", ""), str, f'"weights" of {what}'))
 
 
 def op_from_dict(data: dict[str, Any], what: str) -> Op:

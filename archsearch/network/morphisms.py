@@ -134,9 +134,18 @@ class _Reach:
             for reader in self.readers[value]:
                 waiting += self.below(reader, value, copies)
 
+    def check_own(self, value: int) -> None:
+        """Raise MorphismError for a node that has weights in common with others."""
+        held, position = self.genotype.holders, value - self.offset
+        if held and (position in held or position in held.values()):
+            raise MorphismError(
+                f"widen: '{self.genotype.nodes[position].name}' stands in the way; it has weights in common with other nodes"
+            )
+
     def above(self, value: int, copies: Copies) -> list[tuple[int, Copies]]:
         """Make the node of a wide value give that width: its outputs, or its inputs where it only hands channels on."""
         node = self.genotype.nodes[value - self.offset]
+        self.check_own(value)
         if node.op.channels_are() == "made":
             self.makers.add(value)
             self.axes.setdefault(value, {})["out"] = copies
@@ -151,6 +160,7 @@ class _Reach:
     def below(self, reader: int, value: int, copies: Copies) -> list[tuple[int, Copies]]:
         """What a node that reads a wide value passes on."""
         node = self.genotype.nodes[reader - self.offset]
+        self.check_own(reader)
         if node.op.channels_are() == "made":
             self.axes.setdefault(reader, {})["in"] = copies
             return []
@@ -165,7 +175,7 @@ class _Reach:
 def wider(node: Node, channels: int) -> Node:
     """The node with another number of output channels."""
     field = "features" if hasattr(node.op, "features") else "channels"
-    return Node(replace(node.op, **{field: channels}), node.inputs, node.name)  # type: ignore[type-var]
+    return node._replace(op=replace(node.op, **{field: channels}))  # type: ignore[type-var]
 
 
 def stretch(weights: dict[str, Tensor], node: Node, axes: Mapping[str, Copies], rng: np.random.Generator) -> None:
@@ -193,7 +203,7 @@ def splice(genotype: Genotype, value: int, nodes: Sequence[Node]) -> Genotype:
     offset, by = len(genotype.inputs), len(nodes)
     moved = {i: i + by if i >= value else i for i in range(len(genotype.specs))}
     before = genotype.nodes[: value + 1 - offset]
-    behind = (Node(node.op, tuple(moved[i] for i in node.inputs), node.name) for node in genotype.nodes[value + 1 - offset :])
+    behind = (node._replace(inputs=tuple(moved[i] for i in node.inputs)) for node in genotype.nodes[value + 1 - offset :])
     return Genotype(genotype.inputs, (*before, *nodes, *behind), tuple(moved[i] for i in genotype.outputs))
 
 

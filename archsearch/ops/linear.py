@@ -38,7 +38,7 @@ class Linear(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         handed: Handed = "view" if len(x.shape) > 1 else "whole"
-        return Saved(inputs=(0,), handed=handed, joins=len(x.shape) > 1 and x.shape[0] > 1)
+        return Saved(inputs=(0,), handed=handed, joins=len(x.shape) > 1 and x.shape[0] > 1, anew=True)
 
     def window(self) -> Window:
         return WHOLE

@@ -87,7 +87,7 @@ class Saved:
     of. `joins`: the backward pass lays the rows of all samples in one axis, and copies a gradient that does not lie so. `stretched`:
     positions of inputs whose gradient is made at the size of the output first. `inner`: values kept between the parts of an op that is
     several, last first; `parts`: of how many parts it is besides. `waiting`: what is there beyond all that is stated while the gradient
-    of the input is added to another.
+    of the input is added to another. `anew`: a second gradient of the same weights is added in a new tensor, as theirs is a view.
 
     An op that makes tensors for itself states all that it has made and not yet dropped, its results and what it keeps among them, at
     each moment that may be a peak: `training` in the forward pass, `inference`, `backward`, and `front`, that is the backward pass where
@@ -113,6 +113,7 @@ class Saved:
     spread: int = 0
     joins: bool = False
     beside: bool = False
+    anew: bool = False
     more: Amount | None = None
     waiting: Amount | None = None
     training: Moments = ()

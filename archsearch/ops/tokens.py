@@ -181,7 +181,7 @@ class ClassToken(Op):
         return Cost(params=x.shape[1])
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(gradient="slices", beside=True)
+        return Saved(gradient="slices", beside=True, anew=True)
 
     def window(self) -> Window:
         return POINT
@@ -206,7 +206,7 @@ class PositionEmbedding(Op):
         return Cost(params=x.elements)
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(gradient="same")
+        return Saved(gradient="same", anew=True)
 
     def window(self) -> Window:
         return POINT

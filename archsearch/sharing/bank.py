@@ -82,9 +82,12 @@ class Bank:
 
 
 def keys_of(genotype: Genotype) -> list[Key]:
-    """The key of every node, in order."""
+    """The key of every node, in order; of one that uses another's weights, that one's."""
     specs = genotype.specs
-    return [Key(node.name, node.op, tuple([specs[i] for i in node.inputs])) for node in genotype.nodes]
+    keys = [Key(node.name, node.op, tuple([specs[i] for i in node.inputs])) for node in genotype.nodes]
+    for user, holder in genotype.holders.items():
+        keys[user] = keys[holder]
+    return keys
 
 
 def seed_of(seed: int, key: Key) -> int:

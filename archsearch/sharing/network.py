@@ -40,8 +40,9 @@ class SharedNetwork(nn.Module):
         super().__init__()
         scopes: dict[tuple[str, ...], nn.Module] = {(): self}
         for node, module in zip(genotype.nodes, modules, strict=True):
-            *scope, name = path_of(node.name)
-            scope_in(scopes, tuple(scope)).register_module(name, module)
+            if not node.weights:
+                *scope, name = path_of(node.name)
+                scope_in(scopes, tuple(scope)).register_module(name, module)
         dead = last_uses(genotype)
         steps = tuple(
             [Step(module, node.inputs, dead[place]) for place, (module, node) in enumerate(zip(modules, genotype.nodes, strict=True))]

@@ -56,7 +56,7 @@ def guarded(supergraph: Supergraph) -> Supergraph:
                 guards.append(f"{node.name}_guard{place}")
                 nodes.append(Node(Identity(), (reads[place],), guards[-1]))
                 reads[place] = offset + len(nodes) - 1
-        nodes.append(Node(node.op, tuple(reads), node.name))
+        nodes.append(node._replace(inputs=tuple(reads)))
         moved.append(offset + len(nodes) - 1)
     whole = Genotype(genotype.inputs, tuple(nodes), tuple(moved[i] for i in genotype.outputs))
     return replace(supergraph, genotype=whole, guards=tuple(guards))
@@ -79,7 +79,7 @@ def with_switches(genotype: Genotype, edges: Iterable[str]) -> tuple[Genotype, d
     for value, node in enumerate(genotype.nodes, offset):
         edge = inside[value]
         reads = tuple(through[i] if i in through and inside[i] != edge else moved[i] for i in node.inputs)
-        nodes.append(Node(node.op, reads, node.name))
+        nodes.append(node._replace(inputs=reads))
         moved.append(offset + len(nodes) - 1)
         if value in leaving and edge is not None:
             name = f"{edge}/switch{len(switches.setdefault(edge, []))}"

@@ -111,7 +111,7 @@ class Pairing:
             if value in known or value in found or not lacking:
                 waiting.pop()
                 if value not in known and value not in found and node is not None:
-                    nodes.append(Node(node.op, tuple(known[i] if i in known else found[i] for i in node.inputs), node.name))
+                    nodes.append(node._replace(inputs=tuple(known[i] if i in known else found[i] for i in node.inputs)))
                     found[value] = -len(nodes)
             waiting += lacking
         return Replacement(tuple(nodes), known[result] if result in known else found[result])
@@ -143,7 +143,7 @@ class Union:
         offset = len(self.whole.inputs)
         moved = list(range(offset))
         for value, node in enumerate(self.whole.nodes, offset):
-            self.nodes.append(Node(node.op, tuple(moved[i] for i in node.inputs), node.name))
+            self.nodes.append(node._replace(inputs=tuple(moved[i] for i in node.inputs)))
             moved.append(offset + len(self.nodes) - 1)
             if value in owner:
                 moved[value] = self.joined(value, owner[value], moved)
@@ -162,7 +162,7 @@ class Union:
             own: list[int] = []
             for node in found[value].nodes:
                 reads = tuple(self.read(i, value, moved, own) for i in node.inputs)
-                own.append(self.add(Node(node.op, reads, f"{name}_{slug(option)}_{node.name.rpartition('/')[2]}")))
+                own.append(self.add(node._replace(inputs=reads, name=f"{name}_{slug(option)}_{node.name.rpartition('/')[2]}")))
             results.append(self.switch(name, option, self.read(found[value].result, value, moved, own)))
         return self.add(Node(Add(), tuple(results), f"{name}_mix"))
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.network.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype
 from archsearch.network.passes import canonicalise
 from archsearch.ops import Add, Zero
 from archsearch.spaces.space import Scalar, Space
@@ -131,13 +131,14 @@ def rooted(genotype: Genotype) -> Genotype:
             return offset + shapes.index(zeros[value])
         return value if value < offset else value + more
 
-    nodes = tuple(Node(node.op, tuple(map(moved, node.inputs)), node.name) for node in genotype.nodes)
+    nodes = tuple(node._replace(inputs=tuple(map(moved, node.inputs))) for node in genotype.nodes)
     return canonicalise(Genotype((*genotype.inputs, *shapes), nodes, tuple(map(moved, genotype.outputs))))
 
 
 def form(genotype: Genotype) -> tuple[object, ...]:
     """All of a genotype but names."""
-    return genotype.inputs, tuple((node.op, node.inputs) for node in genotype.nodes), genotype.outputs
+    held = tuple(genotype.holders.items())
+    return genotype.inputs, tuple((node.op, node.inputs) for node in genotype.nodes), genotype.outputs, held
 
 
 def checked(supergraph: Supergraph, space: Space, held: Mapping[str, Scalar] | None = None) -> Supergraph:
@@ -148,6 +149,8 @@ def checked(supergraph: Supergraph, space: Space, held: Mapping[str, Scalar] | N
     Raises:
         SupernetError: they are not; with the first difference.
     """
+    if supergraph.genotype.holders:
+        raise SupernetError(f"space {space.source!r}: its networks have nodes that use the weights of others; a supernet cannot hold that")
     problem: SupernetError | None = None
     for spreads in (supergraph.spreads, not supergraph.spreads):
         tried = replace(supergraph, spreads=spreads)

@@ -229,7 +229,7 @@ def form(fact: Facts) -> tuple[object, ...]:
     return (
         fact.integer, fact.learned, fact.passes, fact.keeps, fact.extra is None, fact.plain, fact.straight, saved.inputs,
         saved.output, saved.crossed, saved.view, saved.eval_view, saved.gradient, saved.handed, saved.rows == 1, saved.stretched,
-        len(saved.inner), saved.more is None, saved.waiting is None, saved.spread, saved.joins, saved.beside,
+        len(saved.inner), saved.more is None, saved.waiting is None, saved.spread, saved.joins, saved.beside, saved.anew,
         *[len(stated) for stated in stated_by(saved)],
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from archsearch.analysis.population.partition import ONE, Part, Partitions, factorised
 from archsearch.analysis.views import placed
 from archsearch.network.genotype import Genotype, GenotypeError, Node, reason
+from archsearch.network.node import once
 from archsearch.ops.base import Facts, Op, edited, facts
 from archsearch.ops.layout import Layout, Layouts
 from archsearch.ops.tensor import TensorSpec
@@ -84,7 +85,7 @@ class Population:
         for position, node in enumerate(nodes):
             columns = self.columns.get(node.name, [])
             classes = [int(column.part.codes[number]) if column.part.classes > 1 else 0 for column in columns]
-            nodes[position] = Node(varied(node, columns, classes), node.inputs, node.name)
+            nodes[position] = node._replace(op=varied(node, columns, classes))
         return Genotype(self.template.inputs, tuple(nodes), self.template.outputs)
 
 
@@ -103,6 +104,10 @@ def read_columns(template: Genotype, values: Mapping[str, Values]) -> dict[str, 
         if id(given) not in known:
             known[id(given)] = factorised(given)
         found.setdefault(name, []).append(Column(field_name, *known[id(given)]))
+    for user, holder in template.holders.items():
+        one, other = template.nodes[user].name, template.nodes[holder].name
+        if {(c.field, id(c.part)) for c in found.get(one, [])} != {(c.field, id(c.part)) for c in found.get(other, [])}:
+            raise ValueError(f"node '{one}' uses the weights of '{other}'; vary both by the same array, or neither")
     return found
 
 
@@ -144,7 +149,8 @@ def tabulated(
             if fields not in ops:
                 ops[fields] = varied(node, own, fields)
             specs = tuple([spec for spec, _ in inputs])
-            found.append(place(ops[fields], specs, facts_at(node, ops[fields], specs), tuple([layout for _, layout in inputs])))
+            fact = facts_at(node, ops[fields], specs)
+            found.append(place(ops[fields], specs, once(fact) if node.weights else fact, tuple([layout for _, layout in inputs])))
         shapes: dict[Lying, int] = {}
         merged = [shapes.setdefault((fact.spec, layout), len(shapes)) for fact, layout in found]
         values.append((partitions.merge(part, merged, len(shapes)), list(shapes)))

@@ -68,8 +68,13 @@ class Pairs:
         return [
             Change(self.b.value_names[v], described(self.a, u), described(self.b, v))
             for u, v in self.nodes()
-            if self.a.nodes[u - len(self.a.inputs)].op != self.b.nodes[v - len(self.b.inputs)].op
+            if self.a.nodes[u - len(self.a.inputs)].op != self.b.nodes[v - len(self.b.inputs)].op or not self.same_weights(u, v)
         ]
+
+    def same_weights(self, u: int, v: int) -> bool:
+        """Whether partners both have weights of their own, or use those of partners."""
+        mine, theirs = holder_of(self.a, u), holder_of(self.b, v)
+        return mine == theirs == -1 or (mine >= 0 and self.match[mine] == theirs)
 
     def renamed(self) -> list[Change]:
         """Nodes with another name."""
@@ -100,11 +105,18 @@ def described(genotype: Genotype, value: int, shape: bool = True) -> str:
     """What makes a value: an op as text, or an input with its shape."""
     if value < len(genotype.inputs):
         return f"input {genotype.specs[value]}" if shape else "input"
-    op = genotype.nodes[value - len(genotype.inputs)].op
+    node = genotype.nodes[value - len(genotype.inputs)]
+    held = f" weights {node.weights}" if node.weights else ""
     try:
-        return op_text(op)
+        return op_text(node.op) + held
     except GenotypeError:
-        return op.kind  # an op that no text can stand for
+        return node.op.kind + held  # an op that no text can stand for
+
+
+def holder_of(genotype: Genotype, value: int) -> int:
+    """The value whose node has the weights that a node uses; -1 for those of its own."""
+    offset = len(genotype.inputs)
+    return genotype.holders.get(value - offset, -1 - offset) + offset
 
 
 def reads_of(genotype: Genotype, value: int) -> tuple[int, ...]:

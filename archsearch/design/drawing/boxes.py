@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from archsearch.analysis.memory import ITEM_BYTES, Units, value_bytes
 from archsearch.design.drawing.repeats import Group, Outline, Run, grouped, is_leaf, outline
 from archsearch.network.genotype import Genotype
+from archsearch.network.isomorphism import common
 from archsearch.ops.base import Op
 
 ELLIPSIS = "\u2026"
@@ -41,6 +42,7 @@ class Box:
     """One box. `reads`: values from outside, `makes`: values of its inside that are read outside, `count`: equal scopes it stands for.
 
     `level`: how deep a scope lies, 1 for the outermost. `key`: its number in the drawing; the root, which has no frame, is 0.
+    `mark`: the same for nodes that have weights in common.
     """
 
     key: int
@@ -55,6 +57,7 @@ class Box:
     count: int = 1
     level: int = 0
     op: Op | None = None
+    mark: str = ""
 
     @property
     def shown(self) -> str:
@@ -79,6 +82,7 @@ class Contents:
         self.genotype = genotype
         self.outline: Outline = outline(genotype)
         self.sizes: list[int] = value_bytes(genotype, Units(ITEM_BYTES["float32"], 1))
+        self._marks = marks(genotype)
         self._keys = 0
         self._readers = self._drawn_readers()
         self.root = self._root()
@@ -140,7 +144,20 @@ class Contents:
         node, cost = genotype.nodes[place], genotype.facts[place].cost
         totals = Totals(times, times * cost.params, times * cost.macs, times * self.sizes[value])
         return Box(self._key(), "op", title, node.name, self.outline.reads[value], (value,) if self._readers[value] else (),
-                   genotype.specs[value].shape, totals, op=node.op)  # fmt: skip
+                   genotype.specs[value].shape, totals, op=node.op, mark=self._marks.get(place, ""))  # fmt: skip
+
+
+def marks(genotype: Genotype) -> dict[int, str]:
+    """For the position of every node that has weights in common with others: A for the first of such groups, then B and so on."""
+    held = common(genotype.nodes)
+    number = {holder: place for place, holder in enumerate(sorted(set(held.values())))}
+    return {position: letters(number[holder]) for position, holder in held.items()}
+
+
+def letters(number: int) -> str:
+    """A to Z, then AA, AB and so on."""
+    more, last = divmod(number, 26)
+    return (letters(more - 1) if more else "") + chr(ord("A") + last)
 
 
 def scope_box(

@@ -44,7 +44,8 @@ def told(layout: Layout, box: Box) -> list[str]:
     drawing, title = layout.drawing, JOIN.join(text for text in (own_name(box), times(box.count)) if text)
     if box.kind in ("input", "output"):
         return [f"Input {title}" if box.kind == "input" else title, shape_words(box.shape)]
-    last = [text for text in (shape_words(box.shape), share_words(drawing.share(box))) if text]
+    mark = f"weights {box.mark}" if box.mark else ""
+    last = [text for text in (shape_words(box.shape), mark, share_words(drawing.share(box))) if text]
     if box.op is not None:
         return [text for text in (op_words(box.op), title, JOIN.join(last)) if text]
     if box.key in layout.opened:

@@ -91,7 +91,8 @@ def box_label(box: Box, share: float) -> Label:
     shape, part = shape_words(box.shape), share_words(share)
     if box.op is not None:
         name = " ".join(text for text in (own_name(box), times(box.count)) if text)
-        return set_rows([Row(op_words(box.op), name, bold=True), Row(shape, part)])
+        told = f"{shape}{JOIN}weights {box.mark}" if box.mark else shape
+        return set_rows([Row(op_words(box.op), name, bold=True), Row(told, part)])
     if box.kind == "scope":
         totals = totals_words(box.totals)
         return set_rows([Row(box.shown, times(box.count), bold=True, right_bold=True), Row(totals), Row(shape, part)])

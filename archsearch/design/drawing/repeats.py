@@ -169,7 +169,9 @@ def form(genotype: Genotype, group: Group, prefix: str) -> tuple[object, list[in
         node = genotype.nodes[value - offset]
         reads = tuple([local[read] if read in local else -1 - outer.setdefault(read, len(outer)) for read in node.inputs])
         inner = node.scope[len(prefix) :].partition("/")[2]
-        rows.append((alike(genotype, value), genotype.specs[value], reads, scopes.setdefault(inner, len(scopes)), inner.count("/")))
+        rows.append(
+            (alike(genotype, value), node.weights, genotype.specs[value], reads, scopes.setdefault(inner, len(scopes)), inner.count("/"))
+        )
     return (tuple(rows), tuple(genotype.specs[read] for read in outer)), list(outer)
 
 

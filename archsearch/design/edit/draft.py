@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from archsearch.design.edit.widths import Specs
 from archsearch.network.genotype import Genotype, GenotypeError, Node, is_name, scopes_of
+from archsearch.network.node import bound, unbound
 from archsearch.network.text_form.names import did_you_mean
 from archsearch.ops.base import Facts, Op
 
@@ -20,15 +21,17 @@ class Part:
 
     `made` is the op that the finished network has: as given, or with groups or a cut that follow its input. `fact` holds at the
     shapes `seen`. No repair changes what is `given`; no other edit changes what is `said`: fields that edits have written out.
+    `held` is the same for nodes that have weights in common.
     """
 
-    __slots__ = ("fact", "given", "made", "name", "op", "reads", "said", "seen", "was")
+    __slots__ = ("fact", "given", "held", "made", "name", "op", "reads", "said", "seen", "was")
 
     def __init__(self, op: Op, reads: list[int], name: str, was: Specs = (), fact: Facts | None = None) -> None:
         self.op = self.made = op
         self.reads, self.name = reads, name
         self.was = self.seen = was
         self.fact = fact
+        self.held = ""
         self.given: frozenset[str] = frozenset()
         self.said: frozenset[str] = frozenset()
 
@@ -51,6 +54,9 @@ class Draft:
             value: Part(node.op, [*node.inputs], node.name, tuple([specs[i] for i in node.inputs]), fact)
             for value, (node, fact) in enumerate(zip(genotype.nodes, genotype.facts, strict=True), first)
         }
+        for part, node, given in zip(self.parts.values(), bound(genotype.nodes), genotype.nodes, strict=True):
+            part.held = node.weights
+            part.fact = None if given.weights else part.fact  # it may have them for itself in the end
         self.order = list(self.parts)
         self.values = {name: value for value, name in enumerate(genotype.value_names)}
         self._scopes = {scope for around in {node.scope for node in genotype.nodes} - {""} for scope in scopes_of(around)}
@@ -76,6 +82,11 @@ class Draft:
         if found not in self.parts:
             raise EditError(f"'{name}' is an input of the network and has no op; name a node")
         return found
+
+    def together(self, value: int) -> list[int]:
+        """The node, and those that have weights in common with it: one module, so that they change together."""
+        held = self.parts[value].held
+        return [other for other, part in self.parts.items() if part.held == held] if held else [value]
 
     def inside(self, scope: str) -> list[int]:
         """The nodes of a scope, in order."""
@@ -149,9 +160,9 @@ class Draft:
         nodes = []
         for value in self.order:
             part = self.parts[value]
-            nodes.append(Node(part.made, tuple([place[i] for i in part.reads]), part.name))
+            nodes.append(Node(part.made, tuple([place[i] for i in part.reads]), part.name, part.held))
             place[value] = len(place)
         try:
-            return Genotype(self.inputs, tuple(nodes), tuple([place[i] for i in self.outputs]), tuple(facts))
+            return Genotype(self.inputs, tuple(unbound(nodes)), tuple([place[i] for i in self.outputs]), tuple(facts))
         except GenotypeError as error:
             raise EditError(str(error)) from error

@@ -39,7 +39,8 @@ class SetField(Edit):
             op = edited(part.op, {self.field: from_data(to_data(self.value), types[self.field])}, part.said)
         except (ValueError, TypeError) as error:
             raise EditError(f"node '{part.name}': {error}") from error
-        part.change(op, [self.field], part.said | {self.field})
+        for value in draft.together(draft.node(self.node)):
+            draft.parts[value].change(op, [self.field], part.said | {self.field})
 
 
 def set_field(genotype: Genotype, node: str, field: str, value: Any) -> Genotype:

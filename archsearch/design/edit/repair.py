@@ -86,8 +86,9 @@ class Repair:
                 between[read] = self._project(place, part, read, want, why)
                 continue
             for value, (op, name) in changes.items():
-                self.parts[value].change(op, [name])
-            changed.update(changes)
+                for each in self.draft.together(value):
+                    self.parts[each].change(op, [name])
+                    changed.add(each)
         for read in part.reads if between else ():
             self._readers[between.get(read, read)] += 1
             self._readers[read] -= 1

@@ -23,7 +23,8 @@ class Replace(Edit):
         return f"{self.node}={op_text(self.op)}"
 
     def change(self, draft: Draft) -> None:
-        draft.parts[draft.node(self.node)].change(self.op, field_types(type(self.op)), written_fields(self.op))
+        for value in draft.together(draft.node(self.node)):
+            draft.parts[value].change(self.op, field_types(type(self.op)), written_fields(self.op))
 
 
 def replace(genotype: Genotype, node: str, op: Op) -> Genotype:

@@ -1,4 +1,4 @@
-"""Which learned elements are in use: a node has weights of its own, so each may be used once."""
+"""Which learned elements are in use: nodes that are not one module have none in common."""
 
 from __future__ import annotations
 
@@ -45,14 +45,22 @@ class Ledger:
         places = self._places(constant)
         first = next((self._users[name] for name in constant.names if name in self._users), place)
         if bool(self._used[places].any()):
-            raise TakenError(f"weights of {names} are used here and at {first}; give each its own copy: nodes share no weights")
+            fix = "give each its own copy: only nodes of one op share weights, and then all of them"
+            raise TakenError(f"weights of {names} are used here and at {first}; {fix}")
         if isinstance(places, Tensor) and torch.unique(places).numel() < places.numel():
             raise InexpressibleError(f"elements of {names} are repeated as weights; no op shares weights among channels or places")
+        self.use(constant, place)
+        return constant.tensor
+
+    def use(self, constant: Constant, place: Place) -> None:
+        """Note that the elements are in use, whoever uses them besides."""
+        if not constant.learned:
+            return
+        places = self._places(constant)
         self._used[places] = True
         self._taken.append((places, [name for name in constant.names if name not in self._users]))
         for name in constant.names:
             self._users.setdefault(name, place)
-        return constant.tensor
 
     @property
     def takes(self) -> int:

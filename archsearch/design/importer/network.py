@@ -216,7 +216,13 @@ def finished(writer: Writer, outputs: list[int], names: list[str], parameters: M
     place = {i: i for i in range(offset)} | {number: offset + position for position, number in enumerate(alive)}
     drafts = [writer.drafts[number - offset] for number in alive]
     words = named(drafts, input_names(offset))
-    nodes = tuple(Node(draft.op, tuple(place[i] for i in draft.reads), word) for draft, word in zip(drafts, words, strict=True))
+    first: dict[object, str] = {}
+    for draft, word in zip(drafts, words, strict=True):
+        first.setdefault(draft.module, word)
+    nodes = tuple(
+        Node(draft.op, tuple(place[i] for i in draft.reads), word, "" if first[draft.module] == word else first[draft.module])
+        for draft, word in zip(drafts, words, strict=True)
+    )
     known = tuple(draft.facts for draft in drafts)
     try:
         genotype = Genotype(writer.inputs, nodes, tuple(place[number] for number in outputs), known)
@@ -228,9 +234,10 @@ def finished(writer: Writer, outputs: list[int], names: list[str], parameters: M
 
 
 def doubled(writer: Writer, alive: list[int]) -> list[Draft]:
-    """Nodes that have weights in common with another."""
+    """Nodes that have weights in common with another, and are not one module with it."""
     drafts = [writer.drafts[number - len(writer.inputs)] for number in alive]
-    holders = Counter(id(tensor) for draft in drafts for tensor in own_weights(draft))
+    modules = {(draft.module, draft.op): draft for draft in drafts}
+    holders = Counter(id(tensor) for draft in modules.values() for tensor in own_weights(draft))
     return [draft for draft in drafts if any(holders[id(tensor)] > 1 for tensor in own_weights(draft))]
 
 
@@ -261,7 +268,7 @@ def state_of(drawn: Drawing) -> dict[str, Tensor]:
     """A state dict of the compiled network; what the module had no tensor for is as it is before training."""
     state = compile_network(drawn.genotype).state_dict()
     for node, draft in zip(drawn.genotype.nodes, drawn.drafts, strict=True):
-        for key, tensor in draft.weights.items():
+        for key, tensor in draft.weights.items() if not node.weights else ():
             name = f"{module_path(node.name)}.{key}"
             state[name] = tensor.detach().to(state[name]).reshape(state[name].shape)
     return state

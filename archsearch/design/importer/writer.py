@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from archsearch.design.importer.rearrange import back_from, moves_to, natural_mo
 from archsearch.design.importer.relaying import relaid
 from archsearch.design.importer.shortcut import LONGEST, shortcut
 from archsearch.network.builder import Value
+from archsearch.network.node import why_apart
 from archsearch.ops import Aten, Concat, FromWindows, FrozenBatchNorm2d, Image, LayerNorm, LayerNorm2d, Slice, Tokens, Windows
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.tensor import TensorSpec
@@ -29,6 +31,7 @@ class Draft:
     """A node without its name: `hint` is the parameter that names it best, `weights` by the names that the op's module has.
 
     `instead` is what it is where a node that it has taken up into itself is read by others too; `names` are those of parameters in use.
+    Nodes of one op that use the same weights have the same `module`.
     """
 
     op: Op
@@ -39,6 +42,7 @@ class Draft:
     facts: Facts
     instead: Draft | None = None
     names: tuple[str, ...] = ()
+    module: object = field(default_factory=object)
 
 
 class Writer:
@@ -52,6 +56,7 @@ class Writer:
         self.drafts: list[Draft] = []
         self.remarks: list[str] = []
         self._once: dict[tuple[Op, tuple[int, ...]], Value] = {}
+        self._known: dict[tuple[object, ...], Draft] = {}
 
     def input(self, number: int) -> Seen:
         """An input of the genotype."""
@@ -77,9 +82,19 @@ class Writer:
             held = ", ".join(dict.fromkeys(name for names in fixed.values() for name in names))
             where = f" in {held}" if held else ""
             self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where}", place)
+        key = (op, *[(key, marked(w)) for key, w in given.items()])
+        own = any(isinstance(w, Constant) and w.names for w in given.values())
+        known = self._known.get(key) if own else None
+        if known is not None and not why_apart(op, tuple(value.spec for value in values), op, self.specs_of(known)):
+            for w in given.values():
+                if isinstance(w, Constant):
+                    self.ledger.use(w, place)
+            draft = self.draft(op, values, place, known.hint, known.weights)
+            return self.add(replace(draft, names=known.names, module=known.module))
         taken = {key: self.ledger.take(tensor, place) if isinstance(tensor, Constant) else tensor for key, tensor in given.items()}
         names = tuple(name for w in given.values() if isinstance(w, Constant) for name in w.names)
-        return self.add(replace(self.draft(op, values, place, hint, taken), names=names))
+        draft = self._known[key] = replace(self.draft(op, values, place, hint, taken), names=names)
+        return self.add(draft)
 
     def draft(self, op: Op, values: Sequence[Value], place: Place, hint: str, weights: dict[str, Tensor]) -> Draft:
         """A node that is not added yet. Raises ShapeError."""
@@ -118,7 +133,7 @@ class Writer:
             return None
         apart = self.draft(op, [value], norm.place, "", {})
         whole = self.draft(LayerNorm2d(norm.op.eps), [self.read_by(tokens)], norm.place, norm.hint, norm.weights)
-        return self.add(replace(whole, instead=apart, names=norm.names))
+        return self.add(replace(whole, instead=apart, names=norm.names, module=norm.module))
 
     def _chain(self, value: Value) -> list[tuple[Op, TensorSpec]]:
         """The last few ops that a value comes through, and what they read."""
@@ -134,6 +149,10 @@ class Writer:
         """The node that makes a value; None for an input."""
         position = value.number - len(self.inputs)
         return self.drafts[position] if position >= 0 else None
+
+    def specs_of(self, draft: Draft) -> tuple[TensorSpec, ...]:
+        """Shapes of the values that a node reads."""
+        return tuple(self.read_by(draft, position).spec for position in range(len(draft.reads)))
 
     def read_by(self, draft: Draft, position: int = 0) -> Value:
         """A value that a node reads."""
@@ -221,6 +240,17 @@ class Writer:
         if (start, stop) == (0, width):
             return value
         return self.once(Slice(start, stop if stop < width else None), value, place=place)
+
+
+def marked(weights: Constant | Tensor) -> object:
+    """What tells weights from others: which learned elements they are, in which order, or the tensor itself."""
+    if not isinstance(weights, Constant):
+        return id(weights)
+    if weights.start is not None:
+        return weights.start, weights.shape
+    if weights.places is not None:
+        return weights.shape, blake2b(weights.places.contiguous().numpy().tobytes()).digest()
+    return weights.names, weights.shape, id(weights.tensor)
 
 
 def check_batch_first(seen: Seen) -> None:

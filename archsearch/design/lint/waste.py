@@ -46,12 +46,14 @@ def dead_node(subject: Subject) -> Iterator[Found]:
 def duplicate_node(subject: Subject) -> Iterator[Found]:
     """Equal ops without params or chance on equal values, step by step through whole branches; views cost nothing."""
     same = list(range(len(subject.genotype.specs)))
-    known: dict[tuple[Op, tuple[int, ...]], Part] = {}
+    known: dict[tuple[Op, tuple[int, ...], int], Part] = {}
+    offset, held = len(subject.genotype.inputs), subject.genotype.holders
     for part in subject.living:
-        if part.facts.cost.params or part.op.random:
+        if part.op.random:
             continue
+        own = part.value - offset if part.facts.learned else -1
         reads = [same[read] for read in part.reads]
-        key = (part.op, tuple(sorted(reads) if part.op.commutative else reads))
+        key = (part.op, tuple(sorted(reads) if part.op.commutative else reads), held.get(part.value - offset, own))
         first = known.setdefault(key, part)
         same[part.value] = first.value
         if first is not part and not part.facts.saved.eval_view:

@@ -8,7 +8,7 @@ from archsearch import layers
 from archsearch.exporters.base import ExportError
 from archsearch.exporters.source.recorder import Call, Recorder
 from archsearch.network.compiler import module_path
-from archsearch.network.genotype import Genotype
+from archsearch.network.genotype import Genotype, Node
 from archsearch.ops.base import Op
 from archsearch.ops.tensor import TensorSpec
 
@@ -19,10 +19,11 @@ Path = tuple[str, ...]
 
 def init_lines(genotype: Genotype, recorder: Recorder) -> Iterator[str]:
     """Statements that build the modules, one a node, and one for every scope."""
-    paths = [tuple(module_path(node.name).split(".")) for node in genotype.nodes]
+    nodes = [node for node in genotype.nodes if not node.weights]
+    paths = [path_of(node) for node in nodes]
     keyed = numbered(paths)
     made: set[Path] = set()
-    for before, node, path in zip([None, *paths], genotype.nodes, paths, strict=False):
+    for before, node, path in zip([None, *paths], nodes, paths, strict=False):
         if parted(before, path):
             yield ""
         for depth in range(1, len(path)):
@@ -46,7 +47,7 @@ def written(op: Op, inputs: tuple[TensorSpec, ...], recorder: Recorder) -> Call:
 
 def forward_lines(genotype: Genotype) -> Iterator[str]:
     """Statements that compute the outputs, one a node; a value that is not read again gives its name to the next, or is deleted."""
-    paths = [tuple(module_path(node.name).split(".")) for node in genotype.nodes]
+    paths = [path_of(node) for node in genotype.nodes]
     keyed = numbered(paths)
     last = {value: position for position, node in enumerate(genotype.nodes) for value in node.inputs} | dict.fromkeys(
         genotype.outputs, len(paths)
@@ -66,6 +67,11 @@ def forward_lines(genotype: Genotype) -> Iterator[str]:
         if free:
             yield f"del {', '.join(free)}"
     yield f"return {', '.join(names[i] for i in genotype.outputs)}"
+
+
+def path_of(node: Node) -> Path:
+    """Where the module of a node stands."""
+    return tuple(module_path(node.weights or node.name).split("."))
 
 
 def parted(before: Path | None, path: Path) -> bool:

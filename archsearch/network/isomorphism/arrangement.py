@@ -10,22 +10,24 @@ Own code, not a library's: it runs for every candidate of a search.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from struct import pack
 from typing import NamedTuple
 
 from archsearch.network.isomorphism.colour import hashed, op_colour
 from archsearch.network.isomorphism.labelling import Edges, ExhaustedError, labels
-from archsearch.ops.base import Op
+from archsearch.network.node import Node, holders
 from archsearch.ops.tensor import TensorSpec
 
 Reads = Sequence[tuple[int, ...]]
+WEIGHTS = hashed(b"weights that several nodes have in common")
 
 
 class Arrangement(NamedTuple):
     """Values of all nodes in the order, and what every node reads, operands in order; `colours`: of the nodes' ops as they are given.
 
+    `held`: for the position of a node that has weights in common with others, that of one of them, the same for all.
     `exact` is false for patterns that would take too long to order: they stay as they are written.
     """
 
@@ -33,6 +35,7 @@ class Arrangement(NamedTuple):
     reads: tuple[tuple[int, ...], ...]
     colours: tuple[bytes, ...]
     exact: bool = True
+    held: Mapping[int, int] = {}
 
 
 class Dag(NamedTuple):
@@ -46,22 +49,51 @@ class Dag(NamedTuple):
     loose: tuple[int, ...]
 
 
-def arrange(offset: int, ops: Sequence[Op], reads: Reads, outputs: Sequence[int]) -> Arrangement:
+def arrange(offset: int, nodes: Sequence[Node], outputs: Sequence[int]) -> Arrangement:
     """The order of a network with so many inputs: the same for isomorphic ones."""
     known: dict[int, bytes] = {}
-    colours = tuple([known.get(id(op)) or known.setdefault(id(op), op_colour(op)) for op in ops])
+    colours = tuple([known.get(id(node.op)) or known.setdefault(id(node.op), op_colour(node.op)) for node in nodes])
+    reads = [node.inputs for node in nodes]
     read = set(chain(outputs, *reads))
-    loose = tuple([value for value in range(offset, offset + len(ops)) if value not in read])
-    dag = Dag(offset, colours, reads, [op.commutative for op in ops], outputs, loose)
+    loose = tuple([value for value in range(offset, offset + len(nodes)) if value not in read])
+    held = common(nodes)
+    dag = Dag(offset, colours, reads, [node.op.commutative for node in nodes], outputs, loose)
     try:
-        rank = ranks(dag)
+        rank = ranks_with_weights(dag, held) if held else ranks(dag)
     except ExhaustedError:
-        return Arrangement(tuple(range(offset, offset + len(ops))), tuple(reads), colours, exact=False)
+        return Arrangement(tuple(range(offset, offset + len(nodes))), tuple(reads), colours, exact=False, held=held)
     ordered = [
         tuple(sorted(own, key=rank.__getitem__)) if swap and len(own) > 1 else own for own, swap in zip(reads, dag.swaps, strict=True)
     ]
     roots = [*outputs, *sorted(loose, key=rank.__getitem__)]
-    return Arrangement(tuple(depth_first(offset, ordered, roots)), tuple(ordered), colours)
+    return Arrangement(tuple(depth_first(offset, ordered, roots)), tuple(ordered), colours, held=held)
+
+
+def common(nodes: Sequence[Node]) -> dict[int, int]:
+    """For the position of every node that has weights in common with others: that of the first of them."""
+    users = holders(nodes)
+    return {**users, **{holder: holder for holder in users.values()}} if users else users
+
+
+def ranks_with_weights(dag: Dag, held: Mapping[int, int]) -> list[int]:
+    """Ranks of the values where nodes have weights in common: a vertex, before all nodes, that those read. Raises ExhaustedError."""
+    vertex = {holder: dag.offset + number for number, holder in enumerate(dict.fromkeys(held.values()))}
+    more, first = len(vertex), dag.offset
+
+    def moved(values: Iterable[int]) -> tuple[int, ...]:
+        return tuple([value if value < first else value + more for value in values])
+
+    reads = [(*moved(own), *([vertex[held[position]]] if position in held else [])) for position, own in enumerate(dag.reads)]
+    whole = Dag(
+        first,
+        (*[WEIGHTS] * more, *dag.colours),
+        [*[()] * more, *reads],
+        [*[False] * more, *dag.swaps],
+        moved(dag.outputs),
+        moved(dag.loose),
+    )
+    rank = ranks(whole)
+    return rank[:first] + rank[first + more :]
 
 
 def ranks(dag: Dag) -> list[int]:
@@ -212,7 +244,7 @@ def depth_first(offset: int, reads: Reads, roots: Sequence[int]) -> list[int]:
 
 
 def digest(inputs: Sequence[TensorSpec], outputs: Sequence[int], arranged: Arrangement) -> str:
-    """32 hex digits for a network in this order: shapes of the inputs, ops, what each reads, outputs."""
+    """32 hex digits for a network in this order: shapes of the inputs, ops, what each reads, outputs, which have weights in common."""
     offset = len(inputs)
     place = list(range(offset)) + [0] * len(arranged.reads)
     for number, value in enumerate(arranged.values, offset):
@@ -223,6 +255,10 @@ def digest(inputs: Sequence[TensorSpec], outputs: Sequence[int], arranged: Arran
         numbers.append(len(own))
         numbers.extend([place[i] for i in own])
     numbers.extend([place[output] for output in outputs])
+    if arranged.held:
+        first: dict[int, int] = {}
+        common = [arranged.held.get(value - offset, -1) for value in arranged.values]
+        numbers.extend([-1 if holder < 0 else first.setdefault(holder, number) for number, holder in enumerate(common)])
     shapes = repr([spec.shape for spec in inputs]).encode()
     colours = [arranged.colours[value - offset] for value in arranged.values]
     return hashed(shapes, pack(f"<{len(numbers)}i", *numbers), *colours).hex()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from archsearch.network.genotype import Genotype, Node
-from archsearch.network.isomorphism import Arrangement, arrange
+from archsearch.network.genotype import Genotype
+from archsearch.network.isomorphism import Arrangement, arrange, common
+from archsearch.network.node import Node, unbound
 from archsearch.network.passes.folding import Draft, draft_of, folded, uses, write_out
 from archsearch.ops.base import Facts, facts
 
@@ -24,14 +25,14 @@ def fold(genotype: Genotype) -> Genotype:
     """Write what computes the same with the same weights in one way; nodes stay where they are, those passed over too."""
     draft = folded(draft_of(genotype))
     write_out(draft, uses(draft))
-    return Genotype(draft.inputs, tuple(draft.nodes), draft.outputs, tuple(draft.facts), named=True)
+    return Genotype(draft.inputs, tuple(unbound(draft.nodes)), draft.outputs, tuple(draft.facts), named=True)
 
 
 def drop_dead(genotype: Genotype) -> Genotype:
     """Drop nodes that no output depends on."""
     draft = draft_of(genotype)
     draft = living(draft, uses(draft))
-    return Genotype(draft.inputs, tuple(draft.nodes), draft.outputs, tuple(draft.facts), named=True)
+    return Genotype(draft.inputs, tuple(unbound(draft.nodes)), draft.outputs, tuple(draft.facts), named=True)
 
 
 def order(genotype: Genotype) -> Genotype:
@@ -48,29 +49,31 @@ def living(draft: Draft, used: list[int]) -> Draft:
     place = list(range(offset)) + [0] * len(draft.nodes)
     nodes = []
     for number, position in enumerate(kept, offset):
-        op, reads, name = draft.nodes[position]
+        op, reads, name, weights = draft.nodes[position]
         place[offset + position] = number
-        nodes.append(Node(op, tuple([place[i] for i in reads]), name))
+        nodes.append(Node(op, tuple([place[i] for i in reads]), name, weights))
     return Draft(draft.inputs, nodes, [draft.facts[position] for position in kept], tuple([place[i] for i in draft.outputs]))
 
 
 def ordered(draft: Draft) -> Genotype:
     """The genotype with the nodes in order; it knows that they are."""
     offset = len(draft.inputs)
-    arranged = arrange(offset, [node.op for node in draft.nodes], [node.inputs for node in draft.nodes], draft.outputs)
+    arranged = arrange(offset, unbound(draft.nodes), draft.outputs)
     place = list(range(offset)) + [0] * len(draft.nodes)
     nodes: list[Node] = []
     for number, value in enumerate(arranged.values, offset):
         place[value] = number
-        op, _, name = draft.nodes[value - offset]
+        op, _, name, weights = draft.nodes[value - offset]
         reads = arranged.reads[value - offset]
-        nodes.append(Node(op, (place[reads[0]],) if len(reads) == 1 else tuple([place[i] for i in reads]), name))
+        nodes.append(Node(op, (place[reads[0]],) if len(reads) == 1 else tuple([place[i] for i in reads]), name, weights))
     known = tuple([moved_facts(draft, value - offset, arranged.reads[value - offset]) for value in arranged.values])
+    nodes = unbound(nodes)
     own = Arrangement(
         tuple(range(offset, offset + len(nodes))),
         tuple([node.inputs for node in nodes]),
         tuple([arranged.colours[value - offset] for value in arranged.values]),
         arranged.exact,
+        common(nodes),
     )
     return Genotype(draft.inputs, tuple(nodes), tuple([place[i] for i in draft.outputs]), known, named=True, arranged=own)
 

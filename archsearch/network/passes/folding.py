@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archsearch.network.genotype import Genotype, Node
+from archsearch.network.genotype import Genotype
+from archsearch.network.node import Node, bound
 from archsearch.ops import Zero
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.tensor import TensorSpec
@@ -21,7 +22,7 @@ RULES = {
 
 
 class Draft(NamedTuple):
-    """A network under way: as in a genotype, but that nodes may be dead."""
+    """A network under way: as in a genotype, but that nodes may be dead, are `bound`, and have the facts that they have alone."""
 
     inputs: tuple[TensorSpec, ...]
     nodes: list[Node]
@@ -31,7 +32,11 @@ class Draft(NamedTuple):
 
 def draft_of(genotype: Genotype) -> Draft:
     """The genotype to be changed."""
-    return Draft(genotype.inputs, list(genotype.nodes), list(genotype.facts), genotype.outputs)
+    found = list(genotype.facts)
+    for position in genotype.holders:
+        node = genotype.nodes[position]
+        found[position] = facts(node.op, tuple([genotype.specs[i] for i in node.inputs]))
+    return Draft(genotype.inputs, bound(genotype.nodes), found, genotype.outputs)
 
 
 def folded(draft: Draft) -> Draft:
@@ -55,12 +60,12 @@ class Folding:
 
     def place(self, position: int, node: Node) -> None:
         """Write a node by the rules."""
-        op, reads, name = node
+        op, reads, name, weights = node
         source, fact = self.source, self.facts[position]
         reads = (source[reads[0]],) if len(reads) == 1 else tuple([source[i] for i in reads])
         if self.zero_values and not self.zero_values.isdisjoint(reads):
             op, reads, fact = self.without_zeros(op, reads, fact)
-        while op is not None:
+        while not weights:  # what is one module with others stays as it is
             if fact.normal is not None:
                 op, fact = fact.normal, facts(fact.normal, self.specs_of(reads))
             if op.is_zero:
@@ -70,10 +75,10 @@ class Folding:
                 source.append(reads[0])
                 return
             before = self.nodes[reads[0] - self.offset] if len(reads) == 1 and reads[0] >= self.offset else None
-            merged = (
-                op.merged(before.op, *self.specs_of(before.inputs)) if before is not None and type(op).merged is not Op.merged else None
-            )
-            if before is None or merged is None:
+            if before is None or before.weights or type(op).merged is Op.merged:
+                break
+            merged = op.merged(before.op, *self.specs_of(before.inputs))
+            if merged is None:
                 break
             if merged is before.op:
                 source.append(reads[0])
@@ -81,7 +86,7 @@ class Folding:
             op, reads = merged, before.inputs
             fact = facts(op, self.specs_of(reads))
         if op is not node.op or reads != node.inputs:
-            self.nodes[position], self.facts[position] = Node(op, reads, name), fact
+            self.nodes[position], self.facts[position] = Node(op, reads, name, weights), fact
         source.append(self.offset + position)
 
     def specs_of(self, values: tuple[int, ...]) -> tuple[TensorSpec, ...]:

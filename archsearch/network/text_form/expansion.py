@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archsearch.network.genotype import Genotype, Node, is_name, reason, scopes_of
+from archsearch.network.genotype import Genotype, GenotypeError, Node, is_name, reason, scopes_of
 from archsearch.network.genotype_json import input_names
-from archsearch.network.text_form.cursor import Cursor, shown
+from archsearch.network.text_form.cursor import Cursor, TextError, shown
 from archsearch.network.text_form.names import Names, copy_name, did_you_mean
 from archsearch.network.text_form.reader import NodeLine, ScopeLines, Text
 from archsearch.ops.base import Facts, facts
@@ -22,7 +22,10 @@ def from_text(text: str) -> Genotype:
     expansion = Expansion(lines.inputs)
     expansion.run(lines.root, "")
     outputs = [expansion.find(last, said, "", at) for said, at in lines.outputs]
-    return Genotype(tuple(lines.inputs), tuple(expansion.nodes), tuple(outputs), tuple(expansion.facts), named=True)
+    try:
+        return Genotype(tuple(lines.inputs), tuple(expansion.nodes), tuple(outputs), tuple(expansion.facts), named=True)
+    except GenotypeError as error:  # of nodes that cannot have weights in common
+        raise TextError(str(error)) from error
 
 
 class Expansion:
@@ -32,6 +35,7 @@ class Expansion:
         self.nodes: list[Node] = []
         self.facts: list[Facts] = []
         self._specs = list(inputs)
+        self._inputs = len(inputs)
         self._names = Names()
         self._names.values.update((name, i) for i, name in enumerate(input_names(len(inputs))))
         self._entering: list[int | None] = []
@@ -79,11 +83,22 @@ class Expansion:
             fact = facts(line.op, tuple([self._specs[i] for i in reads]))
         except (ValueError, TypeError) as error:
             raise line.cursor.error(f"node '{name}': {reason(error, line.op)}", line.label_at) from error
+        held = self._holder(line, name, scope)
         self._names.values[name] = value = len(self._specs)
         self._lines[value] = line.cursor.number
-        self.nodes.append(Node(line.op, reads, name))
+        self.nodes.append(Node(line.op, reads, name, held))
         self.facts.append(fact)
         self._specs.append(fact.spec)
+
+    def _holder(self, line: NodeLine, name: str, scope: str) -> str:
+        """Full name of the node whose weights a node uses; nothing where it has its own. Raises TextError."""
+        said, at = line.weights
+        if not said:
+            return ""
+        value = self.find(line.cursor, said, scope, at) - self._inputs
+        if value < 0:
+            raise line.cursor.error(f"node '{name}' uses the weights of {shown(said)}, an input, which has none; name a node", at)
+        return self.nodes[value].weights or self.nodes[value].name
 
     def _name(self, line: NodeLine, scope: str) -> str:
         """Full name of a node, the automatic one if it is given none. Raises TextError."""

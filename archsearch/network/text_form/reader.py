@@ -25,13 +25,17 @@ SHAPE = re.compile(BLANK + r"(\d++(?:x\d++)*+)(?!\w)", re.ASCII)
 OUTPUT = re.compile(r"output[ \t]++(?=[^ \t:])", re.ASCII)
 LABEL = re.compile(r" *+([\w/]++)[ \t]*+:", re.ASCII)
 JOIN = re.compile(r"[ \t]++(from|with)(?!\w)", re.ASCII)
+HOLDER = re.compile(r"[ \t]++(weights)(?!\w)", re.ASCII)
 NOTHING = re.compile(BLANK + r"(\([ \t]*+\))")
 VALUE = re.compile(BLANK + r"(\^++|/?\w++(?:/\w++)*+)", re.ASCII)
 
 
 @dataclass(slots=True)
 class NodeLine:
-    """One node as written: `join` says how `reads` are meant, `from` these alone, `with` these and the value before, or neither."""
+    """One node as written: `join` says how `reads` are meant, `from` these alone, `with` these and the value before, or neither.
+
+    `weights`: the node whose weights it uses, as it is said here, and the column; nothing where it has its own.
+    """
 
     cursor: Cursor
     label: str
@@ -39,6 +43,7 @@ class NodeLine:
     op: Op
     join: str
     reads: list[tuple[str, int]]
+    weights: tuple[str, int] = ("", 0)
 
 
 @dataclass(slots=True)
@@ -189,15 +194,24 @@ def number(cursor: Cursor, digits: str, at: int) -> int:
 
 
 def read_node(cursor: Cursor, ops: Ops) -> NodeLine:
-    """Read `[name:] op [from values | with values]`. Raises TextError."""
+    """Read `[name:] op [from values | with values] [weights node]`. Raises TextError."""
     label = cursor.take(LABEL)
     at = cursor.start
     op = read_op(cursor, ops)
     join = cursor.take(JOIN)
     reads = read_values(cursor) if join and not (join == "from" and cursor.take(NOTHING)) else []
+    held = read_holder(cursor) if cursor.take(HOLDER) else ("", 0)
     if END.match(cursor.line, cursor.at) is None:
         raise cursor.error(f"unexpected {shown(cursor.next())} after the op; write `from` or `with` and the values that it reads")
-    return NodeLine(cursor, label, at, op, join, reads)
+    return NodeLine(cursor, label, at, op, join, reads, held)
+
+
+def read_holder(cursor: Cursor) -> tuple[str, int]:
+    """Read the name of the node whose weights are used, with its column. Raises TextError."""
+    name = cursor.take(VALUE)
+    if not name or name[0] == "^":
+        raise cursor.error(f"expected the name of the node whose weights it uses, got {shown(name or cursor.next())}")
+    return name, cursor.start
 
 
 def read_values(cursor: Cursor) -> list[tuple[str, int]]:

@@ -71,12 +71,13 @@ class Writing:
         automatic = self._names.automatic(f"{self._scope}/{node.op.kind}" if self._scope else node.op.kind)
         unnamed = node.name == automatic and node.op.kind not in KEYWORDS
         text = op_text(node.op) if unnamed else f"{node.name.rpartition('/')[2]}: {op_text(node.op)}"
+        held = f" weights {self._names.said(node.weights, self._scope)}" if node.weights else ""
         reads = node.inputs
         if not reads:
-            return f"{text} from ()"
+            return f"{text} from (){held}"
         if reads[0] != before or before is None:
-            return f"{text} from {', '.join(map(self._said, reads))}"
-        return f"{text} with {', '.join(map(self._said, reads[1:]))}" if len(reads) > 1 else text
+            return f"{text} from {', '.join(map(self._said, reads))}{held}"
+        return f"{text} with {', '.join(map(self._said, reads[1:]))}{held}" if len(reads) > 1 else f"{text}{held}"
 
     def _said(self, value: int) -> str:
         """How a value is called here: ^ for what enters a scope, or its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archsearch.design.edit.widths import width
 from archsearch.network.genotype import Genotype, GenotypeError, Node, reason
+from archsearch.network.node import bound, unbound
 from archsearch.ops import Add, Conv2d, Linear, PadChannels, Slice
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.tensor import TensorSpec
@@ -24,6 +25,7 @@ class Assembly:
     def __init__(self, template: Template, decisions: Decisions) -> None:
         self._template, self._decisions = template, decisions
         self._given = template.genotype
+        self._bound = bound(self._given.nodes)
         self._offset = len(self._given.inputs)
         self._scales = {**template.units, **decisions.scales}
         self._specs = list(self._given.inputs)
@@ -35,13 +37,13 @@ class Assembly:
         template, given = self._template, self._given
         place = list(range(len(given.specs)))
         gone, ends = self._decisions.gone, template.ends
-        for value, node in enumerate(given.nodes, self._offset):
+        for value, node in enumerate(self._bound, self._offset):
             if value not in gone:
                 self._write(value, node, place, node.name)
             if value in ends:
                 self._end_run(ends[value], place)
         outputs = tuple([place[output] for output in given.outputs])
-        return Genotype(given.inputs, tuple(self._nodes), outputs, tuple(self._facts), template.short)
+        return Genotype(given.inputs, tuple(unbound(self._nodes)), outputs, tuple(self._facts), template.short)
 
     def _end_run(self, number: int, place: list[int]) -> None:
         """Let what follows a run read its last block, after more copies of that where it is to be longer than given."""
@@ -56,7 +58,7 @@ class Assembly:
             for value in last.values:
                 if value in self._decisions.gone:
                     continue
-                node = self._given.nodes[value - self._offset]
+                node = self._bound[value - self._offset]
                 self._write(value, node, inner, name + node.name[len(last.name) :])
             place[last.leaving] = inner[last.leaving]
 
@@ -72,20 +74,20 @@ class Assembly:
             op = padded(node.op, self._specs[reads[0]], amount(parts, self._scales)) if parts else self._op(value)
         except ValueError as error:
             raise GenotypeError(f"node '{name}': {error}") from error
-        place[value] = self._add(op, reads, name)
+        place[value] = self._add(op, reads, name, node.weights)
         if value in self._decisions.linked:
             place[value] = self._link(place[self._decisions.linked[value]], place[value], name)
 
     def _op(self, value: int) -> Op:
         return self._template.op(value, self._scales, self._decisions)
 
-    def _add(self, op: Op, reads: list[int], name: str) -> int:
+    def _add(self, op: Op, reads: list[int], name: str, weights: str = "") -> int:
         """Add a node; the number of its value."""
         try:
             fact = facts(op, tuple([self._specs[read] for read in reads]))
         except (ValueError, TypeError) as error:
             raise GenotypeError(f"node '{name}': {reason(error, op)}") from error
-        self._nodes.append(Node(op, tuple(reads), name))
+        self._nodes.append(Node(op, tuple(reads), name, weights))
         self._facts.append(fact)
         self._specs.append(fact.spec)
         return len(self._specs) - 1

@@ -39,7 +39,7 @@ def find(genotype: Genotype, variety: Variety) -> Findings:
     found: list[Choice] = [
         *depth_choices(rows, variety.deeper),
         *width_choices(genotype, widths, variety.widths),
-        *kernel_choices(genotype, twin, variety.kernels),
+        *kernel_choices(genotype, widths, twin, variety.kernels),
     ]
     if variety.shortcuts:
         found += shortcut_choices(genotype, ways, twin)
@@ -84,11 +84,11 @@ def width_choices(genotype: Genotype, widths: Widths, factors: tuple[float, ...]
         yield WidthChoice(f"{names[makers[0]]}.{field}", tuple(given * n // unit for n in scaled), given, tuple(makers), root, unit)
 
 
-def kernel_choices(genotype: Genotype, twin: dict[int, int], sides: tuple[int, ...]) -> Iterator[Choice]:
-    """One for each convolution with a square kernel and for its twins."""
+def kernel_choices(genotype: Genotype, widths: Widths, twin: dict[int, int], sides: tuple[int, ...]) -> Iterator[Choice]:
+    """One for each convolution with a square kernel and weights of its own, and for its twins."""
     offset, specs, alike = len(genotype.inputs), genotype.specs, defaultdict[int, list[int]](list)
     for value, node in enumerate(genotype.nodes, offset):
-        if odd_side(node.op):
+        if odd_side(node.op) and value - offset not in widths.held:
             alike[twin[value]].append(value)
     for first, sites in alike.items() if sides else ():
         node = genotype.nodes[first - offset]

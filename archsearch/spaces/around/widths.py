@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from archsearch.design.edit.widths import keeps_channels_apart, width, width_field
 from archsearch.network.genotype import Genotype, Node
+from archsearch.network.isomorphism import common
 from archsearch.ops import Concat, Flatten, PadChannels, Slice, Transpose
 from archsearch.ops.base import Op
 from archsearch.ops.tensor import TensorSpec
@@ -20,7 +21,7 @@ class Widths:
     """The widths of all values of a genotype.
 
     `forms[v]`: of value v. `makers[v]`: what node v sets by a field of its own. `followed[v]`: fields of v's op that are widths.
-    `pads`: nodes that fill up channels to what their readers need.
+    `pads`: nodes that fill up channels to what their readers need. `held`: positions of nodes that have weights in common with others.
     """
 
     def __init__(self, genotype: Genotype) -> None:
@@ -32,9 +33,10 @@ class Widths:
         self.forms: list[Form] = [self.ties.new(width(spec), fixed=True) for spec in genotype.inputs]
         self.tokens: dict[int, Form] = {}
         """How many tokens there are, of values where a map over tokens has made them."""
+        self.held = common(genotype.nodes)
         for value, node in enumerate(genotype.nodes, len(genotype.inputs)):
             inputs = tuple([genotype.specs[i] for i in node.inputs])
-            rule = RULES.get(type(node.op), follow)
+            rule = as_given if value - len(genotype.inputs) in self.held else RULES.get(type(node.op), follow)
             self.forms.append(rule(self, value, node, inputs, genotype.specs[value]))
             if rule is not transpose:
                 self._pass_tokens(value, node, inputs)
@@ -99,6 +101,12 @@ def follow(widths: Widths, value: int, node: Node, inputs: Specs, spec: TensorSp
     for other in moving[1:]:
         ties.equal(moving[0], other)
     return moving[0]
+
+
+def as_given(widths: Widths, value: int, node: Node, inputs: Specs, spec: TensorSpec) -> Form:
+    """A node that is one module with others: it reads and makes what it does now."""
+    widths.ties.fix(*[widths.forms[read] for read in node.inputs])
+    return widths.ties.new(width(spec), fixed=True)
 
 
 def changing(ties: Ties, reads: list[Form], inputs: Specs) -> tuple[int, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archsearch import Builder, Genotype, analyse, compile_network
+from archsearch import Builder, Genotype, GenotypeError, analyse, compile_network
 from archsearch import ops as o
 from archsearch.design.diff import diff
 from archsearch.design.drawing import draw
@@ -21,6 +24,9 @@ from archsearch.network.text_form import from_text, to_text
 from archsearch.ops.aten import operators
 from archsearch.support.calls import parse_calls, parse_weight, program_of, weight_text
 from tests import aten_operators
+from tests.meta_tracker import inference, training_step
+from tests.networks_of_examples import weighted
+from tests.op_examples import EXAMPLES
 
 
 def test_the_operators_are_those_that_torch_says_are_pure() -> None:
@@ -62,6 +68,67 @@ def network() -> Genotype:
     x = b(o.Conv2d(6, 3), b.input, name="stem")
     unit = b(o.Aten("linalg_vector_norm.default(x0, 2, [1], true); div.Tensor(x0, v0); mul.Tensor(v1, w0)", ("6x1x1",)), x, name="unit")
     return b.genotype(b(o.Linear(4), b(o.Flatten(), b(o.GlobalAvgPool2d(), unit)), name="head"))
+
+
+def test_what_was_measured_is_kept_in_json_so_that_no_torch_is_needed(tmp_path: Path) -> None:
+    genotype, file = network(), tmp_path / "net.json"
+    file.write_text(genotype.to_json())
+    figures = "import sys\nfrom pathlib import Path\nfrom archsearch import Genotype, analyse\n" + (
+        f"found = analyse(Genotype.from_json(Path({str(file)!r}).read_text()), 4)\n"
+        "print(found.params, found.macs, found.inference_peak_bytes, found.training_peak_bytes, 'torch' in sys.modules)"
+    )
+    plain = analyse(genotype, 4)
+    said = subprocess.run([sys.executable, "-c", figures], capture_output=True, text=True, check=True).stdout.split()
+    assert said == [*map(str, (plain.params, plain.macs, plain.inference_peak_bytes, plain.training_peak_bytes)), "False"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("shape", [6, 0, 8], "shape"),
+        ("shape", "6x8x8", "the shape"),
+        ("params", -1, "is no whole number from 0"),
+        ("params", True, "is no whole number from 0"),
+        ("macs", 10**30, "is no whole number from 0"),
+        ("inputs", [3], "is no whole number from 0 to 0"),
+        ("output", 1, "are true or false"),
+        ("gradient", "none", "gradient is new or view"),
+        ("training", [[1, 2, 3]], "pairs of numbers"),
+        ("backward", [[0, 0]] * 1001, "at most 1000"),
+        ("colour", 1, "unknown field 'colour'"),
+    ],
+)
+def test_what_was_measured_is_read_strictly(key: str, value: object, message: str) -> None:
+    data = json.loads(network().to_json())
+    data["nodes"][1]["measured"][key] = value
+    with pytest.raises(GenotypeError, match=message) as error:
+        Genotype.from_json(json.dumps(data))
+    assert "'unit'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("shape", [6, 4, 4]), ("params", 5), ("macs", 1000)])
+def test_what_a_file_says_is_held_against_the_op_before_it_is_built(key: str, value: object) -> None:
+    data = json.loads(network().to_json())
+    data["nodes"][1]["measured"][key] = value
+    with pytest.raises(GenotypeError, match=f"node 'unit': its file says {key}"):
+        compile_network(Genotype.from_json(json.dumps(data)))
+    del data["nodes"][1]["measured"]
+    assert compile_network(Genotype.from_json(json.dumps(data)))
+
+
+@pytest.mark.parametrize("case", range(len(EXAMPLES["aten"])))
+@pytest.mark.parametrize("behind", [False, True])
+def test_what_calls_make_on_their_way_counts_in_the_peaks(case: int, behind: bool) -> None:
+    op, shapes = EXAMPLES["aten"][case]
+    b = Builder(*shapes)
+    values = [weighted(b, x) if behind else x for x in b.inputs]
+    genotype = b.genotype(b(op, *values))
+    made = compile_network(genotype)
+    for batch in (1, 2, 7):
+        found, step = analyse(genotype, batch), training_step(made, shapes, batch, "sgd")
+        assert found.inference_peak_bytes == inference(made, shapes, batch).peak
+        assert step.peak <= found.training_peak_bytes <= 1.15 * step.peak
 
 
 def test_a_network_with_calls_goes_all_ways(tmp_path: Path) -> None:
@@ -137,7 +204,7 @@ REFUSED = {
     "mean of the batch": (lambda m, x: x - x.mean(0, keepdim=True), "samples beside it"),
     "number of the batch": (lambda m, x: x / x.shape[0], "a number that is made from the batch size"),
     "draws": (lambda m, x: x + torch.rand_like(x), "draws random numbers|rand_like"),
-    "weights twice": (lambda m, x: x * m.number + m.number, "share no weights"),
+    "weights twice": (lambda m, x: x * m.number + m.number, "only nodes of one op share weights"),
     "weights twice, far off": (
         lambda m, x: functional.conv2d(m.conv(x[:, :3])[:, :3], m.conv.weight).abs().cumsum(1),
         r"aten.conv2d at .* weights of conv.weight are used here and at",

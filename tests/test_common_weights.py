@@ -298,14 +298,16 @@ def test_networks_around_keep_what_is_shared() -> None:
 
 
 class Twice(nn.Module):
-    """Uses a convolution and a norm at two sizes, and a map twice in a row."""
+    """Uses a convolution and a norm at two sizes, and a map and a norm twice in a row."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
         self.map = nn.Linear(4, 4)
+        self.plain = nn.BatchNorm2d(3)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.plain(self.plain(x))
         large = torch.relu(self.norm(self.conv(x))).mean((2, 3))
         small = torch.relu(self.norm(self.conv(nn.functional.max_pool2d(x, 2)))).mean((2, 3))
         return self.map(torch.relu(self.map(large + small)))
@@ -318,7 +320,7 @@ def test_a_module_that_uses_weights_twice_comes_in(tmp_path: Path) -> None:
     found = imported(module.eval(), torch.zeros(2, 3, 8, 8), strict=True)
     assert not found.remarks
     assert analyse(found.genotype).params == sum(p.numel() for p in module.parameters())
-    assert len(found.genotype.holders) == 3
+    assert len(found.genotype.holders) == 4
     x = torch.randn(5, 3, 8, 8)
     torch.testing.assert_close(found.network()(x), module(x))
     again = imported(found.network(), torch.zeros(2, 3, 8, 8), strict=True)

@@ -353,8 +353,14 @@ def in_place(m: Calls, x: Tensor) -> Tensor:
 
 REFUSED = {
     "unknown": (lambda m, x: m.conv(x).cumsum(1), r"aten.cumsum has no op at the outermost module \(test_importer.py:\d+\)"),
-    "twice": (lambda m, x: m.conv(m.conv(x)), r"weights of conv.weight are used here and at module 'conv' .* share no weights"),
-    "shared_statistics": (lambda m, x: m.norm(m.norm(x)), r"statistics of batch_norm2d are used at two nodes, at module 'norm'"),
+    "twice": (
+        lambda m, x: functional.conv2d(m.conv(x), m.conv.weight, stride=2),
+        r"weights of conv.weight are used here and at module 'conv' .* only nodes of one op share weights",
+    ),
+    "shared_statistics": (
+        lambda m, x: functional.batch_norm(m.norm(x), m.norm.running_mean, m.norm.running_var, eps=0.1),
+        r"statistics of batch_norm2d are used at two nodes, at module 'norm'",
+    ),
     "tied": (lambda m, x: functional.conv2d(functional.conv2d(x, m.weight), m.weight.flip(0)), r"weights of weight are used here and at"),
     "unbatched": (lambda m, x: functional.max_pool2d(x[:, 0], 2), r"aten.max_pool2d at .* it needs 4 axes, the batch first"),
     "computed": (lambda m, x: functional.conv2d(x, m.weight / m.weight.std()), r"its weights are computed from weight by aten\.(std|div)"),

@@ -21,6 +21,7 @@ HOMES = {
         "support/threads",
         "layers",
         "ops/measure",
+        "ops/scratch",
         "ops/products",
         "network/compiler",
         "network/morphisms",

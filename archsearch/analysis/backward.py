@@ -41,15 +41,7 @@ class Backward:
     def run(self, keeps: list[tuple[int, ...]], holders: list[int], sizes: list[int], extras: list[int | None]) -> None:
         """Go back from the outputs; parameter gradients stay, all else goes once it is used."""
         graph, at, after, source, lies = self.graph, self.at, self.after, self.source, self.lies
-        for output in graph.outputs:
-            if self.needs[output]:
-                # The caller holds the gradients of the outputs as well.
-                target, store = source[output], self.allocate(self.bytes[output], holders=2)
-                if at[target] is None:
-                    at[target] = store
-                else:
-                    self.add(target, store)
-        self.moments.append(self.live)
+        self.begin()
         value = len(at)
         for position in range(len(after) - 1, -1, -1):
             value -= 1
@@ -80,6 +72,18 @@ class Backward:
                         self.add(target, store)
                 self.waiting = None
             after[position] = self.live
+
+    def begin(self) -> None:
+        """Take in the gradients of the outputs."""
+        for output in self.graph.outputs:
+            if self.needs[output]:
+                # The caller holds the gradients of the outputs as well.
+                target, store = self.source[output], self.allocate(self.bytes[output], holders=2)
+                if self.at[target] is None:
+                    self.at[target] = store
+                else:
+                    self.add(target, store)
+        self.moments.append(self.live)
 
     def joined(self, position: int) -> int:
         """Bytes of the weights' gradients that go because they are added to those of a later node with the same weights."""

@@ -26,6 +26,7 @@ class AtenCalls(nn.Module):
         super().__init__()
         self.calls, self.weights = calls, weights
         self.operators = [operator_of(call[0]) for call in calls]
+        self.last = last_reads(calls)
         for number, (shape, dtype, learned) in enumerate(weights):
             if learned:
                 self.register_parameter(f"w{number}", nn.Parameter(torch.empty(shape)))
@@ -44,13 +45,17 @@ class AtenCalls(nn.Module):
     def forward(self, *values: Tensor) -> Tensor:
         known: dict[str, Any] = {f"x{number}": value for number, value in enumerate(values)}
         known |= {f"w{number}": getattr(self, f"w{number}") for number in range(len(self.weights))}
-        result: Any = None
+        samples = len(values[0])
+        del values
         for number, (operator, call) in enumerate(zip(self.operators, self.calls, strict=True)):
-            arguments = [filled(argument, known, len(values[0])) for argument in call[1]]
-            named = {name: filled(argument, known, len(values[0])) for name, argument in call[2]}
-            result = known[f"v{number}"] = operator(*arguments, **named)
-        made: Tensor = result
-        return made
+            arguments = [filled(argument, known, samples) for argument in call[1]]
+            named = {name: filled(argument, known, samples) for name, argument in call[2]}
+            known[f"v{number}"] = operator(*arguments, **named)
+            del arguments, named
+            for name in self.last[number]:
+                del known[name]
+        result: Tensor = known[f"v{len(self.calls) - 1}"]
+        return result
 
     def extra_repr(self) -> str:
         return ", ".join(call[0] for call in self.calls)
@@ -60,6 +65,23 @@ def operator_of(target: str) -> Any:
     """The operator of a name and an overload."""
     name, _, overload = target.partition(".")
     return getattr(getattr(torch.ops.aten, name), overload)
+
+
+def last_reads(calls: tuple[Any, ...]) -> list[list[str]]:
+    """For every call the values that none behind it reads, and that it may let go."""
+    last: dict[str, int] = {f"v{number}": number for number in range(len(calls) - 1)}
+    for number, call in enumerate(calls):
+        for name in names_in((*call[1], *(argument for _, argument in call[2]))):
+            last[name] = number
+    return [[name for name, end in last.items() if end == number] for number in range(len(calls))]
+
+
+def names_in(arguments: tuple[Any, ...]) -> list[str]:
+    """Names of values among arguments, lists opened."""
+    names = [argument.partition(".")[0] for argument in arguments if isinstance(argument, str)]
+    return names + [
+        name for argument in arguments if isinstance(argument, tuple) and argument[0] == "list" for name in names_in(argument[1:])
+    ]
 
 
 def filled(argument: Any, known: Mapping[str, Any], samples: int) -> Any:

@@ -8,6 +8,7 @@ from torch import fx, nn
 
 from archsearch import layers
 from archsearch.network.genotype import BrokenOpError, Genotype, Node
+from archsearch.ops.base import Facts, facts
 from archsearch.ops.declaration import OpError
 from archsearch.ops.measure import built
 from archsearch.ops.tensor import TensorSpec
@@ -25,22 +26,37 @@ def compile_network(genotype: Genotype, seed: int = 0) -> fx.GraphModule:
     values = [graph.placeholder(name) for name in genotype.input_names]
     specs = genotype.specs
     with seeded(seed):
-        for node in genotype.nodes:
+        for node, fact in zip(genotype.nodes, genotype.facts, strict=True):
             target = module_path(node.weights or node.name)
             if not node.weights:
-                put(root, target, made(node, tuple([specs[i] for i in node.inputs])))
+                put(root, target, made(node, tuple([specs[i] for i in node.inputs]), fact))
             values.append(graph.call_module(target, tuple(values[i] for i in node.inputs)))
     outputs = tuple(values[i] for i in genotype.outputs)
     graph.output(outputs if len(outputs) > 1 else outputs[0])
     return fx.GraphModule(root, graph, class_name="Network")
 
 
-def made(node: Node, inputs: tuple[TensorSpec, ...]) -> nn.Module:
-    """The module of a node. Raises BrokenOpError when its op makes none."""
+def made(node: Node, inputs: tuple[TensorSpec, ...], fact: Facts) -> nn.Module:
+    """The module of a node. Raises BrokenOpError when its op makes none, or is not what a file says of it."""
+    if node.op.measured:
+        check_measured(node, inputs, fact)
     try:
         return built(node.op, layers, inputs)
     except OpError as error:
         raise BrokenOpError(f"node '{node.name}': {error}") from error
+
+
+def check_measured(node: Node, inputs: tuple[TensorSpec, ...], fact: Facts) -> None:
+    """Raise BrokenOpError where an op is not what a file says was measured of it; memory may be that of another version of torch."""
+    found = facts(node.op, inputs)
+    for name, said, real in (
+        ("shape", fact.spec, found.spec),
+        ("params", fact.cost.params, found.cost.params),
+        ("macs", fact.cost.macs, found.cost.macs),
+    ):
+        if said != real:
+            fix = "take `measured` out of the file, and it is measured again"
+            raise BrokenOpError(f"node '{node.name}': its file says {name} {said}, and it has {real}; {fix}")
 
 
 def put(root: nn.Module, target: str, module: nn.Module) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import Any
 
-from archsearch.network import genotype_json
+from archsearch.network import genotype_json, measured
 from archsearch.network.genotype_json import MAX_NODES, input_names
 from archsearch.network.isomorphism import Arrangement, arrange, digest
 from archsearch.network.node import Node as Node
-from archsearch.network.node import holders, once, why_apart
+from archsearch.network.node import apart, holders, once, why_apart
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.declaration import OpError, check_op
 from archsearch.ops.tensor import TensorSpec
@@ -109,7 +112,7 @@ class Genotype:
 
     def to_json(self) -> str:
         """The genotype as JSON text, one line a node."""
-        return genotype_json.dump(self.inputs, self.nodes, self.outputs)
+        return genotype_json.dump(self.inputs, self.nodes, self.outputs, apart(self.facts, self.holders))
 
     @classmethod
     def from_json(cls, text: str) -> Genotype:
@@ -119,21 +122,28 @@ class Genotype:
             GenotypeError: the text is no such JSON, too large, or describes no valid genotype; one line with the node's name.
         """
         try:
-            inputs, nodes, outputs = genotype_json.load(text)
-            return cls(inputs, tuple(nodes), outputs)
+            parts = genotype_json.load(text)
+            nodes = tuple(parts.nodes)
+            return cls(parts.inputs, nodes, parts.outputs, infer_facts(parts.inputs, nodes, parts.measured) if parts.measured else None)
         except ValueError as error:
             raise GenotypeError(one_line(str(error))) from error
 
 
-def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...]) -> tuple[Facts, ...]:
-    """Facts of every node, in order. Raises GenotypeError that names the node at fault."""
-    specs, found = list(inputs), []
+NOTHING: Mapping[int, Any] = MappingProxyType({})
+
+
+def infer_facts(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...], known: Mapping[int, Any] = NOTHING) -> tuple[Facts, ...]:
+    """Facts of every node, in order; `known`: what was measured of nodes before, by position. Raises GenotypeError that names the node."""
+    specs, found = list(inputs), list[Facts]()
     for node in nodes:
         if node.inputs and not 0 <= min(node.inputs) <= max(node.inputs) < len(specs):
             raise GenotypeError(f"node '{node.name}' reads a value that is not made before it; a node reads only earlier ones")
         reads = tuple([specs[i] for i in node.inputs])
         try:
-            fact = facts(node.op, reads)
+            if len(found) in known:
+                fact = measured.from_dict(known[len(found)], node.op, reads, "what was measured of it")
+            else:
+                fact = facts(node.op, reads)
         except (ValueError, TypeError) as error:
             raise refusal(node.name, node.op, error) from error
         found.append(fact)
@@ -148,8 +158,9 @@ def counted_once(inputs: tuple[TensorSpec, ...], nodes: tuple[Node, ...], found:
         return found
     specs, counted = [*inputs, *[fact.spec for fact in found]], list(found)
     for position in {*place, *place.values()}:
-        node = nodes[position]
-        counted[position] = facts(node.op, tuple([specs[i] for i in node.inputs]))
+        node, cost = nodes[position], found[position].cost
+        if not cost.params and not cost.buffers:  # it has counted at another node before, or has no weights
+            counted[position] = facts(node.op, tuple([specs[i] for i in node.inputs]))
     for position, holder in place.items():
         check_holder(nodes, position, holder, specs)
         if not counted[holder].cost.params and not counted[holder].cost.buffers:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
+from archsearch.network import measured
 from archsearch.network.node import Node
-from archsearch.ops.base import OPS, Op
+from archsearch.ops.base import OPS, Facts, Op
 from archsearch.ops.fields import field_types, fits, from_data, is_required, to_data, type_name
 from archsearch.ops.tensor import TensorSpec
 from archsearch.support.nearest import nearest
@@ -23,10 +24,22 @@ def input_names(count: int) -> tuple[str, ...]:
     return ("x",) if count == 1 else tuple(f"x{i}" for i in range(count))
 
 
-def dump(inputs: Sequence[TensorSpec], nodes: Sequence[Node], outputs: Sequence[int]) -> str:
-    """JSON text of a genotype's parts."""
+NODE = ("name", "op", "inputs", "weights", "measured")
+
+
+class Parts(NamedTuple):
+    """What a JSON text holds; `measured`: by the position of a node what is kept with it of its shape and costs, not yet read."""
+
+    inputs: tuple[TensorSpec, ...]
+    nodes: list[Node]
+    outputs: tuple[int, ...]
+    measured: dict[int, Any]
+
+
+def dump(inputs: Sequence[TensorSpec], nodes: Sequence[Node], outputs: Sequence[int], facts: Sequence[Facts]) -> str:
+    """JSON text of a genotype's parts; `facts`: what every node costs by itself."""
     names = [*input_names(len(inputs)), *(node.name for node in nodes)]
-    lines = [json.dumps(node_to_dict(node, names)) for node in nodes]
+    lines = [json.dumps(node_to_dict(node, names, fact)) for node, fact in zip(nodes, facts, strict=True)]
     body = ",\n    ".join(lines)
     return (
         f'{{\n  "format": "{FORMAT}",\n  "inputs": {json.dumps([list(spec.shape) for spec in inputs])},\n'
@@ -34,10 +47,14 @@ def dump(inputs: Sequence[TensorSpec], nodes: Sequence[Node], outputs: Sequence[
     )
 
 
-def node_to_dict(node: Node, names: Sequence[str]) -> dict[str, Any]:
-    """A node's name, op and the names of the values that it reads; whose weights it uses, if they are not its own."""
+def node_to_dict(node: Node, names: Sequence[str], fact: Facts) -> dict[str, Any]:
+    """A node's name, op and the names of the values that it reads; whose weights it uses, if not its own; what was measured of it."""
     data = {"name": node.name, "op": op_to_dict(node.op), "inputs": [names[i] for i in node.inputs]}
-    return {**data, "weights": node.weights} if node.weights else data
+    if node.weights:
+        data["weights"] = node.weights
+    if node.op.measured:
+        data["measured"] = measured.to_dict(fact)
+    return data
 
 
 def op_to_dict(op: Op) -> dict[str, Any]:
@@ -45,7 +62,7 @@ def op_to_dict(op: Op) -> dict[str, Any]:
     return {"kind": op.kind, **{f.name: to_data(getattr(op, f.name)) for f in fields(op)}}  # type: ignore[arg-type]
 
 
-def load(text: str) -> tuple[tuple[TensorSpec, ...], list[Node], tuple[int, ...]]:
+def load(text: str) -> Parts:
     """Parts of a genotype from JSON text. Raises ValueError, one line, with the node's name where one is at fault."""
     data = expect(parse(text), dict, "the file")
     keys(data, {"format", "inputs", "nodes", "outputs"}, "the file")
@@ -57,13 +74,15 @@ def load(text: str) -> tuple[tuple[TensorSpec, ...], list[Node], tuple[int, ...]
     entries = expect(data["nodes"], list, '"nodes"')
     if len(entries) > MAX_NODES:
         raise ValueError(f"{len(entries)} nodes are over the limit of {MAX_NODES}")
-    nodes = []
+    nodes, found = list[Node](), dict[int, Any]()
     for position, entry in enumerate(entries):
         node = read_node(entry, position, index)
         nodes.append(node)
+        if "measured" in entry and node.op.measured:
+            found[position] = entry["measured"]
         index.setdefault(node.name, len(specs) + position)
     outputs = tuple(look_up(name, index, '"outputs"') for name in expect(data["outputs"], list, '"outputs"'))
-    return specs, nodes, outputs
+    return Parts(specs, nodes, outputs, found)
 
 
 def look_up(name: Any, index: dict[str, int], what: str) -> int:
@@ -78,9 +97,7 @@ def look_up(name: Any, index: dict[str, int], what: str) -> int:
 
 def read_node(entry: Any, position: int, index: dict[str, int]) -> Node:
     """One node. Raises ValueError."""
-    keys(
-        expect(entry, dict, f"node number {position}"), {"name", "op", "inputs", "weights"}, f"node number {position}", may_lack={"weights"}
-    )
+    keys(expect(entry, dict, f"node number {position}"), NODE, f"node number {position}", may_lack=NODE[3:])
     name = expect(entry["name"], str, f"the name of node number {position}")
     what = f"node '{name[:60]}'"
     op = op_from_dict(expect(entry["op"], dict, f'"op" of {what}'), what)

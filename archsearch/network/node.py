@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -61,6 +61,14 @@ def renamed(nodes: Sequence[Node], names: Sequence[str]) -> list[Node]:
 def once(fact: Facts) -> Facts:
     """The facts of a node that uses another's weights: they count there."""
     return replace(fact, cost=replace(fact.cost, params=0, buffers=0, counters=0, places=0))
+
+
+def apart(facts: Sequence[Facts], place: Mapping[int, int]) -> list[Facts]:
+    """The facts that every node has by itself; `place` as `holders` has it."""
+    found = list(facts)
+    for user, holder in place.items():
+        found[user] = replace(facts[user], cost=replace(facts[holder].cost, macs=facts[user].cost.macs))
+    return found
 
 
 def why_apart(op: Op, inputs: tuple[TensorSpec, ...], other: Op, read: tuple[TensorSpec, ...]) -> str:

@@ -13,7 +13,7 @@ from archsearch.support.calls import Call, parse_calls, parse_weight
 
 __all__ = ["Aten"]
 
-MOST_WEIGHTS, MOST_READ = 64, 1000
+MOST_WEIGHTS, MOST_READ, MOST_SAID = 64, 1000, 4
 
 
 @lru_cache(maxsize=1)
@@ -31,7 +31,7 @@ class Aten(Op):
     """A few calls of ATen in a row, written as `archsearch.support.calls` says, with weights of its own.
 
     Each sample is to be computed by itself. Shapes, multiply-adds and what autograd keeps are those of torch's meta device, so that
-    such a node needs torch to be analysed.
+    such a node needs torch to be analysed, unless it comes from JSON, where they stand beside it.
 
     Args:
         program: The calls; the last one's result is that of the op.
@@ -40,6 +40,8 @@ class Aten(Op):
 
     program: str
     weights: tuple[str, ...] = ()
+
+    measured = True
 
     def __post_init__(self) -> None:
         calls = parse_calls(self.program)
@@ -60,6 +62,10 @@ class Aten(Op):
         """How many values it reads."""
         names = [name for call in parse_calls(self.program) for name in call.reads()]
         return max((int(name[1:]) + 1 for name in names if name[0] == "x"), default=0)
+
+    def __str__(self) -> str:
+        called = [call.operator for call in parse_calls(self.program)]
+        return f"aten({', '.join(called if len(called) <= MOST_SAID else [*called[: MOST_SAID - 1], '...', called[-1]])})"
 
     def infer(self, *inputs: TensorSpec) -> TensorSpec:
         if len(inputs) != self.arity or not inputs:

@@ -21,6 +21,10 @@ from archsearch.ops.saved import Inner as Inner
 from archsearch.ops.saved import Saved as Saved
 from archsearch.ops.saved import moments as moments
 from archsearch.ops.tensor import ShapeError, TensorSpec
+from archsearch.ops.window import POINT as POINT
+from archsearch.ops.window import UNSAID as UNSAID
+from archsearch.ops.window import WHOLE as WHOLE
+from archsearch.ops.window import Window as Window
 
 Size = int | tuple[int, int]
 MAX_PARAMS = 2**36
@@ -42,31 +46,6 @@ class Cost:
     places: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Input positions that one output position reads, as (height, width), the first of them `padding` before it; `whole`: every position.
-
-    `up`: output positions that lie between two neighbouring input positions, of an op that makes images larger.
-    """
-
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    whole: bool = False
-    up: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-
-    def growth(self) -> tuple[int, int, int, int, int, int] | None:
-        """By how many strides before it the window widens a field, then the factor and the divisor of the stride, each (height, width)."""
-        (high, wide), (down, across), (apart_down, apart_across) = self.kernel, self.stride, self.dilation
-        grown = (apart_down * (high - 1), apart_across * (wide - 1), down, across, *self.up)
-        return None if self.whole or grown == (0, 0, 1, 1, 1, 1) else grown
-
-
-POINT = Window()
-WHOLE = Window(whole=True)
-UNSAID = Window()
-"""What an op has that does not state its window."""
 Channels = Literal["made", "kept", "spread", "mixed"]
 Layers = Any  # torch.nn with our own modules, or what records the source of a call to them
 
@@ -81,6 +60,7 @@ class Op(ABC):
     them make two values of one. `stays`: fields that keep their value while others are edited, although None would be worked out
     anew; `either`: fields of which one is given. `associative`: one of one is one of all operands in a row; `keeps_elements`: it
     returns its input's in order, in another shape; `is_zero`: it returns zeros; `never_negative`: nothing returned is under 0.
+    `measured`: its shape and costs are read off torch, and kept with the node in JSON.
     """
 
     kind: ClassVar[str]
@@ -89,6 +69,7 @@ class Op(ABC):
     keeps_elements: ClassVar[bool] = False
     is_zero: ClassVar[bool] = False
     never_negative: ClassVar[bool] = False
+    measured: ClassVar[bool] = False
     integer: ClassVar[bool] = False
     random: ClassVar[bool] = False
     stays: ClassVar[tuple[str, ...]] = ()
@@ -259,11 +240,16 @@ def facts(op: Op, inputs: tuple[TensorSpec, ...]) -> Facts:
     try:
         spec = given(op, "infer", TensorSpec, op.infer(*inputs))
         cost, saved = given(op, "cost", Cost, op.cost(*inputs)), given(op, "saved", Saved, op.saved(*inputs))
-        window, reads = given(op, "window", Window, op.window()), given(op, "reads", Reads, op.reads(*inputs))
+        return completed(op, inputs, spec, cost, saved)
     except ValueError:
         raise
     except Exception as error:  # the methods of a user's op may do anything
         raise failure(op, len(inputs), error) from error
+
+
+def completed(op: Op, inputs: tuple[TensorSpec, ...], spec: TensorSpec, cost: Cost, saved: Saved) -> Facts:
+    """The facts of an op whose shape, cost and memory are known. Raises OpError, ShapeError."""
+    window, reads = given(op, "window", Window, op.window()), given(op, "reads", Reads, op.reads(*inputs))
     if cost.params > MAX_PARAMS:
         raise ShapeError(f"{op.kind}: {cost.params:,} params are over the limit of 2**36; use fewer channels or a smaller input")
     same, normal = op.is_identity(len(inputs)), op.normal(*inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -14,14 +15,15 @@ from archsearch import layers
 from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
 from archsearch.ops.declaration import OpError
 from archsearch.ops.products import Products, UnknownProductsError
+from archsearch.ops.scratch import scratch
 from archsearch.ops.tensor import MAX_ELEMENTS, ShapeError, TensorSpec
 
 
 def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     """Cost and saved bytes of an op that does not state them, read off its module on the meta device, where nothing is computed.
 
-    New tensors that grow with the batch count as elements of each sample, the rest as statistics; the scratch space that its forward
-    and backward passes may use besides is not seen.
+    New tensors that grow with the batch count as elements of each sample, the rest as statistics; what operators make on the way and
+    drop again counts at the moment when it is there. The scratch space that kernels use inside is not seen.
 
     Raises:
         ValueError: the module cannot be made or run there, or a kernel takes its weights whose multiply-adds are not known.
@@ -53,8 +55,12 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
     sample = (two.new_bytes - one.new_bytes) // 4
     saved = Saved(
         inputs=one.inputs, output=one.output, elements=sample, statistics=one.new_bytes // 4 - 2 * sample,
-        view=one.view, eval_view=one.view, gradient="view" if one.view else "new",
+        view=one.view, eval_view=one.view, gradient="view" if one.view else "new", anew=True,
     )  # fmt: skip
+    if not one.view:
+        with torch.device("meta"):
+            made = scratch(module, inputs, op.infer(*inputs).elements, sample, cost.params)
+        saved = replace(saved, training=made.training, inference=made.inference, backward=made.backward, front=made.front)
     return Measured(cost, saved)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from archsearch.design.edit.widths import Specs
 from archsearch.network.genotype import Genotype, GenotypeError, Node, is_name, scopes_of
-from archsearch.network.node import bound, unbound
+from archsearch.network.node import apart, bound, unbound
 from archsearch.network.text_form.names import did_you_mean
 from archsearch.ops.base import Facts, Op
 
@@ -52,11 +52,10 @@ class Draft:
         self._input_names = genotype.input_names
         self.parts = {
             value: Part(node.op, [*node.inputs], node.name, tuple([specs[i] for i in node.inputs]), fact)
-            for value, (node, fact) in enumerate(zip(genotype.nodes, genotype.facts, strict=True), first)
+            for value, (node, fact) in enumerate(zip(genotype.nodes, apart(genotype.facts, genotype.holders), strict=True), first)
         }
-        for part, node, given in zip(self.parts.values(), bound(genotype.nodes), genotype.nodes, strict=True):
+        for part, node in zip(self.parts.values(), bound(genotype.nodes), strict=True):
             part.held = node.weights
-            part.fact = None if given.weights else part.fact  # it may have them for itself in the end
         self.order = list(self.parts)
         self.values = {name: value for value, name in enumerate(genotype.value_names)}
         self._scopes = {scope for around in {node.scope for node in genotype.nodes} - {""} for scope in scopes_of(around)}

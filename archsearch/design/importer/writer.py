@@ -76,14 +76,15 @@ class Writer:
         if op.is_identity(len(values)):
             return values[0]
         given = {key: tensor for key, tensor in (weights or {}).items() if tensor is not None}
-        hint = next((w.names[0] for w in given.values() if isinstance(w, Constant) and len(w.names) == 1), "") if hinted else ""
+        alone = (w.names[0] for key, w in given.items() if isinstance(w, Constant) and len(w.names) == 1 and not key.startswith("running_"))
+        hint = next(alone, "") if hinted else ""
         fixed = {key: w.names for key, w in given.items() if key in ("weight", "bias") and isinstance(w, Constant) and not w.learned}
         if fixed and not isinstance(op, FrozenBatchNorm2d):
             held = ", ".join(dict.fromkeys(name for names in fixed.values() for name in names))
             where = f" in {held}" if held else ""
             self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where}", place)
         key = (op, *[(key, marked(w)) for key, w in given.items()])
-        own = any(isinstance(w, Constant) and w.names for w in given.values())
+        own = any(not isinstance(w, Constant) or w.names for w in given.values())
         known = self._known.get(key) if own else None
         if known is not None and not why_apart(op, tuple(value.spec for value in values), op, self.specs_of(known)):
             for w in given.values():
@@ -250,7 +251,9 @@ def marked(weights: Constant | Tensor) -> object:
         return weights.start, weights.shape
     if weights.places is not None:
         return weights.shape, blake2b(weights.places.contiguous().numpy().tobytes()).digest()
-    return weights.names, weights.shape, id(weights.tensor)
+    if weights.names or weights.tensor.is_meta:
+        return weights.names, weights.shape, id(weights.tensor)
+    return weights.shape, str(weights.tensor.dtype), blake2b(weights.tensor.contiguous().numpy().tobytes()).digest()
 
 
 def check_batch_first(seen: Seen) -> None:

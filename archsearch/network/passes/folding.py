@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archsearch.network.genotype import Genotype
-from archsearch.network.node import Node, bound
+from archsearch.network.node import Node, apart, bound
 from archsearch.ops import Zero
 from archsearch.ops.base import Facts, Op, facts
 from archsearch.ops.tensor import TensorSpec
@@ -32,11 +32,7 @@ class Draft(NamedTuple):
 
 def draft_of(genotype: Genotype) -> Draft:
     """The genotype to be changed."""
-    found = list(genotype.facts)
-    for position in genotype.holders:
-        node = genotype.nodes[position]
-        found[position] = facts(node.op, tuple([genotype.specs[i] for i in node.inputs]))
-    return Draft(genotype.inputs, bound(genotype.nodes), found, genotype.outputs)
+    return Draft(genotype.inputs, bound(genotype.nodes), apart(genotype.facts, genotype.holders), genotype.outputs)
 
 
 def folded(draft: Draft) -> Draft:

@@ -1,0 +1,1 @@
+"""Importing networks that others wrote: python -m benchmarks.importing."""

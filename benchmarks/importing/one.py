@@ -1,0 +1,110 @@
+"""One network in a process of its own: python -m benchmarks.importing.one LIBRARY NAME prints a line of JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import time
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from archsearch import analyse
+from archsearch.design.importer import Imported, ImporterError, imported
+from benchmarks.importing.families import LIBRARIES, prepare
+
+SMALL = 96
+FRESH, TRACED, SEEN = 3, 2, 4
+CLOSE = 1e-4
+LEFT_OUT = re.compile(r"([\d,]+) parameters of .* are left out")
+
+
+def fitting(module: nn.Module, sides: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Sides of images: small ones where the module takes them."""
+    for tried in ((sides[0], SMALL, SMALL), sides):
+        with contextlib.suppress(Exception), torch.no_grad():
+            module.eval()(torch.zeros(1, *tried))
+            return tried
+    return sides
+
+
+def calibrated(module: nn.Module, sides: tuple[int, int, int]) -> None:
+    """Let norms see a few random images, so that their statistics are no ones and zeros."""
+    with contextlib.suppress(Exception), torch.no_grad():
+        for _ in range(2):
+            module.train()(torch.randn(SEEN, *sides))
+    module.eval()
+
+
+def leaves(made: Any) -> list[Tensor]:
+    """The tensors that come out, in order."""
+    return [leaf for leaf in tree_leaves(dict(made) if hasattr(made, "keys") else made) if isinstance(leaf, Tensor)]
+
+
+def off(wanted: list[Tensor], got: list[Tensor]) -> float:
+    """The largest difference of outputs, as a share of the largest number in each."""
+    if len(wanted) != len(got):
+        return float("inf")
+    pairs = [(one.double(), other.double()) for one, other in zip(wanted, got, strict=True)]
+    return max(float((one - other.reshape(one.shape)).abs().max() / one.abs().max().clamp_min(1e-9)) for one, other in pairs)
+
+
+def figures(module: nn.Module, found: Imported, sides: tuple[int, int, int]) -> dict[str, Any]:
+    """What came in beside the module."""
+    x = torch.randn(FRESH, *sides)
+    with torch.no_grad():
+        wanted, got = leaves(module(x)), leaves(found.network()(x))
+        with FlopCounterMode(display=False) as counter:
+            module(x[:1])
+    analysis = analyse(found.genotype)
+    left_out = sum(int(match[1].replace(",", "")) for remark in found.remarks if (match := LEFT_OUT.match(remark)))
+    return {
+        "off": off(wanted, got),
+        "params": analysis.params + left_out == sum(p.numel() for p in module.parameters()),
+        "macs": analysis.macs == counter.get_total_flops() // 2,
+        "nodes": len(found.genotype.nodes),
+        "borrowed": len(found.borrowed),
+        "remarks": found.remarks,
+    }
+
+
+def tried(library: str, name: str) -> dict[str, Any]:
+    """Everything about one network."""
+    torch.manual_seed(0)
+    try:
+        module, given = LIBRARIES[library][1](name)
+        sides = fitting(module, given)
+        calibrated(module, sides)
+        with torch.no_grad():
+            module(torch.randn(2, *sides))
+    except Exception as error:  # another library's: it does not run here at all
+        return {"status": "not built", "why": f"{type(error).__name__}: {error}"[:200]}
+    start = time.perf_counter()
+    try:
+        found = imported(module, torch.zeros(TRACED, *sides))
+    except ImporterError as error:
+        return {"status": "refused", "why": str(error), "seconds": time.perf_counter() - start}
+    except Exception as error:  # what no import may end in
+        return {"status": "traceback", "why": f"{type(error).__name__}: {error}"[:200], "seconds": time.perf_counter() - start}
+    seconds = time.perf_counter() - start
+    data = figures(module, found, sides)
+    return {"status": "imported" if data["off"] <= CLOSE else "wrong", "seconds": seconds, **data}
+
+
+def main() -> None:
+    """Print the line."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    prepare()
+    library, name = sys.argv[1:]
+    print(json.dumps({"library": library, "name": name, **tried(library, name)}))
+
+
+if __name__ == "__main__":
+    main()

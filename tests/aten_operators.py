@@ -13,8 +13,12 @@ TYPES = {
     "Tensor", "Optional[Tensor]", "List[Tensor]", "List[Optional[Tensor]]", "int", "Optional[int]", "List[int]", "Optional[List[int]]",
     "float", "Optional[float]", "List[float]", "Optional[List[float]]", "bool", "Optional[bool]", "number", "Optional[number]",
 }  # fmt: skip
-ALSO = ("index.Tensor", "scaled_dot_product_attention.default")
-"""The one gives a shape that depends on masks alone, and is called with places; the other draws in training alone."""
+ALSO = (
+    "index.Tensor", "scaled_dot_product_attention.default", "_upsample_bicubic2d_aa.vec", "_upsample_bilinear2d_aa.vec",
+    "_weight_norm.default",
+)  # fmt: skip
+"""The first gives a shape that depends on masks alone, and is called with places; the second draws in training alone; the others are
+private by name alone."""
 IN_MEMORY = {"view.default", "view.dtype", "view_as.default", "view_as_complex.default"}
 """They read elements as they lie in memory, which differs from one use of a network to the next."""
 TEXTS = {"einsum", "gelu", "div", "pad"}

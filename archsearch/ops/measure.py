@@ -52,16 +52,22 @@ def measure(op: Op, inputs: tuple[TensorSpec, ...]) -> Measured:
         macs=counter.get_total_flops() // 2 + products.macs,
         counters=sum(b.numel() for b in buffers if b.dtype == torch.int64),
     )
+    return Measured(cost, saved_by(module, inputs, (one, two), op.infer(*inputs).elements, cost.params))
+
+
+def saved_by(module: nn.Module, inputs: tuple[TensorSpec, ...], runs: tuple[_Kept, _Kept], result: int, params: int) -> Saved:
+    """What a module on the meta device keeps and makes for itself, by what it keeps in runs of two and of three samples."""
+    one, two = runs
     sample = (two.new_bytes - one.new_bytes) // 4
     saved = Saved(
         inputs=one.inputs, output=one.output, elements=sample, statistics=one.new_bytes // 4 - 2 * sample,
         view=one.view, eval_view=one.view, gradient="view" if one.view else "new", anew=True,
     )  # fmt: skip
-    if not one.view:
-        with torch.device("meta"):
-            made = scratch(module, inputs, op.infer(*inputs).elements, sample, cost.params)
-        saved = replace(saved, training=made.training, inference=made.inference, backward=made.backward, front=made.front)
-    return Measured(cost, saved)
+    if one.view:
+        return saved
+    with torch.device("meta"):
+        made = scratch(module, inputs, result, sample, params)
+    return replace(saved, training=made.training, inference=made.inference, backward=made.backward, front=made.front)
 
 
 def shape_of_calls(op: Op, inputs: tuple[TensorSpec, ...]) -> TensorSpec:

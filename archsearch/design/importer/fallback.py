@@ -21,6 +21,8 @@ from archsearch.ops import Aten
 from archsearch.ops.aten import operators
 from archsearch.support.calls import DTYPES, MOST_CALLS, Call, Weight, program_of, weight_text
 
+DROPS = ("dropout", "dropout_", "feature_dropout", "alpha_dropout")
+"""Operators that hand on what they get, unless they are in training: `(x, p, train)`."""
 DRAWS_NOT = {"scaled_dot_product_attention": "dropout_p"}
 """Operators that draw where an argument is not 0."""
 IN_ANY_MEMORY = {"view.default": "reshape.default", "view_as.default": "reshape_as.default", "_unsafe_view.default": "reshape.default"}
@@ -102,6 +104,10 @@ class Region:
         if node.target is operator.getitem:
             source: Any = node.args[0]
             return f"{self.of(source)}.{node.args[1]}"
+        if name_of(node) in DROPS and not node.args[2]:
+            self.writer.remark(f"dropout({node.args[1]}) among calls of torch's own is left out, which changes training alone", self.place)
+            dropped: Any = node.args[0]
+            return self.of(dropped)
         target: Any = node.target
         if writes_in_place(node):
             target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)

@@ -78,11 +78,8 @@ class Writer:
         given = {key: tensor for key, tensor in (weights or {}).items() if tensor is not None}
         alone = (w.names[0] for key, w in given.items() if isinstance(w, Constant) and len(w.names) == 1 and not key.startswith("running_"))
         hint = next(alone, "") if hinted else ""
-        fixed = {key: w.names for key, w in given.items() if key in ("weight", "bias") and isinstance(w, Constant) and not w.learned}
-        if fixed and not isinstance(op, FrozenBatchNorm2d):
-            held = ", ".join(dict.fromkeys(name for names in fixed.values() for name in names))
-            where = f" in {held}" if held else ""
-            self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where}", place)
+        if not isinstance(op, FrozenBatchNorm2d):
+            self.remark_fixed(op, given, place)
         key = (op, *[(key, marked(w)) for key, w in given.items()])
         own = any(not isinstance(w, Constant) or w.names for w in given.values())
         known = self._known.get(key) if own else None
@@ -172,6 +169,16 @@ class Writer:
         if line not in self.remarks:
             self.remarks.append(line)
 
+    def remark_fixed(self, op: Op, given: Mapping[str, Constant | Tensor], place: Place) -> None:
+        """Note weights that are learned here, and fixed in the module, whole or in part."""
+        held = {key: w for key, w in given.items() if key in ("weight", "bias") and isinstance(w, Constant)}
+        fixed = {key: count for key, w in held.items() if (count := fixed_in(w))}
+        if fixed:
+            names = ", ".join(dict.fromkeys(name for key in fixed for name in held[key].names if not held[key].learned))
+            where = f" in {names}" if names else ""
+            more = f"{sum(fixed.values()):,} params more"
+            self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where} ({more})", place)
+
     def arranged(self, seen: Seen, target: Groups, place: Place) -> Value:
         """The value with its axes in another order and grouping, by ops that move elements. Raises InexpressibleError."""
         spread = without(flat(target), flat(seen.own))
@@ -241,6 +248,13 @@ class Writer:
         if (start, stop) == (0, width):
             return value
         return self.once(Slice(start, stop if stop < width else None), value, place=place)
+
+
+def fixed_in(weights: Constant) -> int:
+    """How many elements are not learned."""
+    if not weights.learned:
+        return weights.tensor.numel()
+    return 0 if weights.places is None else int((weights.places < 0).sum())
 
 
 def marked(weights: Constant | Tensor) -> object:

@@ -120,6 +120,7 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.Crop2d: window,
     layers.CrossAttention: lambda m, *x: ops.CrossAttention(m.heads, m.fused),
     layers.CrossChannelNorm: lambda m, *x: ops.LocalResponseNorm(m.size, m.alpha, m.beta, m.k),
+    layers.Div: lambda m, *x: ops.Div(),
     layers.FractionalPool2d: lambda m, *x: ops.FractionalMaxPool2d(m.kernel_size, m.output_size),
     layers.FromWindows: lambda m, *x: ops.FromWindows(m.image[0], m.image[1], m.window, m.shift, m.strided),
     layers.FrugalLeakyReLU: lambda m, *x: ops.LeakyReLU(m.slope, keep_output=True),

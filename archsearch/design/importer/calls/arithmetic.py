@@ -17,7 +17,7 @@ from archsearch.design.importer.layout import InexpressibleError
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.writer import Draft, Writer, check_batch_first
 from archsearch.network.builder import Value
-from archsearch.ops import Add, FrozenBatchNorm2d, Hardsigmoid, Hardswish, Mul, ReLU6, Scale
+from archsearch.ops import Add, Div, FrozenBatchNorm2d, Hardsigmoid, Hardswish, Mul, ReLU6, Scale
 from archsearch.ops.base import Op
 
 Fixed = float | Constant
@@ -89,10 +89,13 @@ def multiplied(writer: Writer, call: Call) -> Content:
 
 
 def divided(writer: Writer, call: Call) -> Content:
-    """Quotient of a value and fixed numbers."""
+    """Quotient of two values, or of a value and fixed numbers."""
     first, second = operands(call)
+    if isinstance(first, Seen) and isinstance(second, Seen) and call.get("rounding_mode") is None:
+        a, b, layout = aligned(writer, first, second, call.place, stretch=True)
+        return Seen(writer.emit(Div(), a, b, place=call.place), layout)
     if call.get("rounding_mode") is not None or not isinstance(first, Seen | Scores) or isinstance(second, Seen | Scores):
-        raise InexpressibleError("only quotients by numbers and buffers have an op")
+        raise InexpressibleError("only quotients of values, and of values by numbers and buffers, have an op")
     divisor = fixed(second)
     if divisor == 0.0:
         raise InexpressibleError("it divides by zero")

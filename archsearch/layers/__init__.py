@@ -8,6 +8,7 @@ from archsearch.layers.convolution import *
 from archsearch.layers.cut import *
 from archsearch.layers.frozen_norm import *
 from archsearch.layers.frugal import *
+from archsearch.layers.l2_norm import *
 from archsearch.layers.maxout import *
 from archsearch.layers.merge import *
 from archsearch.layers.norm import *

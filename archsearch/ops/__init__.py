@@ -15,6 +15,7 @@ from archsearch.ops.channel_activation import *
 from archsearch.ops.channels import *
 from archsearch.ops.convolution import *
 from archsearch.ops.frozen_norm import *
+from archsearch.ops.l2_norm import *
 from archsearch.ops.layer_norm import *
 from archsearch.ops.linear import *
 from archsearch.ops.merge import *
@@ -25,6 +26,7 @@ from archsearch.ops.pyramid_regions import *
 from archsearch.ops.regions import *
 from archsearch.ops.resampling import *
 from archsearch.ops.residual_scale import *
+from archsearch.ops.rms_norm import *
 from archsearch.ops.scale import *
 from archsearch.ops.shrinking import *
 from archsearch.ops.split_attention import *

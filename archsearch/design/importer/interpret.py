@@ -20,6 +20,7 @@ from archsearch.design.importer.entries import Entry, name_of, writes_in_place
 from archsearch.design.importer.fallback import fallback
 from archsearch.design.importer.ledger import TakenError
 from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, first_line, place_of, refusal
+from archsearch.design.importer.wholes import whole
 from archsearch.design.importer.writer import Writer
 
 WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
@@ -82,7 +83,7 @@ class Interpreter:
         name = name_of(node)
         takes = self.writer.ledger.takes
         try:
-            content = self.content_of(node, name, place)
+            content = self.as_whole(node, place) or self.content_of(node, name, place)
         except ImporterError as error:
             content = Failed(error)
         except TakenError as error:
@@ -128,6 +129,21 @@ class Interpreter:
             raise refusal(f"aten.{name} has no op", place, "write the module without it")
         ready = {key: resolved(self.writer, content, place) for key, content in arguments.items()}
         return TABLE[name](self.writer, replace(call, arguments=ready))
+
+    def as_whole(self, node: fx.Node, place: Place) -> Content:
+        """What a call makes together with those that lead to it; None where they are no op, or one that does not fit here."""
+        found = whole(node) if hasattr(node.target, "_schema") else None
+        if found is None:
+            return None
+        takes = self.writer.ledger.takes
+        try:
+            arguments = {key: self.read(argument, place) for key, argument in found.arguments.items()}
+            if not any(isinstance(content, Seen) for content in arguments.values()):
+                return None
+            return TABLE[found.name](self.writer, Call(found.name, arguments, shapes_of(node), place))
+        except ValueError:  # each call by itself may still be one
+            self.writer.ledger.give_back(takes)
+            return None
 
     def arguments_of(self, node: fx.Node, place: Place) -> dict[str, Content]:
         """Arguments of a call by the names of its schema, defaults included."""

@@ -5,6 +5,7 @@
     windows       attention in windows: biases, masks, rolls    joining       cat and stack
     learned       bare parameters beside values                 arithmetic    + - * / of values, numbers and buffers
     imaging       pooling, up-sampling, borders                 elementwise   activations, dropout, softmax
+    lengths       norms by the length of vectors
     leaf          modules that are one op as a whole
 
 What they share: `call` (how a call is read), `kinds` (names of like calls), `form` (images and rows), `aligning` (two tensors in

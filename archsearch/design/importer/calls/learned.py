@@ -15,7 +15,18 @@ from archsearch.design.importer.layout import Group, Groups, InexpressibleError,
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.writer import Writer
 from archsearch.network.builder import Value
-from archsearch.ops import ClassToken, Conv2d, ConvTranspose2d, DepthwiseConv2d, LayerScale, Linear, PositionEmbedding, ScalarGate
+from archsearch.ops import (
+    ClassToken,
+    Conv2d,
+    ConvTranspose2d,
+    DepthwiseConv2d,
+    LayerScale,
+    Linear,
+    PositionEmbedding,
+    RMSNorm,
+    RMSNorm2d,
+    ScalarGate,
+)
 
 WITH_BIAS = (Conv2d, ConvTranspose2d, DepthwiseConv2d, Linear)
 """Ops that may have a bias for each channel that they make."""
@@ -40,6 +51,10 @@ def learned_scale(writer: Writer, call: Call, seen: Content, given: Constant) ->
     if x.own[CHANNELS[len(x.own)]] != x.axes[axis]:
         raise InexpressibleError(f"learned scales along axis {axis} of shape {x.layout.shape} have no op; only channels have")
     shape = (-1, 1, 1) if len(x.own) == 3 else (-1,)
+    norm = writer.draft_of(x.value)
+    if norm is not None and isinstance(norm.op, RMSNorm | RMSNorm2d) and not norm.op.affine:
+        weight = constant.moved(lambda tensor: tensor.reshape(shape))
+        return x.holding(writer.emit(replace(norm.op, affine=True), writer.read_by(norm), place=norm.place, weights={"weight": weight}))
     scale = LayerScale() if start is None else LayerScale(start)
     weight = constant.moved(lambda tensor: tensor.reshape(shape))
     return x.holding(writer.emit(scale, x.value, place=call.place, weights={"weight": weight}))

@@ -26,6 +26,7 @@ from archsearch.design.importer.calls.imaging import (
 from archsearch.design.importer.calls.joining import joined, stacked
 from archsearch.design.importer.calls.kinds import REGROUPED, SAME, STRETCHED
 from archsearch.design.importer.calls.leaf import leaf
+from archsearch.design.importer.calls.lengths import by_length
 from archsearch.design.importer.calls.weighted import (
     addmm,
     batch_norm,
@@ -47,6 +48,9 @@ TABLE: dict[str, Handler] = {
     "linear": linear, "addmm": addmm, "matmul": product, "bmm": product, "mm": product, "einsum": einsum,
     "batch_norm": batch_norm, "layer_norm": layer_norm, "group_norm": group_norm, "instance_norm": instance_norm, "rms_norm": rms_norm,
     "prelu": prelu, "scaled_dot_product_attention": fused,
+    # several calls that are one, see `wholes`
+    "unit_length": by_length(ops.L2Norm2d, ops.L2Norm),
+    "root_mean_square": by_length(lambda eps: ops.RMSNorm2d(eps, affine=False), lambda eps: ops.RMSNorm(eps, affine=False)),
     # element by element
     "relu": activation(lambda c: ops.ReLU()), "relu6": activation(lambda c: ops.ReLU6()),
     "leaky_relu": activation(lambda c: ops.LeakyReLU(c["negative_slope"])),

@@ -56,8 +56,71 @@ class Ratio(nn.Module):
         return a / b / b.mean((2, 3), keepdim=True)
 
 
+class Response(nn.Module):
+    """Global response normalisation of ConvNeXt V2, channels first and last, in two orders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.gamma, self.beta = nn.Parameter(torch.rand(1, 1, 1, 8)), nn.Parameter(torch.rand(1, 1, 1, 8))
+        self.scale, self.shift = nn.Parameter(torch.rand(8)), nn.Parameter(torch.rand(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x).permute(0, 2, 3, 1)
+        length = torch.norm(x, p=2, dim=(1, 2), keepdim=True)
+        x = self.gamma * (x * (length / (length.mean(dim=-1, keepdim=True) + 1e-6))) + self.beta + x
+        x = x.permute(0, 3, 1, 2)
+        length = x.norm(p=2, dim=(2, 3), keepdim=True)
+        gate = length / (length.mean(dim=1, keepdim=True) + 1e-4)
+        return x + torch.addcmul(self.shift.view(1, -1, 1, 1), self.scale.view(1, -1, 1, 1), x * gate)
+
+
+class Numbers(nn.Module):
+    """Numbers beside values, learned and fixed: one, for each channel, row, position and token, and for all; a sum with a pooled value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.one, self.two = nn.Conv2d(3, 8, 3), nn.Parameter(torch.rand(1)), nn.Parameter(torch.rand(1))
+        self.channels, self.rows = nn.Parameter(torch.rand(8, 1, 1)), nn.Parameter(torch.rand(4, 1))
+        self.places, self.full = nn.Parameter(torch.rand(1, 1, 4, 5)), nn.Parameter(torch.rand(1, 20, 8))
+        self.register_buffer("mask", torch.rand(4, 5))
+        self.register_buffer("sines", torch.rand(1, 20, 8))
+        self.late = nn.Parameter(torch.rand(20, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.one * self.conv(x).relu() ** 2 + self.two
+        x = (x + self.channels).tanh() * self.rows + self.places
+        x = x * self.mask + x.mean((2, 3), keepdim=True) - self.mask
+        x = x.flatten(2).transpose(1, 2) + self.sines
+        return x * self.full + self.late
+
+
+class Rotary(nn.Module):
+    """Attention whose queries and keys are turned by their position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(16, 48)
+        angles = torch.arange(10)[:, None] / 100 ** (torch.arange(4) / 4)
+        self.register_buffer("cos", angles.cos().repeat(1, 2))
+        self.register_buffer("sin", angles.sin().repeat(1, 2))
+
+    def turned(self, x: Tensor) -> Tensor:
+        first, second = x.chunk(2, -1)
+        return x * self.cos + torch.cat([-second, first], -1) * self.sin
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, tokens, _ = x.shape
+        q, k, v = self.qkv(x).view(batch, tokens, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        x = functional.scaled_dot_product_attention(self.turned(q), self.turned(k), v)
+        return x.transpose(1, 2).reshape(batch, tokens, 16)
+
+
 FAMILIES = {
     "lengths": Case(Lengths, ((3, 6, 7),), ("l2_norm", "l2_norm2d", "rms_norm", "rms_norm2d", "layer_scale")),
     "root_mean_square": Case(RootMeanSquare, ((3, 6, 7),), ("rms_norm", "rms_norm2d")),
+    "numbers": Case(Numbers, ((3, 6, 7),), ("factor", "offset", "scalar_gate")),
     "ratio": Case(Ratio, ((3, 6, 7),), ("div",)),
+    "response": Case(Response, ((3, 6, 7),), ("response_gate", "layer_scale", "offset")),
+    "rotary": Case(Rotary, ((10, 16),), ("factor", "attention")),
 }

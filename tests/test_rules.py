@@ -108,6 +108,8 @@ NORMAL: list[tuple[Op, Shape, Op]] = [
     (o.Concat(), TOKENS, o.Identity()),
     (o.JoinTokens(), TOKENS, o.Identity()),
     (o.Zero(IMAGE), IMAGE, o.Zero()),
+    (o.Offset((0, 1)), PIXEL, o.Offset((0,))),
+    (o.Factor((0, 1), False), PIXEL, o.Factor((0,), False)),
 ]
 """An op, the shape that it reads, and what stands for it there."""
 

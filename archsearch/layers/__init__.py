@@ -4,6 +4,7 @@ from torch.nn import *
 
 from archsearch.layers.aten import *
 from archsearch.layers.attention import *
+from archsearch.layers.constants import *
 from archsearch.layers.convolution import *
 from archsearch.layers.cut import *
 from archsearch.layers.frozen_norm import *
@@ -16,6 +17,7 @@ from archsearch.layers.pooling import *
 from archsearch.layers.pyramid_regions import *
 from archsearch.layers.regions import *
 from archsearch.layers.residual_scale import *
+from archsearch.layers.response import *
 from archsearch.layers.scale import *
 from archsearch.layers.split_attention import *
 from archsearch.layers.tokens import *

@@ -13,6 +13,7 @@ from archsearch.ops.base import facts as facts
 from archsearch.ops.base import register as register
 from archsearch.ops.channel_activation import *
 from archsearch.ops.channels import *
+from archsearch.ops.constants import *
 from archsearch.ops.convolution import *
 from archsearch.ops.frozen_norm import *
 from archsearch.ops.l2_norm import *
@@ -26,6 +27,7 @@ from archsearch.ops.pyramid_regions import *
 from archsearch.ops.regions import *
 from archsearch.ops.resampling import *
 from archsearch.ops.residual_scale import *
+from archsearch.ops.response import *
 from archsearch.ops.rms_norm import *
 from archsearch.ops.scale import *
 from archsearch.ops.shrinking import *

@@ -144,6 +144,17 @@ def over_floored_length(call: dict[str, Any]) -> Whole | None:
     return of_itself("unit_length", call["self"], length(floor["self"]), eps)
 
 
+def over_mean_length(call: dict[str, Any]) -> Whole | None:
+    """Lengths of channels over their mean, to which a number is added."""
+    lengths, summed = length(call["self"]), raised(call["other"])
+    mean = None if summed is None else made_by(summed[0], "mean")
+    if lengths is None or summed is None or mean is None or not mean.get("keepdim") or call.get("rounding_mode") is not None:
+        return None
+    if bare(mean["self"]) is not bare(call["self"]) or len(lengths[1]) != 2 or len(mean["dim"] or ()) != 1:
+        return None
+    return Whole("response_gate", {"self": lengths[0], "dim": lengths[1], "channels": mean["dim"][0], "eps": summed[1]})
+
+
 def over_root_mean_square(call: dict[str, Any]) -> Whole | None:
     """X over the root of the mean of its squares and a number."""
     root = made_by(call["other"], "sqrt")
@@ -173,7 +184,7 @@ def of_itself(name: str, x: Any, found: tuple[Any, list[int]] | None, eps: float
 
 
 PATTERNS: dict[str, tuple[Callable[[dict[str, Any]], Whole | None], ...]] = {
-    "div": (over_floored_length, over_root_mean_square),
+    "div": (over_floored_length, over_mean_length, over_root_mean_square),
     "mul": (times_inverse_root,),
 }
 """How calls of a name may end something whole."""

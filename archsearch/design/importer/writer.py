@@ -73,7 +73,7 @@ class Writer:
         given = {key: tensor for key, tensor in (weights or {}).items() if tensor is not None}
         hint = next((w.names[0] for w in given.values() if isinstance(w, Constant) and len(w.names) == 1), "") if hinted else ""
         fixed = {key: w.names for key, w in given.items() if key in ("weight", "bias") and isinstance(w, Constant) and not w.learned}
-        if fixed and not isinstance(op, FrozenBatchNorm2d):
+        if fixed and not isinstance(op, FrozenBatchNorm2d) and getattr(op, "learned", True):
             held = ", ".join(dict.fromkeys(name for names in fixed.values() for name in names))
             where = f" in {held}" if held else ""
             self.remark(f"{op.kind} learns its {' and '.join(fixed)}, which the module has fixed{where}", place)

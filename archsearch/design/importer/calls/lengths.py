@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from archsearch.design.importer.calls.call import Call, Handler
 from archsearch.design.importer.calls.form import as_image, as_rows
-from archsearch.design.importer.content import Content
-from archsearch.design.importer.layout import InexpressibleError
+from archsearch.design.importer.content import Content, Seen
+from archsearch.design.importer.layout import InexpressibleError, Layout
 from archsearch.design.importer.writer import Writer
+from archsearch.ops import ResponseGate
 from archsearch.ops.base import Op
 
 
@@ -30,3 +31,17 @@ def by_length(of_images: Callable[[float], Op], of_rows: Callable[[float], Op]) 
         return x.holding(writer.emit(of_images(call["eps"]), x.value, place=call.place))
 
     return handle
+
+
+def response_gate(writer: Writer, call: Call) -> Content:
+    """The length of each channel of an image over the mean of all, channels first or last."""
+    seen = writer.settled(call.seen(), call.place)
+    rank = len(seen.axes)
+    down, across = sorted(dim % rank for dim in call["dim"])
+    channels = call["channels"] % rank
+    if rank != 4 or {0, down, across, channels} != {0, 1, 2, 3}:
+        raise InexpressibleError("the lengths are not those of the channels of an image")
+    x = writer.rearranged(seen, (seen.axes[channels], seen.axes[down], seen.axes[across]), call.place)
+    value = writer.emit(ResponseGate(call["eps"]), x.value, place=call.place)
+    axes = tuple(() if axis in (down, across) else group for axis, group in enumerate(x.axes))
+    return Seen(value, Layout((x.own[0], (), ()), axes))

@@ -116,11 +116,33 @@ class Rotary(nn.Module):
         return x.transpose(1, 2).reshape(batch, tokens, 16)
 
 
+class Standardised(nn.Conv2d):
+    """A convolution by standardised filters, with a gain and bordered as TensorFlow has it."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, gain: bool, **options: int) -> None:
+        super().__init__(inputs, outputs, kernel, **options)
+        self.gain = nn.Parameter(torch.rand(outputs, 1, 1, 1) + 0.5) if gain else None
+        self.scale = 1.7 / self.weight[0].numel() ** 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        gain = None if self.gain is None else (self.gain * self.scale).view(-1)
+        filters = self.weight.reshape(1, self.out_channels, -1)
+        filters = functional.batch_norm(filters, None, None, weight=gain, training=True, momentum=0.0, eps=1e-6).reshape_as(self.weight)
+        return functional.conv2d(x, filters, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+def standardised() -> nn.Module:
+    """Standardised convolutions with group norm, as in BiT, and with gains, as in NFNet."""
+    first = nn.Sequential(Standardised(3, 8, 3, False, stride=2, padding=1), nn.GroupNorm(4, 8), nn.ReLU())
+    return nn.Sequential(first, Standardised(8, 8, 3, True, groups=2, padding=1), nn.ReLU(), Standardised(8, 4, 1, True))
+
+
 FAMILIES = {
     "lengths": Case(Lengths, ((3, 6, 7),), ("l2_norm", "l2_norm2d", "rms_norm", "rms_norm2d", "layer_scale")),
     "root_mean_square": Case(RootMeanSquare, ((3, 6, 7),), ("rms_norm", "rms_norm2d")),
     "numbers": Case(Numbers, ((3, 6, 7),), ("factor", "offset", "scalar_gate")),
     "ratio": Case(Ratio, ((3, 6, 7),), ("div",)),
     "response": Case(Response, ((3, 6, 7),), ("response_gate", "layer_scale", "offset")),
+    "standardised": Case(standardised, ((3, 8, 9),), ("weight_standard_conv2d",)),
     "rotary": Case(Rotary, ((10, 16),), ("factor", "attention")),
 }

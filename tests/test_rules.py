@@ -77,6 +77,7 @@ NORMAL: list[tuple[Op, Shape, Op]] = [
     (o.LocallyConnected2d(4, 1, 2), PIXEL, o.LocallyConnected2d(4, 1)),
     (o.SparseConv2d(((0, 1), (2,)), 3, 2), PIXEL, o.SparseConv2d(((0, 1), (2,)), 3)),
     (o.WeightNormConv2d(4, 1, dilation=2), IMAGE, o.WeightNormConv2d(4, 1)),
+    (o.WeightStandardConv2d(4, 1, dilation=2), IMAGE, o.WeightStandardConv2d(4, 1)),
     (o.GroupNorm(8), IMAGE, o.InstanceNorm2d(affine=True)),
     (o.GroupNorm(8), PIXEL, o.GroupNorm(8)),
     (o.Dropout(0), IMAGE, o.Identity()),

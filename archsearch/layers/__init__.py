@@ -23,3 +23,4 @@ from archsearch.layers.split_attention import *
 from archsearch.layers.tokens import *
 from archsearch.layers.unshared import *
 from archsearch.layers.weight_norm import *
+from archsearch.layers.weight_standard import *

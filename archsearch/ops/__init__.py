@@ -37,3 +37,4 @@ from archsearch.ops.transposed import *
 from archsearch.ops.unpooling import *
 from archsearch.ops.unshared import *
 from archsearch.ops.weight_norm import *
+from archsearch.ops.weight_standard import *

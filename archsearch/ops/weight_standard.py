@@ -63,7 +63,7 @@ class WeightStandardConv2d(Convolution):
         learned = (filters, bias, LET_GO, DONE, -filters, filters, gains, -filters, -gains, gains)
         return Saved(
             inputs=(0,), statistics=2 * self.channels, more=filters + gains,
-            inference=moments(gains + filters + statistics, -gains + -statistics, out),
+            inference=moments(gains + filters + statistics, -statistics, out),
             backward=moments(Amount(x.elements), *learned), front=moments(*learned),
         )  # fmt: skip
 

@@ -71,6 +71,13 @@ def weight_norm_conv(module: Any, x: TensorSpec) -> Op:
     return ops.WeightNormConv2d(channels, tuple(kernel), *fields)
 
 
+def weight_standard_conv(module: Any, x: TensorSpec) -> Op:
+    """A convolution whose filters are standardised."""
+    channels, _, *kernel = module.weight.shape
+    fields = (module.stride, module.padding, module.dilation, module.groups, module.bias is not None)
+    return ops.WeightStandardConv2d(channels, tuple(kernel), *fields, module.eps, module.gain is not None, module.scale)
+
+
 def locally_connected(module: Any, x: TensorSpec) -> Op:
     """Filters of their own at every place."""
     fields = (module.kernel_size, module.stride, module.padding, module.bias is not None)
@@ -161,6 +168,7 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.Unpool2d: lambda m, *x: ops.MaxUnpool2d(m.kernel_size, m.stride, m.padding, m.output_size),
     layers.WeightNormConv2d: weight_norm_conv,
     layers.WeightNormLinear: lambda m, *x: ops.WeightNormLinear(len(m.weight_v), m.bias is not None),
+    layers.WeightStandardConv2d: weight_standard_conv,
     layers.WindowAttention: lambda m, *x: ops.WindowAttention(m.heads, m.sides[0], m.sides[1], m.window, m.shift),
     layers.Windows: lambda m, *x: ops.Windows(m.image[0], m.image[1], m.window, m.shift, m.strided),
     layers.Zero: lambda m, *x: ops.Zero(),

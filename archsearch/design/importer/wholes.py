@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from archsearch.design.importer.calls.kinds import CASTS, STRETCHED
+from archsearch.design.importer.calls.kinds import CASTS, REGROUPED, STRETCHED
 from archsearch.design.importer.entries import name_of, writes_in_place
 
 UNCHANGED = frozenset({*CASTS, *STRETCHED, "alias", "clone", "contiguous"})
@@ -176,6 +176,29 @@ def root_mean_square(x: Any, mean: Any) -> Whole | None:
     return None if summed is None else of_itself("root_mean_square", x, of_squares(summed[0], "mean"), summed[1])
 
 
+def standard_convolution(call: dict[str, Any]) -> Whole | None:
+    """A convolution by filters that batch norm without statistics brings to mean 0 and variance 1, maybe with a gain."""
+    norm = made_by(viewed(call["weight"]), "batch_norm")
+    if norm is None or norm["running_mean"] is not None or norm["bias"] is not None or not norm["training"]:
+        return None
+    filters, gain, scale = viewed(norm["input"]), norm["weight"], 1.0
+    if shape_of(norm["input"])[:2] != (1, *shape_of(filters)[:1]) or shape_of(filters) != shape_of(call["weight"]):
+        return None
+    if gain is not None and (product := made_by(viewed(gain), "mul")) is not None:
+        factors = [(one, number(other)) for one, other in either_way(product) if number(other) is not None]
+        gain, scale = (factors[0][0], factors[0][1] or 0.0) if factors else (gain, 1.0)
+    rest = {name: value for name, value in call.items() if name != "weight"}
+    return Whole("standard_convolution", {**rest, "weight": filters, "gain": gain, "scale": scale, "eps": norm["eps"]})
+
+
+def viewed(argument: Any) -> Any:
+    """A tensor of the trace before its elements, in order, were given another shape."""
+    argument = bare(argument)
+    while isinstance(argument, fx.Node) and argument.op == "call_function" and name_of(argument) in REGROUPED:
+        argument = bare(argument.args[0])
+    return argument
+
+
 def of_itself(name: str, x: Any, found: tuple[Any, list[int]] | None, eps: float) -> Whole | None:
     """The whole, where what x is divided by was found to be made of x itself."""
     if found is None or found[0] is not bare(x) or not isinstance(found[0], fx.Node):
@@ -184,6 +207,7 @@ def of_itself(name: str, x: Any, found: tuple[Any, list[int]] | None, eps: float
 
 
 PATTERNS: dict[str, tuple[Callable[[dict[str, Any]], Whole | None], ...]] = {
+    "conv2d": (standard_convolution,),
     "div": (over_floored_length, over_mean_length, over_root_mean_square),
     "mul": (times_inverse_root,),
 }

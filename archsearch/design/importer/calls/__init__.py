@@ -4,6 +4,7 @@
     attention     products of two values, softmax between       cutting       slices, splits, single positions
     windows       attention in windows: biases, masks, rolls    joining       cat and stack
     learned       bare parameters beside values                 arithmetic    + - * / of values, numbers and buffers
+    standard      convolutions by standardised filters
     beside        numbers beside a value that stretch along any axes
     imaging       pooling, up-sampling, borders                 elementwise   activations, dropout, softmax
     lengths       norms by the length of vectors

@@ -27,6 +27,7 @@ from archsearch.design.importer.calls.joining import joined, stacked
 from archsearch.design.importer.calls.kinds import REGROUPED, SAME, STRETCHED
 from archsearch.design.importer.calls.leaf import leaf
 from archsearch.design.importer.calls.lengths import by_length, response_gate
+from archsearch.design.importer.calls.standard import standard_convolution
 from archsearch.design.importer.calls.weighted import (
     addmm,
     batch_norm,
@@ -50,7 +51,7 @@ TABLE: dict[str, Handler] = {
     "prelu": prelu, "scaled_dot_product_attention": fused,
     # several calls that are one, see `wholes`
     "unit_length": by_length(ops.L2Norm2d, ops.L2Norm),
-    "response_gate": response_gate,
+    "response_gate": response_gate, "standard_convolution": standard_convolution,
     "root_mean_square": by_length(lambda eps: ops.RMSNorm2d(eps, affine=False), lambda eps: ops.RMSNorm(eps, affine=False)),
     # element by element
     "relu": activation(lambda c: ops.ReLU()), "relu6": activation(lambda c: ops.ReLU6()),

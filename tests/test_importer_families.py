@@ -8,12 +8,15 @@ from torch import Tensor, nn
 
 from archsearch import Genotype, analyse, canonicalise
 from archsearch.design.importer import difference, import_network, imported
+from tests.importer_attention import KINDS_OF_ATTENTION
 from tests.importer_families import FAMILIES
 
+ALL = FAMILIES | KINDS_OF_ATTENTION
 
-@pytest.mark.parametrize("name", FAMILIES)
+
+@pytest.mark.parametrize("name", ALL)
 def test_families_come_in_as_our_own_ops(name: str) -> None:
-    case = FAMILIES[name]
+    case = ALL[name]
     torch.manual_seed(0)
     module = case.make().eval()
     found = imported(module, [torch.zeros(1, *shape) for shape in case.shapes], strict=True)

@@ -20,6 +20,7 @@ from archsearch.layers.residual_scale import *
 from archsearch.layers.response import *
 from archsearch.layers.scale import *
 from archsearch.layers.split_attention import *
+from archsearch.layers.token_products import *
 from archsearch.layers.tokens import *
 from archsearch.layers.unshared import *
 from archsearch.layers.weight_norm import *

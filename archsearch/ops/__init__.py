@@ -32,6 +32,7 @@ from archsearch.ops.rms_norm import *
 from archsearch.ops.scale import *
 from archsearch.ops.shrinking import *
 from archsearch.ops.split_attention import *
+from archsearch.ops.token_products import *
 from archsearch.ops.tokens import *
 from archsearch.ops.transposed import *
 from archsearch.ops.unpooling import *

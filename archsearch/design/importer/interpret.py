@@ -12,6 +12,7 @@ from torch import fx
 
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.kinds import SHAPED, SHARED
+from archsearch.design.importer.calls.products import as_nodes
 from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.calls.table import TABLE, VIEWS
 from archsearch.design.importer.constants import folded
@@ -123,12 +124,19 @@ class Interpreter:
         reads = list(contents(arguments.values()))
         if not any(isinstance(content, Rolled | Scores | Seen) for content in reads) or name in SHAPED:
             return folded(node.target, call)
-        if name in VIEWS:
-            return VIEWS[name](self.writer, call)
-        if name not in TABLE:
+        if name not in VIEWS and name not in TABLE:
             raise refusal(f"aten.{name} has no op", place, "write the module without it")
-        ready = {key: resolved(self.writer, content, place) for key, content in arguments.items()}
-        return TABLE[name](self.writer, replace(call, arguments=ready))
+        if name in TABLE:
+            call = replace(call, arguments={key: resolved(self.writer, content, place) for key, content in arguments.items()})
+        handle, takes = (VIEWS if name in VIEWS else TABLE)[name], self.writer.ledger.takes
+        try:
+            return handle(self.writer, call)
+        except ValueError:
+            if not any(isinstance(content, Scores) for content in reads):
+                raise
+            self.writer.ledger.give_back(takes)  # no attention takes the product up: node by node, then
+            ready = {key: as_nodes(self.writer, content, place) for key, content in call.arguments.items()}
+            return handle(self.writer, replace(call, arguments=ready))
 
     def as_whole(self, node: fx.Node, place: Place) -> Content:
         """What a call makes together with those that lead to it; None where they are no op, or one that does not fit here."""

@@ -2,6 +2,7 @@
 
     weighted      convolutions, linear maps, norms              axes          views and permutations, which make no node
     attention     products of two values, softmax between       cutting       slices, splits, single positions
+    products      products of two values where no attention takes them up
     windows       attention in windows: biases, masks, rolls    joining       cat and stack
     learned       bare parameters beside values                 arithmetic    + - * / of values, numbers and buffers
     standard      convolutions by standardised filters

@@ -11,11 +11,12 @@ from archsearch.design.importer.calls.aligning import aligned, axis_along, sampl
 from archsearch.design.importer.calls.beside import beside
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.elementwise import applied
-from archsearch.design.importer.calls.form import as_image
+from archsearch.design.importer.calls.form import as_image, image_axes
 from archsearch.design.importer.calls.learned import embedded, learned_scale
 from archsearch.design.importer.content import Constant, Content, Scores, Seen, number_of
 from archsearch.design.importer.layout import InexpressibleError
 from archsearch.design.importer.place import Place
+from archsearch.design.importer.rearrange import moves_to
 from archsearch.design.importer.writer import Draft, Writer, check_batch_first
 from archsearch.network.builder import Value
 from archsearch.ops import Add, Div, Factor, FrozenBatchNorm2d, Hardsigmoid, Hardswish, Mul, Offset, ReLU6, Scale, Upsample
@@ -146,9 +147,10 @@ def affine(writer: Writer, place: Place, seen: Seen, factor: Fixed, shift: Fixed
     if shift == 0.0 and isinstance(factor, Constant) and bool((factor.tensor == factor.tensor.flatten()[0]).all()):
         return applied(writer, Scale(float(factor.tensor.flatten()[0])), seen, place)
     check_batch_first(seen)
-    if any(not_by_channel(given, seen) for given in (factor, shift)):
+    if any(not_by_channel(given, seen) for given in (factor, shift)) or is_no_image(seen):
         x = beside(writer, Factor, seen, factor, place) if isinstance(factor, Constant) else affine(writer, place, seen, factor, 0.0)
-        return beside(writer, Offset, x, shift, place) if isinstance(shift, Constant) else affine(writer, place, x, 1.0, shift)
+        term = shift if isinstance(shift, Constant) else Constant(torch.tensor(shift))
+        return x if shift == 0.0 else beside(writer, Offset, x, term, place)
     x = as_image(writer, seen, place)
     by_channel = [per_channel(given, seen) for given in (factor, shift)]
     source, before = x.value, writer.draft_of(x.value)
@@ -184,6 +186,11 @@ def shifted_by_three(writer: Writer, draft: Draft) -> Value | None:
     wanted = {"weight": 1.0, "bias": 3.0, "running_mean": 0.0, "running_var": 1.0}
     alike = all(bool((before.weights[name] == number).all()) for name, number in wanted.items())
     return writer.read_by(before) if alike else None
+
+
+def is_no_image(seen: Seen) -> bool:
+    """Whether no few ops make an image of a tensor."""
+    return len(seen.axes) > 4 or moves_to(seen.own, image_axes(seen)) is None
 
 
 def not_by_channel(given: Fixed, seen: Seen) -> bool:

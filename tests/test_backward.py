@@ -15,6 +15,7 @@ OVER = {
     "local_response_norm": "its own two gradients are added in place, one after the other",
     "attention": "unfused, with one sample",
     "cross_attention": "unfused, with one sample",
+    **dict.fromkeys(("context", "lookup", "scores", "weighted_sum"), "several heads, with one sample"),
     "weight_norm_linear": "the lengths of its rows",
     "coord_conv2d": "one channel, 1x1",
 }

@@ -194,7 +194,7 @@ def test_norms_without_weights_get_ones_and_zeros() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.images = nn.Sequential(nn.BatchNorm2d(4, affine=False), nn.GroupNorm(2, 4, affine=False))
-            self.tokens = nn.Sequential(nn.LayerNorm(4, bias=False), nn.RMSNorm(4, elementwise_affine=False))
+            self.tokens = nn.LayerNorm(4, bias=False)
 
         def forward(self, x: Tensor) -> Tensor:
             return self.tokens(self.images(x).flatten(2).mT)
@@ -204,7 +204,6 @@ def test_norms_without_weights_get_ones_and_zeros() -> None:
     assert_same_outputs(module, found, [(4, 3, 5)])
     assert [remark.partition(", ")[0] for remark in found.remarks] == [
         "batch_norm2d learns its weight and bias", "group_norm learns its weight and bias", "layer_norm learns its bias",
-        "rms_norm learns its weight",
     ]  # fmt: skip
 
 
@@ -380,8 +379,8 @@ REFUSED = {
     "nothing": (lambda m, x: None, r"the module returns no tensor"),
     "constant": (lambda m, x: (m.conv(x), m.count), r"output '1' at the outermost module; it does not depend on an input"),
     "scalar": (lambda m, x: m.conv(x).mean((1, 2, 3)), r"no axis beside the batch|it reduces axes"),
-    "causal": (lambda m, x: functional.scaled_dot_product_attention(x, x, x, is_causal=True), r"attention that is causal"),
-    "product_out": (lambda m, x: m.conv(x) @ x, r"output 'output' at the outermost module; it is a product of two values"),
+    "dropped": (lambda m, x: functional.scaled_dot_product_attention(x, x, x, dropout_p=0.1), r"attention that drops out in inference"),
+    "product_of_samples": (lambda m, x: m.conv(x).flatten(1) @ x.flatten(1).t(), r"output 'output' .* number of axes, the batch first"),
     "rolled_out": (lambda m, x: m.conv(x).roll(1, 2), r"output 'output' at the outermost module; an image is rolled"),
     "three_axes": (lambda m, x: functional.conv3d(x[:, None], m.weight[:, None]), r"aten.conv3d has no op"),
     "whole_numbers": (lambda m, x: m.conv(x).long(), r"aten.to at .* it makes torch.int64 of numbers"),

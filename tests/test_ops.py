@@ -29,7 +29,7 @@ CASES = [
 ]
 
 
-NARROW_ON_THE_CPU = {"instance_norm2d", "batch_norm1d", "batch_norm2d"}
+NARROW_ON_THE_CPU = {"instance_norm2d", "batch_norm1d", "batch_norm2d", "weight_standard_conv2d"}
 """Ops whose statistics have the narrow dtype on the CPU, and are of float32 elsewhere, as they are counted."""
 
 

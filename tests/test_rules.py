@@ -77,6 +77,7 @@ NORMAL: list[tuple[Op, Shape, Op]] = [
     (o.LocallyConnected2d(4, 1, 2), PIXEL, o.LocallyConnected2d(4, 1)),
     (o.SparseConv2d(((0, 1), (2,)), 3, 2), PIXEL, o.SparseConv2d(((0, 1), (2,)), 3)),
     (o.WeightNormConv2d(4, 1, dilation=2), IMAGE, o.WeightNormConv2d(4, 1)),
+    (o.WeightStandardConv2d(4, 1, dilation=2), IMAGE, o.WeightStandardConv2d(4, 1)),
     (o.GroupNorm(8), IMAGE, o.InstanceNorm2d(affine=True)),
     (o.GroupNorm(8), PIXEL, o.GroupNorm(8)),
     (o.Dropout(0), IMAGE, o.Identity()),
@@ -108,6 +109,8 @@ NORMAL: list[tuple[Op, Shape, Op]] = [
     (o.Concat(), TOKENS, o.Identity()),
     (o.JoinTokens(), TOKENS, o.Identity()),
     (o.Zero(IMAGE), IMAGE, o.Zero()),
+    (o.Offset((0, 1)), PIXEL, o.Offset((0,))),
+    (o.Factor((0, 1), False), PIXEL, o.Factor((0,), False)),
 ]
 """An op, the shape that it reads, and what stands for it there."""
 

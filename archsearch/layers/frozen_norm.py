@@ -1,12 +1,11 @@
-"""Norms of detectors: one that does not learn, and one over the channels of every position."""
+"""Batch norm that does not learn, as detectors have it."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-__all__ = ["FrozenBatchNorm2d", "L2Norm2d"]
+__all__ = ["FrozenBatchNorm2d"]
 
 
 class FrozenBatchNorm2d(nn.Module):
@@ -32,10 +31,3 @@ class FrozenBatchNorm2d(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, eps={self.eps}"
-
-
-class L2Norm2d(nn.Module):
-    """Values over the Euclidean length of all channels at their position."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.normalize(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Add", "Concat", "Mul", "Zero"]
+__all__ = ["Add", "Concat", "Div", "Mul", "Zero"]
 
 
 class Add(nn.Module):
@@ -32,6 +32,13 @@ class Concat(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.axis}"
+
+
+class Div(nn.Module):
+    """Quotient of two values; axes of length 1 stretch."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a / b
 
 
 class Mul(nn.Module):

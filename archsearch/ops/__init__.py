@@ -13,8 +13,10 @@ from archsearch.ops.base import facts as facts
 from archsearch.ops.base import register as register
 from archsearch.ops.channel_activation import *
 from archsearch.ops.channels import *
+from archsearch.ops.constants import *
 from archsearch.ops.convolution import *
 from archsearch.ops.frozen_norm import *
+from archsearch.ops.l2_norm import *
 from archsearch.ops.layer_norm import *
 from archsearch.ops.linear import *
 from archsearch.ops.merge import *
@@ -25,11 +27,15 @@ from archsearch.ops.pyramid_regions import *
 from archsearch.ops.regions import *
 from archsearch.ops.resampling import *
 from archsearch.ops.residual_scale import *
+from archsearch.ops.response import *
+from archsearch.ops.rms_norm import *
 from archsearch.ops.scale import *
 from archsearch.ops.shrinking import *
 from archsearch.ops.split_attention import *
+from archsearch.ops.token_products import *
 from archsearch.ops.tokens import *
 from archsearch.ops.transposed import *
 from archsearch.ops.unpooling import *
 from archsearch.ops.unshared import *
 from archsearch.ops.weight_norm import *
+from archsearch.ops.weight_standard import *

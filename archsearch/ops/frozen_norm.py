@@ -1,16 +1,15 @@
-"""Norms of detectors: one that does not learn, and one over the channels of every position."""
+"""Batch norm that does not learn, as detectors have it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_number, register
-from archsearch.ops.saved import LET_GO, Amount, moments
+from archsearch.ops.saved import Amount, moments
 from archsearch.ops.tensor import TensorSpec
 
-__all__ = ["FrozenBatchNorm2d", "L2Norm2d"]
+__all__ = ["FrozenBatchNorm2d"]
 
 
 @register("frozen_batch_norm2d")
@@ -46,34 +45,3 @@ class FrozenBatchNorm2d(Op):
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.FrozenBatchNorm2d(x.channels, eps=self.eps)
-
-
-@register("l2_norm2d")
-@dataclass(frozen=True)
-class L2Norm2d(Op):
-    """(C, H, W) -> the same, the channels at each position over their Euclidean length (Liu et al. 2015, arXiv:1506.04579)."""
-
-    def infer(self, x: TensorSpec) -> TensorSpec:
-        x.expect(rank=3, by=self.kind)
-        return x
-
-    def cost(self, x: TensorSpec) -> Cost:
-        return Cost()
-
-    def saved(self, x: TensorSpec) -> Saved:
-        places = x.elements // x.channels
-        one, length, flags = Amount(x.elements), Amount(places), Amount(flags=places)
-        quotient = (4 * one, -3 * one, one, LET_GO, -length, length, -one)
-        of_lengths = (flags, length, -flags, -length, one, flags, one)
-        return Saved(  # lengths as they are, and with a floor
-            inputs=(0,), elements=2 * places, eval_elements=places, backward=moments(*quotient, *of_lengths)
-        )  # fmt: skip
-
-    def window(self) -> Window:
-        return POINT
-
-    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
-        return all(zeros)
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.L2Norm2d()

@@ -9,9 +9,10 @@ from typing import Any
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, register
 from archsearch.ops.reading import NO_GRADIENT, SAME, WHOLE_INPUT, Reads
+from archsearch.ops.saved import Amount
 from archsearch.ops.tensor import ShapeError, TensorSpec
 
-__all__ = ["Add", "Concat", "Identity", "Mul", "Zero"]
+__all__ = ["Add", "Concat", "Div", "Identity", "Mul", "Zero"]
 
 FREE = Cost()
 
@@ -106,6 +107,17 @@ class Concat(Op):
         return layers.Concat(inputs[0].channel_axis + 1)
 
 
+def stretched(op: Op, a: TensorSpec, b: TensorSpec) -> TensorSpec:
+    """Shape of what is made of two values element by element, where axes of length 1 stretch. Raises ShapeError."""
+    fits = len(a.shape) == len(b.shape) and all(1 in (i, j) or i == j for i, j in zip(a.shape, b.shape, strict=True))
+    if not fits:
+        raise ShapeError(
+            f"{op.kind} needs equal shapes, or a gate with axes of length 1, got {a.shape} and {b.shape}; "
+            "bring one to the other's channels with a 1x1 conv2d"
+        )
+    return TensorSpec(tuple(max(i, j) for i, j in zip(a.shape, b.shape, strict=True)))
+
+
 @register("mul")
 @dataclass(frozen=True)
 class Mul(Op):
@@ -114,13 +126,7 @@ class Mul(Op):
     commutative = True
 
     def infer(self, a: TensorSpec, b: TensorSpec) -> TensorSpec:
-        fits = len(a.shape) == len(b.shape) and all(1 in (i, j) or i == j for i, j in zip(a.shape, b.shape, strict=True))
-        if not fits:
-            raise ShapeError(
-                f"mul needs equal shapes, or a gate with axes of length 1, got {a.shape} and {b.shape}; "
-                "bring one to the other's channels with a 1x1 conv2d"
-            )
-        return TensorSpec(tuple(max(i, j) for i, j in zip(a.shape, b.shape, strict=True)))
+        return stretched(self, a, b)
 
     def cost(self, a: TensorSpec, b: TensorSpec) -> Cost:
         return FREE
@@ -140,6 +146,34 @@ class Mul(Op):
 
     def build(self, layers: Layers, a: TensorSpec, b: TensorSpec) -> Any:
         return layers.Mul()
+
+
+@register("div")
+@dataclass(frozen=True)
+class Div(Op):
+    """Quotient of two values of one shape, or of an image and a gate: an axis of length 1 stretches to the other's."""
+
+    def infer(self, a: TensorSpec, b: TensorSpec) -> TensorSpec:
+        return stretched(self, a, b)
+
+    def cost(self, a: TensorSpec, b: TensorSpec) -> Cost:
+        return FREE
+
+    def saved(self, a: TensorSpec, b: TensorSpec) -> Saved:
+        # the gradient of the divisor: a quotient, another, its negative and a product, all as large as the result
+        return Saved(inputs=(0, 1), backward=(Amount(4 * self.infer(a, b).elements),))
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, a: TensorSpec, b: TensorSpec) -> Reads:
+        return SAME if a.shape[1:] == b.shape[1:] else WHOLE_INPUT  # a divisor of several positions
+
+    def gives_zero(self, zeros: Sequence[bool], *inputs: TensorSpec) -> bool:
+        return zeros[0] and not zeros[1]
+
+    def build(self, layers: Layers, a: TensorSpec, b: TensorSpec) -> Any:
+        return layers.Div()
 
 
 @register("identity")

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_counts, check_flags, check_number, register
 from archsearch.ops.layout import Layouts
-from archsearch.ops.reading import MIXED, Reads, all_of
+from archsearch.ops.reading import Reads, all_of
 from archsearch.ops.saved import DONE, LET_GO, NOTHING, Amount, moments
 from archsearch.ops.tensor import ShapeError, TensorSpec
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm"]
 
 
 class BatchNorm(Op):
@@ -256,42 +256,3 @@ class LocalResponseNorm(Op):
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.CrossChannelNorm(self.size, self.alpha, self.beta, self.k)
-
-
-@register("rms_norm")
-@dataclass(frozen=True)
-class RMSNorm(Op):
-    """(F,) or (T, D) -> the same, divided by the root mean square of the last axis, then scaled (arXiv:1910.07467)."""
-
-    eps: float = 1e-6
-
-    def __post_init__(self) -> None:
-        check_number(self, "eps", 0, 1)
-
-    def infer(self, x: TensorSpec) -> TensorSpec:
-        if len(x.shape) > 2:
-            raise ShapeError(f"rms_norm needs a vector (F,) or tokens (T, D), got shape {x.shape}; use group_norm for images")
-        return x
-
-    def cost(self, x: TensorSpec) -> Cost:
-        return Cost(params=x.shape[-1])
-
-    def saved(self, x: TensorSpec) -> Saved:
-        count = x.elements // x.shape[-1]
-        one, rows, wide, wide_rows = Amount(x.elements), Amount(count), Amount(wide=x.elements), Amount(wide=count)
-        copy = Amount(casts=x.elements)
-        forward = (copy + wide + 2 * wide_rows, copy + 2 * wide + wide_rows, wide + wide_rows + one)
-        learned = (one, rows, -one, rows, -rows, rows, -rows, one, one, Amount(weights=x.shape[-1]), -one)
-        of_input = (one, one, rows, -one, one, -rows, -2 * one, one)
-        return Saved(
-            inputs=(0,), training=forward, inference=forward, backward=moments(*learned, *of_input), front=moments(*learned)
-        )  # fmt: skip
-
-    def window(self) -> Window:
-        return POINT
-
-    def reads(self, x: TensorSpec) -> Reads:
-        return MIXED
-
-    def build(self, layers: Layers, x: TensorSpec) -> Any:
-        return layers.RootMeanSquareNorm(x.shape[-1], self.eps)

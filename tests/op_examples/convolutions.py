@@ -29,6 +29,10 @@ EXAMPLES: dict[str, list[Example]] = {
         *at((ODD,), o.SparseConv2d(TABLE, (3, 1), 2, 0, False)),
         *at((GATE,), o.SparseConv2d()),
     ],
+    "weight_standard_conv2d": [
+        *at((IMAGE,), o.WeightStandardConv2d(6), o.WeightStandardConv2d(8, 1, 2, groups=2, bias=False, eps=0.1)),
+        *at((IMAGE,), o.WeightStandardConv2d(6, (1, 3), gain=True, scale=0.5), o.WeightStandardConv2d(5, 3, bias=False, gain=True)),
+    ],
     "weight_norm_conv2d": [
         *at((IMAGE,), o.WeightNormConv2d(6), o.WeightNormConv2d(8, 5, 2, 0, 1, 4, False)),
         *at((ODD,), o.WeightNormConv2d(2, (3, 5), (1, 2), None, (2, 1))),
@@ -45,6 +49,7 @@ MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = [
     (o.LocallyConnected2d(4, 9, padding=0), (IMAGE,), "locally_connected2d: kernel=9 with dilation=1 does not fit"),
     (o.SparseConv2d(((0, 4),)), (IMAGE,), r"sparse_conv2d: the table reads channel 4 of shape \(4, 8, 8\); channels count from 0"),
     (o.SparseConv2d(TABLE), (TOKENS,), "sparse_conv2d needs an image"),
+    (o.WeightStandardConv2d(4, groups=4, kernel=1), (IMAGE,), "weight_standard_conv2d: filters of one weight have no variance"),
     (o.WeightNormConv2d(4), ((2, 4, 8, 8),), "weight_norm_conv2d needs an image"),
     (o.WeightNormLinear(4), (IMAGE,), "linear needs a vector.*insert flatten before it"),
     (o.Conv2d(4, groups=3), ((5, 4, 8, 8),), "groups=3 must divide 4 input and 4 output channels"),
@@ -62,6 +67,8 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.SparseConv2d, {"table": ((0,), ())}, "must list, for every output channel"),
     (o.SparseConv2d, {"table": ((0, 0),)}, r"table row \(0, 0\) must be different whole numbers of at least 0"),
     (o.SparseConv2d, {"table": ((True,),)}, "must be different whole numbers"),
+    (o.WeightStandardConv2d, {"channels": 4, "scale": 2}, "weight_standard_conv2d: scale=2.0 is that of a gain; give gain=True"),
+    (o.WeightStandardConv2d, {"channels": 4, "gain": 1}, "weight_standard_conv2d: gain=1 must be true or false"),
     (o.WeightNormConv2d, {"channels": 4, "groups": 0}, "weight_norm_conv2d: groups=0"),
     (o.WeightNormLinear, {"features": 0}, "weight_norm_linear: features=0"),
     (o.WeightNormLinear, {"features": 2, "bias": 1}, "weight_norm_linear: bias=1 must be true or false"),

@@ -31,7 +31,6 @@ EXAMPLES: dict[str, list[Example]] = {
         *at((IMAGE,), o.MaxPoolIndices2d(), o.MaxPoolIndices2d(3, 2, 1), o.MaxPoolIndices2d(1)),
         *at((ODD,), o.MaxPoolIndices2d((2, 3), 1, (0, 1), 2, True)),
     ],
-    "rms_norm": [*at((VECTOR,), o.RMSNorm()), *at((TOKENS,), o.RMSNorm(), o.RMSNorm(0.1))],
 }  # fmt: skip
 
 MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = [
@@ -46,7 +45,6 @@ MISFITS: list[tuple[Op, tuple[tuple[int, ...], ...], str]] = [
     (o.LocalResponseNorm(), (VECTOR,), "local_response_norm needs an image"),
     (o.LPPool2d(2, 9), (IMAGE,), "lp_pool2d: kernel=9 does not fit"),
     (o.MaxPoolIndices2d(9), (IMAGE,), "max_pool_indices2d: kernel=9 does not fit"),
-    (o.RMSNorm(), (IMAGE,), "rms_norm needs a vector.*use group_norm for images"),
 ]
 
 BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
@@ -63,5 +61,4 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.LPPool2d, {"p": 1.5}, r"lp_pool2d: p=1\.5 must be a whole number"),
     (o.LPPool2d, {"ceil": 1}, "lp_pool2d: ceil=1 must be true or false"),
     (o.MaxPoolIndices2d, {"padding": 2}, "max_pool_indices2d: padding=2 must be at most half of kernel=2"),
-    (o.RMSNorm, {"eps": 1}, "rms_norm: eps=1 must be a number"),
 ]

@@ -12,6 +12,7 @@ The parts, in the order in which they come to work:
     content       the contents: a value along its axes, a constant, scores of attention, a failure that waits to be read
     constants     calls that no input reaches are carried out at once; of learned elements it is known where they went
     calls/        what each call is: one table, a file for each family of calls
+    wholes        several calls that are one op
     layout        views and permutations are bookkeeping about axes, and make no node
     rearrange     the fewest ops that bring axes into an order, once an op reads the elements
     relaying      any order of axes, by calls of torch's own

@@ -12,6 +12,7 @@ from torch import fx
 
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.kinds import SHAPED, SHARED
+from archsearch.design.importer.calls.products import as_nodes
 from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.calls.table import TABLE, VIEWS
 from archsearch.design.importer.constants import folded
@@ -20,6 +21,7 @@ from archsearch.design.importer.entries import Entry, name_of, writes_in_place
 from archsearch.design.importer.fallback import fallback
 from archsearch.design.importer.ledger import TakenError
 from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, first_line, place_of, refusal
+from archsearch.design.importer.wholes import whole
 from archsearch.design.importer.writer import Writer
 
 WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
@@ -82,7 +84,7 @@ class Interpreter:
         name = name_of(node)
         takes = self.writer.ledger.takes
         try:
-            content = self.content_of(node, name, place)
+            content = self.as_whole(node, place) or self.content_of(node, name, place)
         except ImporterError as error:
             content = Failed(error)
         except TakenError as error:
@@ -122,12 +124,34 @@ class Interpreter:
         reads = list(contents(arguments.values()))
         if not any(isinstance(content, Rolled | Scores | Seen) for content in reads) or name in SHAPED:
             return folded(node.target, call)
-        if name in VIEWS:
-            return VIEWS[name](self.writer, call)
-        if name not in TABLE:
+        if name not in VIEWS and name not in TABLE:
             raise refusal(f"aten.{name} has no op", place, "write the module without it")
-        ready = {key: resolved(self.writer, content, place) for key, content in arguments.items()}
-        return TABLE[name](self.writer, replace(call, arguments=ready))
+        if name in TABLE:
+            call = replace(call, arguments={key: resolved(self.writer, content, place) for key, content in arguments.items()})
+        handle, takes = (VIEWS if name in VIEWS else TABLE)[name], self.writer.ledger.takes
+        try:
+            return handle(self.writer, call)
+        except ValueError:
+            if not any(isinstance(content, Scores) for content in reads):
+                raise
+            self.writer.ledger.give_back(takes)  # no attention takes the product up: node by node, then
+            ready = {key: as_nodes(self.writer, content, place) for key, content in call.arguments.items()}
+            return handle(self.writer, replace(call, arguments=ready))
+
+    def as_whole(self, node: fx.Node, place: Place) -> Content:
+        """What a call makes together with those that lead to it; None where they are no op, or one that does not fit here."""
+        found = whole(node) if hasattr(node.target, "_schema") else None
+        if found is None:
+            return None
+        takes = self.writer.ledger.takes
+        try:
+            arguments = {key: self.read(argument, place) for key, argument in found.arguments.items()}
+            if not any(isinstance(content, Seen) for content in arguments.values()):
+                return None
+            return TABLE[found.name](self.writer, Call(found.name, arguments, shapes_of(node), place))
+        except ValueError:  # each call by itself may still be one
+            self.writer.ledger.give_back(takes)
+            return None
 
     def arguments_of(self, node: fx.Node, place: Place) -> dict[str, Content]:
         """Arguments of a call by the names of its schema, defaults included."""

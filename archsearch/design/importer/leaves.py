@@ -71,6 +71,13 @@ def weight_norm_conv(module: Any, x: TensorSpec) -> Op:
     return ops.WeightNormConv2d(channels, tuple(kernel), *fields)
 
 
+def weight_standard_conv(module: Any, x: TensorSpec) -> Op:
+    """A convolution whose filters are standardised."""
+    channels, _, *kernel = module.weight.shape
+    fields = (module.stride, module.padding, module.dilation, module.groups, module.bias is not None)
+    return ops.WeightStandardConv2d(channels, tuple(kernel), *fields, module.eps, module.gain is not None, module.scale)
+
+
 def locally_connected(module: Any, x: TensorSpec) -> Op:
     """Filters of their own at every place."""
     fields = (module.kernel_size, module.stride, module.padding, module.bias is not None)
@@ -116,23 +123,29 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.BoxRows: lambda m, *x: ops.BoxRows(m.width),
     layers.ClassToken: lambda m, *x: ops.ClassToken(),
     layers.Concat: joined,
+    layers.Context: lambda m, *x: ops.Context(m.heads),
     layers.CoordConv2d: coord_conv,
     layers.Crop2d: window,
     layers.CrossAttention: lambda m, *x: ops.CrossAttention(m.heads, m.fused),
     layers.CrossChannelNorm: lambda m, *x: ops.LocalResponseNorm(m.size, m.alpha, m.beta, m.k),
+    layers.Div: lambda m, *x: ops.Div(),
+    layers.Factor: lambda m, *x: ops.Factor(m.axes, m.learned),
     layers.FractionalPool2d: lambda m, *x: ops.FractionalMaxPool2d(m.kernel_size, m.output_size),
     layers.FromWindows: lambda m, *x: ops.FromWindows(m.image[0], m.image[1], m.window, m.shift, m.strided),
     layers.FrugalLeakyReLU: lambda m, *x: ops.LeakyReLU(m.slope, keep_output=True),
     layers.FrozenBatchNorm2d: lambda m, *x: ops.FrozenBatchNorm2d(m.eps),
     layers.Image: lambda m, *x: ops.Image(m.height, m.width),
-    layers.L2Norm2d: lambda m, *x: ops.L2Norm2d(),
+    layers.L2Norm: lambda m, *x: ops.L2Norm(m.eps),
+    layers.L2Norm2d: lambda m, *x: ops.L2Norm2d(m.eps),
     layers.LayerNorm2d: lambda m, *x: ops.LayerNorm2d(m.eps),
     layers.LayerScale: lambda m, *x: ops.LayerScale(m.init),
     layers.LocallyConnected2d: locally_connected,
     layers.Maxout: lambda m, *x: ops.Maxout(m.pieces),
+    layers.Lookup: lambda m, *x: ops.Lookup(),
     layers.MeanTokens: lambda m, *x: ops.MeanTokens(),
     layers.Mul: lambda m, *x: ops.Mul(),
     layers.MultiScaleRoIAlign: lambda m, *x: ops.MultiScaleRoIAlign(m.size, m.scales, m.sampling, m.canonical),
+    layers.Offset: lambda m, *x: ops.Offset(m.axes, m.learned),
     layers.PatchMerge: lambda m, *x: ops.PatchMerge(m.height, m.width),
     layers.PNormPool2d: lambda m, *x: ops.LPPool2d(m.p, m.kernel_size, m.stride, m.ceil_mode),
     layers.PoolIndices2d: lambda m, *x: ops.MaxPoolIndices2d(m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode),
@@ -142,10 +155,14 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.RadixSoftmax: lambda m, *x: ops.RadixSoftmax(m.radix, m.groups),
     layers.RelativeAttention: lambda m, x: ops.RelativeAttention(m.heads, m.window, m.scale < (x.shape[1] / 3 / m.heads) ** -0.5 * 0.999),
     layers.Reshape: lambda m, *x: ops.Reshape(m.shape),
+    layers.ResponseGate: lambda m, *x: ops.ResponseGate(m.eps),
     layers.RoIAlign: lambda m, *x: ops.RoIAlign(m.size, m.scale, m.sampling),
-    layers.RootMeanSquareNorm: lambda m, *x: ops.RMSNorm(m.eps),
+    layers.RootMeanSquareNorm: lambda m, *x: ops.RMSNorm(m.eps, m.weight is not None),
+    layers.RootMeanSquareNorm2d: lambda m, *x: ops.RMSNorm2d(m.eps, m.weight is not None),
+    layers.RowSoftmax: lambda m, *x: ops.RowSoftmax(),
     layers.ScalarGate: lambda m, *x: ops.ScalarGate(m.init),
     layers.Scale: lambda m, *x: ops.Scale(m.factor),
+    layers.Scores: lambda m, *x: ops.Scores(m.heads),
     layers.Slice: run,
     layers.SparseConv2d: sparse_conv,
     layers.StochasticDepth: lambda m, *x: ops.StochasticDepth(m.p),
@@ -153,8 +170,10 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.Tokens: lambda m, *x: ops.Tokens(),
     layers.Transpose: lambda m, *x: ops.Transpose(),
     layers.Unpool2d: lambda m, *x: ops.MaxUnpool2d(m.kernel_size, m.stride, m.padding, m.output_size),
+    layers.WeightedSum: lambda m, *x: ops.WeightedSum(),
     layers.WeightNormConv2d: weight_norm_conv,
     layers.WeightNormLinear: lambda m, *x: ops.WeightNormLinear(len(m.weight_v), m.bias is not None),
+    layers.WeightStandardConv2d: weight_standard_conv,
     layers.WindowAttention: lambda m, *x: ops.WindowAttention(m.heads, m.sides[0], m.sides[1], m.window, m.shift),
     layers.Windows: lambda m, *x: ops.Windows(m.image[0], m.image[1], m.window, m.shift, m.strided),
     layers.Zero: lambda m, *x: ops.Zero(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx, nn
 
+from archsearch.design.importer.calls.products import as_nodes
 from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.checking import check_apart, check_same
 from archsearch.design.importer.content import Constant, Content, Scores, Seen
@@ -182,7 +183,7 @@ def outputs_of(traced: Trace, interpreter: Interpreter, writer: Writer) -> tuple
         if content is None:
             continue
         try:
-            numbers.append(value_of(writer, resolved(writer, content, place), place).number)
+            numbers.append(value_of(writer, as_nodes(writer, resolved(writer, content, place), place), place).number)
         except (InexpressibleError, ShapeError) as error:
             borrowed = interpreter.borrowed(argument)
             if borrowed is None:

@@ -78,7 +78,7 @@ class Writer:
         given = {key: tensor for key, tensor in (weights or {}).items() if tensor is not None}
         alone = (w.names[0] for key, w in given.items() if isinstance(w, Constant) and len(w.names) == 1 and not key.startswith("running_"))
         hint = next(alone, "") if hinted else ""
-        if not isinstance(op, FrozenBatchNorm2d):
+        if not isinstance(op, FrozenBatchNorm2d) and getattr(op, "learned", True):
             self.remark_fixed(op, given, place)
         key = (op, *[(key, marked(w)) for key, w in given.items()])
         own = any(not isinstance(w, Constant) or w.names for w in given.values())

@@ -10,6 +10,7 @@ from archsearch.ops import (
     Crop2d,
     DepthwiseConv2d,
     Dropout,
+    Factor,
     Flatten,
     FrozenBatchNorm2d,
     GlobalAvgPool2d,
@@ -22,9 +23,11 @@ from archsearch.ops import (
     LayerNorm2d,
     LayerScale,
     Linear,
+    Offset,
     Op,
     Pad2d,
     RMSNorm,
+    RMSNorm2d,
     Scale,
     SeparableConv2d,
     Sigmoid,
@@ -34,6 +37,7 @@ from archsearch.ops import (
     Tokens,
     WeightNormConv2d,
     WeightNormLinear,
+    WeightStandardConv2d,
 )
 from archsearch.ops.base import pair
 from archsearch.ops.convolution import Convolution
@@ -43,15 +47,18 @@ MATRIX = (Linear, WeightNormLinear)
 LEARNED_MAP = (Convolution, ConvTranspose2d, *MATRIX)
 """Learned linear maps: what an activation has to stand between."""
 BATCH_NORM = (BatchNorm, FrozenBatchNorm2d)
-STEADYING = (*BATCH_NORM, GroupNorm, InstanceNorm2d, LayerNorm, LayerNorm2d, RMSNorm, WeightNormConv2d, WeightNormLinear, SELU)
+STEADYING = (
+    *BATCH_NORM, GroupNorm, InstanceNorm2d, LayerNorm, LayerNorm2d, RMSNorm, RMSNorm2d, WeightNormConv2d, WeightNormLinear,
+    WeightStandardConv2d, SELU,
+)  # fmt: skip
 """What keeps values in range however deep the network is; response norms do not."""
 CENTRING = (BatchNorm, InstanceNorm2d)
 """Norms that take the mean of every channel away, and a bias before them with it."""
 SATURATING = (Hardsigmoid, Hardtanh, Sigmoid, Softsign, Tanh)
 """Activations with two bounds: far from 0 they are flat, and no gradient passes."""
 STRAIGHT = (
-    *BATCH_NORM, AvgPool2d, ChannelShuffle, Crop2d, Dropout, Flatten, GlobalAvgPool2d, Identity, LayerScale, Pad2d, Scale,
-    StochasticDepth, Tokens,
+    *BATCH_NORM, AvgPool2d, ChannelShuffle, Crop2d, Dropout, Factor, Flatten, GlobalAvgPool2d, Identity, LayerScale, Offset, Pad2d,
+    Scale, StochasticDepth, Tokens,
 )  # fmt: skip
 """What bends nothing in inference: a linear map, or none."""
 SELECTING = (Crop2d, Pad2d)

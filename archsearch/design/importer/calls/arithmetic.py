@@ -8,16 +8,18 @@ import torch
 from torch import Tensor
 
 from archsearch.design.importer.calls.aligning import aligned, axis_along, sample_of
+from archsearch.design.importer.calls.beside import beside
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.elementwise import applied
-from archsearch.design.importer.calls.form import as_image
+from archsearch.design.importer.calls.form import as_image, image_axes
 from archsearch.design.importer.calls.learned import embedded, learned_scale
 from archsearch.design.importer.content import Constant, Content, Scores, Seen, number_of
 from archsearch.design.importer.layout import InexpressibleError
 from archsearch.design.importer.place import Place
+from archsearch.design.importer.rearrange import moves_to
 from archsearch.design.importer.writer import Draft, Writer, check_batch_first
 from archsearch.network.builder import Value
-from archsearch.ops import Add, FrozenBatchNorm2d, Hardsigmoid, Hardswish, Mul, ReLU6, Scale
+from archsearch.ops import Add, Div, Factor, FrozenBatchNorm2d, Hardsigmoid, Hardswish, Mul, Offset, ReLU6, Scale, Upsample
 from archsearch.ops.base import Op
 
 Fixed = float | Constant
@@ -39,8 +41,7 @@ def added(writer: Writer, call: Call) -> Content:
     alpha = call.get("alpha", 1)
     if isinstance(first, Seen) and isinstance(second, Seen):
         second = second if alpha == 1 else applied(writer, Scale(alpha), second, call.place)
-        a, b, layout = aligned(writer, first, second, call.place)
-        return Seen(writer.emit(Add(), a, b, place=call.place), layout)
+        return sum_of(writer, first, second, call.place)
     if isinstance(first, Constant | int | float):
         first, second = second, first
     if alpha != 1:
@@ -52,13 +53,31 @@ def added(writer: Writer, call: Call) -> Content:
     return affine(writer, call.place, first, 1.0, fixed(second))
 
 
+def sum_of(writer: Writer, first: Seen, second: Seen, place: Place) -> Seen:
+    """Sum of two values, one of which may have one number in place of all positions of an image. Raises InexpressibleError."""
+    a, b, layout = aligned(writer, first, second, place, stretch=True)
+    sides = [value.shape[1:] for value in (a, b)]
+    if len(a.shape) == 3 and a.shape[0] == b.shape[0] and sides[0] != sides[1] and (1, 1) in sides:
+        high, wide = sides[0] if sides[1] == (1, 1) else sides[1]
+        a, b = (writer.once(Upsample((high, wide)), x, place=place) if x.shape[1:] == (1, 1) else x for x in (a, b))
+    return Seen(writer.emit(Add(), a, b, place=place), layout)
+
+
+def added_product(writer: Writer, call: Call) -> Content:
+    """A value plus `value` times a product, which is `addcmul`."""
+    inner = replace(call, name="mul", arguments={"self": call["tensor1"], "other": call["tensor2"]})
+    made = multiplied(writer, inner)
+    if call["value"] != 1:
+        made = multiplied(writer, replace(inner, arguments={"self": made, "other": float(call["value"])}))
+    return added(writer, replace(call, name="add", arguments={"self": call["self"], "other": made}))
+
+
 def subtracted(writer: Writer, call: Call) -> Content:
     """Difference of two values, or of a value and fixed numbers."""
     first, second = reversed(operands(call)) if call.name == "rsub" else operands(call)
     alpha = call.get("alpha", 1)
     if isinstance(first, Seen) and isinstance(second, Seen):
-        a, b, layout = aligned(writer, first, applied(writer, Scale(-alpha), second, call.place), call.place)
-        return Seen(writer.emit(Add(), a, b, place=call.place), layout)
+        return sum_of(writer, first, applied(writer, Scale(-alpha), second, call.place), call.place)
     if alpha != 1:
         raise InexpressibleError(f"alpha={alpha} has no op beside a constant; multiply the constant")
     if isinstance(first, Seen):
@@ -89,10 +108,13 @@ def multiplied(writer: Writer, call: Call) -> Content:
 
 
 def divided(writer: Writer, call: Call) -> Content:
-    """Quotient of a value and fixed numbers."""
+    """Quotient of two values, or of a value and fixed numbers."""
     first, second = operands(call)
+    if isinstance(first, Seen) and isinstance(second, Seen) and call.get("rounding_mode") is None:
+        a, b, layout = aligned(writer, first, second, call.place, stretch=True)
+        return Seen(writer.emit(Div(), a, b, place=call.place), layout)
     if call.get("rounding_mode") is not None or not isinstance(first, Seen | Scores) or isinstance(second, Seen | Scores):
-        raise InexpressibleError("only quotients by numbers and buffers have an op")
+        raise InexpressibleError("only quotients of values, and of values by numbers and buffers, have an op")
     divisor = fixed(second)
     if divisor == 0.0:
         raise InexpressibleError("it divides by zero")
@@ -125,6 +147,10 @@ def affine(writer: Writer, place: Place, seen: Seen, factor: Fixed, shift: Fixed
     if shift == 0.0 and isinstance(factor, Constant) and bool((factor.tensor == factor.tensor.flatten()[0]).all()):
         return applied(writer, Scale(float(factor.tensor.flatten()[0])), seen, place)
     check_batch_first(seen)
+    if any(not_by_channel(given, seen) for given in (factor, shift)) or is_no_image(seen):
+        x = beside(writer, Factor, seen, factor, place) if isinstance(factor, Constant) else affine(writer, place, seen, factor, 0.0)
+        term = shift if isinstance(shift, Constant) else Constant(torch.tensor(shift))
+        return x if shift == 0.0 else beside(writer, Offset, x, term, place)
     x = as_image(writer, seen, place)
     by_channel = [per_channel(given, seen) for given in (factor, shift)]
     source, before = x.value, writer.draft_of(x.value)
@@ -162,14 +188,25 @@ def shifted_by_three(writer: Writer, draft: Draft) -> Value | None:
     return writer.read_by(before) if alike else None
 
 
+def is_no_image(seen: Seen) -> bool:
+    """Whether no few ops make an image of a tensor."""
+    return len(seen.axes) > 4 or moves_to(seen.own, image_axes(seen)) is None
+
+
+def not_by_channel(given: Fixed, seen: Seen) -> bool:
+    """Whether numbers differ along another axis of a tensor than its channels, or it is no image."""
+    if isinstance(given, float):
+        return False
+    constant = sample_of(given, seen)
+    return constant.tensor.numel() > 1 and (axis_along(constant, seen) != 1 or not 2 <= len(seen.axes) <= 4)
+
+
 def per_channel(given: Fixed, seen: Seen) -> Tensor:
-    """One number for each channel, which is axis 1 of the tensor. Raises InexpressibleError."""
+    """One number for each channel, which is axis 1 of the tensor."""
     channels = seen.layout.shape[1]
     if isinstance(given, float):
         return torch.full((channels,), given)
     constant = sample_of(given, seen)
-    if constant.tensor.numel() > 1 and axis_along(constant, seen) != 1:
-        raise InexpressibleError(f"fixed numbers of shape {given.shape} have no op; give one number, or one for each channel (C, 1, 1)")
     return constant.tensor.flatten().expand(channels).clone()
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
+import torch
+
 from archsearch.design.importer.calls.aligning import in_common_atoms
 from archsearch.design.importer.calls.axes import fresh_copy
 from archsearch.design.importer.calls.call import Call
+from archsearch.design.importer.calls.products import is_nothing, multiplied, written
 from archsearch.design.importer.calls.weighted import mapped
 from archsearch.design.importer.calls.windows import CLOSE, windowed
 from archsearch.design.importer.content import Constant, Content, Scores, Seen
@@ -35,13 +38,21 @@ class Heads:
 
 def fused(writer: Writer, call: Call) -> Content:
     """scaled_dot_product_attention."""
-    if call["dropout_p"] or call["is_causal"] or call.get("enable_gqa"):
-        raise InexpressibleError("attention that is causal, drops out in inference, or has fewer keys than heads has no op")
+    if call["dropout_p"] or call.get("enable_gqa"):
+        raise InexpressibleError("attention that drops out in inference, or has fewer keys than heads, has no op")
     queries, keys, values = (call.seen(name) for name in ("query", "key", "value"))
     scale = call["scale"] if call["scale"] is not None else queries.layout.shape[-1] ** -0.5
     scores, bias = Scores(queries, keys, (), scale), call.constant("attn_mask")
-    terms = () if bias is None else ((bias, scores_shape(scores)),)
-    return attended(writer, replace(scores, terms=terms), values, call.place, fused=True)
+    if call["is_causal"]:
+        bias = Constant(torch.ones(scores_shape(scores)[-2:], dtype=torch.bool).tril())
+    terms = () if bias is None or is_nothing(bias) else ((bias, scores_shape(scores)),)
+    scores, takes = replace(scores, terms=terms, shape=scores_shape(scores)), writer.ledger.takes
+    try:
+        return attended(writer, scores, values, call.place, fused=True)
+    except ValueError:  # node by node, then
+        writer.ledger.give_back(takes)
+        turned = values.laid(values.layout.permuted([*range(len(values.axes) - 2), -1, -2]))
+        return multiplied(writer, written(writer, replace(scores, mixed=True), call.place), turned, call.place)
 
 
 def product(writer: Writer, call: Call) -> Content:

@@ -13,7 +13,7 @@ from archsearch.design.importer.content import Content, Scores, Seen, number_of
 from archsearch.design.importer.layout import InexpressibleError, Layout, atoms_for, flat, size_of
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.writer import Writer
-from archsearch.ops import Dropout, Hardtanh, Mul, RadixSoftmax, ReLU, ReLU6, Softmax, Softplus
+from archsearch.ops import Dropout, Hardtanh, Mul, RadixSoftmax, ReLU, ReLU6, RowSoftmax, Softmax, Softplus
 from archsearch.ops.base import Op
 
 
@@ -74,7 +74,13 @@ def along_channels(make: Callable[[], Op]) -> Handler:
             return softened(content, call)
         if make is Softmax and (splits := among_splits(writer, call.seen(), call["dim"], call.place)) is not None:
             return splits
-        seen = over_channels(writer, writer.settled(call.seen(), call.place), call["dim"], call.place)
+        seen = writer.settled(call.seen(), call.place)
+        if make is Softmax and len(seen.own) == 3 and seen.own[2] == seen.axes[call["dim"]] != seen.own[0]:
+            return seen.holding(writer.emit(RowSoftmax(), seen.value, place=call.place))
+        try:
+            seen = over_channels(writer, seen, call["dim"], call.place)
+        except InexpressibleError:
+            seen = over_rows(writer, seen, call["dim"], call.place)
         value = writer.emit(make(), seen.value, place=call.place)
         if value.spec == seen.value.spec:
             return seen.holding(value)
@@ -109,6 +115,15 @@ def over_channels(writer: Writer, seen: Seen, dim: int, place: Place) -> Seen:
     if x.own[CHANNELS[len(x.own)]] != group:
         raise InexpressibleError(f"it works along axis {dim} of shape {seen.layout.shape}, not the channels; ops know no other")
     return x
+
+
+def over_rows(writer: Writer, seen: Seen, dim: int, place: Place) -> Seen:
+    """The tensor over tokens whose features are that axis, one for each place along the others. Raises InexpressibleError."""
+    group = seen.axes[dim % len(seen.axes)]
+    rest = tuple(atom for atom in flat(seen.own) if atom not in group)
+    if any(atom.batch for atom in group):
+        raise InexpressibleError("it works along the batch; a genotype works on each sample by itself")
+    return writer.rearranged(seen, (rest, group), place)
 
 
 def softened(scores: Scores, call: Call) -> Scores:

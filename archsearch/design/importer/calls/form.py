@@ -50,6 +50,9 @@ def as_rows(writer: Writer, seen: Seen, place: Place, last: int = 1) -> Seen:
     rest = without(flat(seen.axes[: len(seen.axes) - last]), [writer.batch])
     if any(atom.batch for atom in features):
         raise InexpressibleError("it works along the batch; a genotype works on each sample by itself")
+    own = flat(seen.own)
+    if own[len(own) - len(features) :] == features and {*rest} == {*own[: len(own) - len(features)]}:
+        rest = own[: len(own) - len(features)]  # as they lie: then it is only another shape
     return writer.rearranged(seen, (rest, features) if rest else (features,), place)
 
 

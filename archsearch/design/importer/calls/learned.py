@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from archsearch.design.importer.calls.aligning import axis_along, laid_out, sample_of
+from archsearch.design.importer.calls.beside import beside
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.cutting import CHANNELS
 from archsearch.design.importer.calls.form import as_image, as_rows
@@ -15,7 +16,20 @@ from archsearch.design.importer.layout import Group, Groups, InexpressibleError,
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.writer import Writer
 from archsearch.network.builder import Value
-from archsearch.ops import ClassToken, Conv2d, ConvTranspose2d, DepthwiseConv2d, LayerScale, Linear, PositionEmbedding, ScalarGate
+from archsearch.ops import (
+    ClassToken,
+    Conv2d,
+    ConvTranspose2d,
+    DepthwiseConv2d,
+    Factor,
+    LayerScale,
+    Linear,
+    Offset,
+    PositionEmbedding,
+    RMSNorm,
+    RMSNorm2d,
+    ScalarGate,
+)
 
 WITH_BIAS = (Conv2d, ConvTranspose2d, DepthwiseConv2d, Linear)
 """Ops that may have a bias for each channel that they make."""
@@ -34,12 +48,18 @@ def learned_scale(writer: Writer, call: Call, seen: Content, given: Constant) ->
         return x.holding(writer.emit(op, x.value, place=call.place, weights={"weight": weight}))
     axis = axis_along(constant, x)
     if axis is None:
-        raise InexpressibleError(f"learned scales of shape {given.shape} have no op; give one, or one for each channel")
+        return beside(writer, Factor, x, given, call.place)
     if len(x.own) > 3 or x.own[CHANNELS[len(x.own)]] != x.axes[axis]:
+        if axis != 1 and axis != len(x.axes) - 1:
+            return beside(writer, Factor, x, given, call.place)
         x = as_rows(writer, x, call.place) if axis == len(x.axes) - 1 else as_image(writer, x, call.place)
-    if x.own[CHANNELS[len(x.own)]] != x.axes[axis]:
-        raise InexpressibleError(f"learned scales along axis {axis} of shape {x.layout.shape} have no op; only channels have")
+        if x.own[CHANNELS[len(x.own)]] != x.axes[axis]:
+            return beside(writer, Factor, x, given, call.place)
     shape = (-1, 1, 1) if len(x.own) == 3 else (-1,)
+    norm = writer.draft_of(x.value)
+    if norm is not None and isinstance(norm.op, RMSNorm | RMSNorm2d) and not norm.op.affine:
+        weight = constant.moved(lambda tensor: tensor.reshape(shape))
+        return x.holding(writer.emit(replace(norm.op, affine=True), writer.read_by(norm), place=norm.place, weights={"weight": weight}))
     scale = LayerScale() if start is None else LayerScale(start)
     weight = constant.moved(lambda tensor: tensor.reshape(shape))
     return x.holding(writer.emit(scale, x.value, place=call.place, weights={"weight": weight}))
@@ -62,10 +82,10 @@ def embedded(writer: Writer, call: Call, seen: Content, given: Constant) -> Seen
     with_bias = biased(writer, call, x, constant)
     if with_bias is not None:
         return with_bias
+    if constant.tensor.numel() < x.value.spec.elements:
+        return beside(writer, Offset, x, given, call.place)
     target = token_axes(x.own)
     laid = laid_out(constant, x, target)
-    if constant.tensor.numel() < laid.tensor.numel():
-        raise InexpressibleError(f"learned numbers of shape {given.shape} are added to more places than they have; no op does that")
     tokens = writer.rearranged(x, target, call.place)
     return tokens.holding(writer.emit(PositionEmbedding(), tokens.value, place=call.place, weights={"weight": laid}))
 

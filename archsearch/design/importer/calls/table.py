@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archsearch import ops
-from archsearch.design.importer.calls.arithmetic import added, divided, multiplied, negated, subtracted
+from archsearch.design.importer.calls.arithmetic import added, added_product, divided, multiplied, negated, subtracted
 from archsearch.design.importer.calls.attention import einsum, fused, product
 from archsearch.design.importer.calls.axes import listed, moved, permuted, repeated, swapped, turned, unchanged, viewed
 from archsearch.design.importer.calls.call import Handler
@@ -26,6 +26,8 @@ from archsearch.design.importer.calls.imaging import (
 from archsearch.design.importer.calls.joining import joined, stacked
 from archsearch.design.importer.calls.kinds import REGROUPED, SAME, STRETCHED
 from archsearch.design.importer.calls.leaf import leaf
+from archsearch.design.importer.calls.lengths import by_length, response_gate
+from archsearch.design.importer.calls.standard import standard_convolution
 from archsearch.design.importer.calls.weighted import (
     addmm,
     batch_norm,
@@ -47,6 +49,10 @@ TABLE: dict[str, Handler] = {
     "linear": linear, "addmm": addmm, "matmul": product, "bmm": product, "mm": product, "einsum": einsum,
     "batch_norm": batch_norm, "layer_norm": layer_norm, "group_norm": group_norm, "instance_norm": instance_norm, "rms_norm": rms_norm,
     "prelu": prelu, "scaled_dot_product_attention": fused,
+    # several calls that are one, see `wholes`
+    "unit_length": by_length(ops.L2Norm2d, ops.L2Norm),
+    "response_gate": response_gate, "standard_convolution": standard_convolution,
+    "root_mean_square": by_length(lambda eps: ops.RMSNorm2d(eps, affine=False), lambda eps: ops.RMSNorm(eps, affine=False)),
     # element by element
     "relu": activation(lambda c: ops.ReLU()), "relu6": activation(lambda c: ops.ReLU6()),
     "leaky_relu": activation(lambda c: ops.LeakyReLU(c["negative_slope"])),
@@ -64,6 +70,7 @@ TABLE: dict[str, Handler] = {
     "softmax": along_channels(ops.Softmax), "log_softmax": along_channels(ops.LogSoftmax), "glu": along_channels(ops.GLU),
     # arithmetic
     "add": added, "sub": subtracted, "rsub": subtracted, "mul": multiplied, "div": divided, "neg": negated,
+    "addcmul": added_product,
     # images
     "max_pool1d": imaging(max_pool), "max_pool2d": imaging(max_pool), "avg_pool1d": imaging(avg_pool), "avg_pool2d": imaging(avg_pool),
     "max_pool2d_with_indices": pooled_with_places, "max_unpool2d": unpooled,

@@ -207,8 +207,9 @@ def rms_norm(writer: Writer, call: Call) -> Content:
     """Division by the root mean square of the last axes."""
     x = as_rows(writer, call.seen(), call.place, len(call["normalized_shape"]))
     eps = 1.1920928955078125e-07 if call["eps"] is None else call["eps"]  # torch's default: that of float32
-    weights = {"weight": affine(call, prod(call["normalized_shape"]))["weight"]}
-    return x.holding(writer.emit(RMSNorm(eps), x.value, place=call.place, weights=weights))
+    weight = call.constant("weight")
+    scale = None if weight is None else weight.moved(lambda tensor: tensor.flatten())
+    return x.holding(writer.emit(RMSNorm(eps, scale is not None), x.value, place=call.place, weights={"weight": scale}))
 
 
 def group_norm(writer: Writer, call: Call) -> Content:

@@ -13,26 +13,10 @@ from torch import nn
 Made = tuple[nn.Module, tuple[int, int, int]]
 """A module, and the channels and sides of the images that it is made for."""
 SIZES = (
-    "atto",
-    "femto",
-    "pico",
-    "nano",
-    "xxt",
-    "xxs",
-    "xs",
-    "extratiny",
-    "mini",
-    "micro",
-    "tiny",
-    "ti",
-    "t",
-    "s",
-    "small",
-    "m",
-    "medium",
-    "b",
-    "base",
+    *("atto", "femto", "pico", "nano", "xxt", "xxs", "xs", "extratiny", "mini", "micro", "tiny", "ti", "t", "s", "small"),
+    *("", "m", "medium", "b", "base", "l", "large", "xl", "h", "huge", "g", "giant", "1b", "2b", "3b", "5b", "xxl", "7b"),
 )
+"""Words for sizes; where a name has none, it is one of the middle."""
 ENCODERS = r"(tu-)?[a-zA-Z]+"
 OPERATORS = ("nms", "qnms", "roi_align")
 
@@ -54,7 +38,7 @@ def size_in(name: str) -> tuple[int, float, int, str]:
     words = re.split(r"[_\-.]", name.lower())
     ranks = [SIZES.index(word) for word in words if word in SIZES]
     numbers = [float(number) for number in re.findall(r"\d+", name)]
-    return (min(ranks, default=len(SIZES) if len(numbers) == 0 else 9), numbers[0] if numbers else 0, len(name), name)
+    return (min(ranks, default=SIZES.index("")), numbers[0] if numbers else 0, len(name), name)
 
 
 def smallest(names: Iterable[str], family: Callable[[str], object]) -> list[str]:

@@ -137,11 +137,26 @@ def standardised() -> nn.Module:
     return nn.Sequential(first, Standardised(8, 8, 3, True, groups=2, padding=1), nn.ReLU(), Standardised(8, 4, 1, True))
 
 
+class Copies(nn.Module):
+    """Windows as channels, and values that are repeated along channels and along axes of length 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(1, 8, 3, padding=1), nn.Linear(72, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x) + x.repeat(1, 8, 1, 1)
+        y = y * y.mean((2, 3), keepdim=True).repeat(1, 1, 6, 7) + torch.cat([y[:, :4]] * 2, 1)
+        y = y + y[:, :2].repeat(1, 4, 1, 1)
+        return self.last(functional.unfold(y, 3, stride=2, padding=1).transpose(1, 2))
+
+
 FAMILIES = {
     "lengths": Case(Lengths, ((3, 6, 7),), ("l2_norm", "l2_norm2d", "rms_norm", "rms_norm2d", "layer_scale")),
     "root_mean_square": Case(RootMeanSquare, ((3, 6, 7),), ("rms_norm", "rms_norm2d")),
     "numbers": Case(Numbers, ((3, 6, 7),), ("factor", "offset", "scalar_gate")),
     "ratio": Case(Ratio, ((3, 6, 7),), ("div",)),
+    "copies": Case(Copies, ((1, 6, 7),), ("unfold2d", "concat")),
     "response": Case(Response, ((3, 6, 7),), ("response_gate", "layer_scale", "offset")),
     "standardised": Case(standardised, ((3, 8, 9),), ("weight_standard_conv2d",)),
     "rotary": Case(Rotary, ((10, 16),), ("factor", "attention")),

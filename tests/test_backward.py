@@ -16,6 +16,7 @@ OVER = {
     "attention": "unfused, with one sample",
     "cross_attention": "unfused, with one sample",
     **dict.fromkeys(("context", "lookup", "scores", "weighted_sum"), "several heads, with one sample"),
+    "unfold2d": "its gradient may be added to in place, though it lies in a larger tensor",
     "weight_norm_linear": "the lengths of its rows",
     "coord_conv2d": "one channel, 1x1",
 }

@@ -22,6 +22,7 @@ from archsearch.layers.scale import *
 from archsearch.layers.split_attention import *
 from archsearch.layers.token_products import *
 from archsearch.layers.tokens import *
+from archsearch.layers.unfold import *
 from archsearch.layers.unshared import *
 from archsearch.layers.weight_norm import *
 from archsearch.layers.weight_standard import *

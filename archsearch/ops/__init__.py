@@ -35,6 +35,7 @@ from archsearch.ops.split_attention import *
 from archsearch.ops.token_products import *
 from archsearch.ops.tokens import *
 from archsearch.ops.transposed import *
+from archsearch.ops.unfold import *
 from archsearch.ops.unpooling import *
 from archsearch.ops.unshared import *
 from archsearch.ops.weight_norm import *

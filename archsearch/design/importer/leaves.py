@@ -169,6 +169,7 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.TakeToken: lambda m, *x: ops.TakeToken(m.index),
     layers.Tokens: lambda m, *x: ops.Tokens(),
     layers.Transpose: lambda m, *x: ops.Transpose(),
+    layers.Unfold2d: lambda m, *x: ops.Unfold2d(m.kernel_size, m.stride, m.padding, m.dilation),
     layers.Unpool2d: lambda m, *x: ops.MaxUnpool2d(m.kernel_size, m.stride, m.padding, m.output_size),
     layers.WeightedSum: lambda m, *x: ops.WeightedSum(),
     layers.WeightNormConv2d: weight_norm_conv,

@@ -7,6 +7,7 @@
     learned       bare parameters beside values                 arithmetic    + - * / of values, numbers and buffers
     standard      convolutions by standardised filters
     beside        numbers beside a value that stretch along any axes
+    copying       windows as channels, a value beside itself
     imaging       pooling, up-sampling, borders                 elementwise   activations, dropout, softmax
     lengths       norms by the length of vectors
     leaf          modules that are one op as a whole

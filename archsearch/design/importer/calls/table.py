@@ -7,6 +7,7 @@ from archsearch.design.importer.calls.arithmetic import added, added_product, di
 from archsearch.design.importer.calls.attention import einsum, fused, product
 from archsearch.design.importer.calls.axes import listed, moved, permuted, repeated, swapped, turned, unchanged, viewed
 from archsearch.design.importer.calls.call import Handler
+from archsearch.design.importer.calls.copying import copies, unfolded
 from archsearch.design.importer.calls.cutting import narrowed, parts, selected, sliced, unbound
 from archsearch.design.importer.calls.elementwise import activation, along_channels, clamped, dropout, softplus, squared
 from archsearch.design.importer.calls.imaging import (
@@ -87,6 +88,7 @@ TABLE: dict[str, Handler] = {
     "channel_shuffle": imaging(lambda c: ops.ChannelShuffle(c["groups"])),
     "native_channel_shuffle": imaging(lambda c: ops.ChannelShuffle(c["groups"])),
     "roll": rolled,
+    "im2col": unfolded, "repeat": copies,
     # parts, and tensors side by side
     "cat": joined, "stack": stacked, "slice": sliced, "narrow": narrowed, "select": selected, "unbind": unbound,
     "chunk": parts, "split": parts, "split_with_sizes": parts, "tensor_split": parts,

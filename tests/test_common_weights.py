@@ -132,7 +132,7 @@ def test_every_op_with_weights_can_be_used_twice(kind: str) -> None:
         )
         assert found.params == sum(p.numel() for p in network.parameters())
         assert (found.inference_peak_bytes, found.saved_bytes) == (forward.peak, step.saved)
-        assert step.peak <= found.training_peak_bytes <= 1.1 * step.peak
+        assert step.peak <= found.training_peak_bytes <= 1.15 * step.peak
 
 
 def test_an_op_whose_weights_hang_on_the_size_shares_none_between_sizes() -> None:

@@ -39,10 +39,11 @@ class LocallyConnected2d(Convolution):
     def saved(self, x: TensorSpec) -> Saved:
         _, height, width = self.infer(x).shape
         windows, out, params = x.channels * prod(pair(self.kernel)) * height * width, self.infer(x).elements, self.cost(x).params
+        held = max(windows, x.elements)  # torch makes the tensor of windows as large as the input, and larger where they are more
         biases = Amount(weights=out * self.bias)
         read, weights = Amount(windows), Amount(weights=params - out * self.bias)
         return Saved(
-            inner=(Inner(windows, params),), eval_elements=max(windows, out), training=(read + Amount(2 * out),),
+            inner=(Inner(held, params),), eval_elements=max(held, out), training=(Amount(held + 2 * out),),
             backward=moments(biases, read, weights, LET_GO, -read, Amount(x.elements)), front=moments(biases, weights),
         )  # fmt: skip
 

@@ -22,10 +22,9 @@ from torch import nn
 from archsearch import compile_network, zoo
 from archsearch.design.importer import imported
 from benchmarks.importing.families import LIBRARIES, prepare
+from benchmarks.importing.one import LIMIT
 from benchmarks.timing import interleaved, ratio, show
 
-LIMIT = 60.0
-"""Seconds of an import."""
 BUILDING = 120.0
 """Seconds for loading a library and building the network besides."""
 ROUNDS = 3
@@ -41,7 +40,7 @@ def run(library: str, name: str) -> Row:
         return {"library": library, "name": name, "status": "hangs", "why": f"over {LIMIT + BUILDING:g} s", "seconds": LIMIT + BUILDING}
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        return {"library": library, "name": name, "status": "not built", "why": done.stderr.strip()[-200:] or f"exit {done.returncode}"}
+        return {"library": library, "name": name, "status": "traceback", "why": done.stderr.strip()[-200:] or f"exit {done.returncode}"}
     row: Row = json.loads(lines[-1])
     return row
 

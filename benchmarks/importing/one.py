@@ -21,6 +21,8 @@ from archsearch.design.importer import Imported, ImporterError, imported
 from benchmarks.importing.families import LIBRARIES, prepare
 
 SMALL = 96
+LIMIT = 60.0
+"""Seconds of an import."""
 FRESH, TRACED, SEEN = 3, 2, 4
 CLOSE = 1e-4
 LEFT_OUT = re.compile(r"([\d,]+) parameters of .* are left out")
@@ -53,8 +55,10 @@ def off(wanted: list[Tensor], got: list[Tensor]) -> float:
     """The largest difference of outputs, as a share of the largest number in each."""
     if len(wanted) != len(got):
         return float("inf")
-    pairs = [(one.double(), other.double()) for one, other in zip(wanted, got, strict=True)]
-    return max(float((one - other.reshape(one.shape)).abs().max() / one.abs().max().clamp_min(1e-9)) for one, other in pairs)
+    if any(one.numel() != other.numel() or not one.isfinite().all() for one, other in zip(wanted, got, strict=True)):
+        return float("inf")
+    pairs = [(one.double(), other.double().reshape(one.shape)) for one, other in zip(wanted, got, strict=True)]
+    return float(torch.stack([(one - other).abs().max() / one.abs().max().clamp_min(1e-9) for one, other in pairs]).max())
 
 
 def figures(module: nn.Module, found: Imported, sides: tuple[int, int, int]) -> dict[str, Any]:
@@ -100,8 +104,12 @@ def tried(library: str, name: str) -> dict[str, Any]:
     except Exception as error:  # what no import may end in
         return {"status": "traceback", "why": f"{type(error).__name__}: {error}"[:200], "seconds": time.perf_counter() - start}
     seconds = time.perf_counter() - start
-    data = figures(module, found, sides)
-    return {"status": "imported" if data["off"] <= CLOSE else "wrong", "seconds": seconds, **data}
+    try:
+        data = figures(module, found, sides)
+    except Exception as error:  # what came in does not run on other samples
+        return {"status": "wrong", "why": f"{type(error).__name__}: {error}"[:200], "seconds": seconds}
+    status = "imported" if data["off"] <= CLOSE else "wrong"
+    return {"status": "over 60 s" if seconds > LIMIT else status, "seconds": seconds, **data}
 
 
 def main() -> None:

@@ -25,7 +25,11 @@ def folded(target: Any, call: Call) -> Content:
     reads = list(constants_in(call.arguments.values()))
     if target._schema.is_mutable and isinstance(call.first, Constant) and not call.first.fresh:
         raise InexpressibleError("it writes into a tensor of the module; a genotype has no state of its own")
-    if target._schema.is_mutable and any(constant.learned for constant in reads):
+    if (
+        target._schema.is_mutable
+        and any(constant.learned for constant in reads)
+        and not (isinstance(call.first, Constant) and call.first.computed)
+    ):
         raise InexpressibleError("it writes learned numbers in place; no op has weights that are computed")
     tensors = carried_out(target, {name: real(content) for name, content in call.arguments.items()})
     names = tuple(dict.fromkeys(name for constant in reads for name in constant.names))

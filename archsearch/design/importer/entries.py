@@ -20,12 +20,16 @@ class Memory:
 
 @dataclass
 class Entry:
-    """What a name stands for, its memory, how much had been written there when it was last right, and the call that made it."""
+    """What a name stands for, its memory, how much had been written there when it was last right, and the call that made it.
+
+    `overwrote`: for a call that wrote into it, the one that had made it until then.
+    """
 
     content: Content
     memory: Memory = field(default_factory=Memory)
     writes: int = 0
     node: fx.Node | None = None
+    overwrote: dict[fx.Node, fx.Node] = field(default_factory=dict)
 
     @property
     def stale(self) -> bool:

@@ -69,6 +69,7 @@ class Region:
     def __init__(self, writer: Writer, entries: Mapping[str, Entry], place: Place, whole: bool) -> None:
         self.writer, self.entries, self.place, self.whole = writer, entries, place, whole
         self.samples, self.moved = writer.batch.size, False
+        self.under = 0
         self.values: list[Value] = []
         self.weights: dict[int, Constant] = {}
         self.calls: list[Call] = []
@@ -118,14 +119,36 @@ class Region:
         known = {a.name: (argument, str(a.type)) for a, argument in given_arguments(target, node)}
         if known.get(DRAWS_NOT.get(name_of(node), ""), (0, ""))[0]:
             raise InexpressibleError("it draws random numbers")
+        for overwrote in [self.entries[source.name].overwrote for source in node.all_input_nodes]:
+            if node not in overwrote and any(node < later for later in overwrote):
+                raise InexpressibleError("it reads what was written in place")
+        overwritten = self.overwritten(node)
         plain = {
-            key: self.plain(argument, kind) for key, (argument, kind) in known.items() if key not in node.kwargs or not is_place(argument)
+            key: self.plain(argument, kind) if argument is not node.args[0] or overwritten is None else self.made_by(overwritten)
+            for key, (argument, kind) in known.items()
+            if key not in node.kwargs or not is_place(argument)
         }
         if len(self.calls) == MOST_CALLS:
             raise InexpressibleError("too many calls lead to it")
         named = tuple((key, value) for key, value in plain.items() if key in node.kwargs)
         self.calls.append(Call(name, tuple(value for key, value in plain.items() if key not in node.kwargs), named))
         return self.last
+
+    def overwritten(self, node: fx.Node) -> fx.Node | None:
+        """The call that had made what a call has written into; None where it writes nowhere, or is carried out only now."""
+        source = node.args[0] if node.args else None
+        if not writes_in_place(node) or not isinstance(source, fx.Node):
+            return None
+        return self.entries[source.name].overwrote.get(node)
+
+    def made_by(self, node: fx.Node) -> str:
+        """Write down a call that leads to others; its name. Raises InexpressibleError."""
+        self.under += 1
+        if self.under > MOST_CALLS:
+            raise InexpressibleError("too many calls lead to it")
+        name = self.add(node)
+        self.under -= 1
+        return name
 
     def plain(self, argument: Any, kind: str) -> Any:
         """An argument, of a type of its schema, as a program has it. Raises InexpressibleError."""
@@ -159,7 +182,7 @@ class Region:
         elif isinstance(entry.content, Constant) and self.is_whole(entry.content):
             self.known[node] = self.of_constant(entry.content)
         elif maker is not None:
-            self.known[node] = self.add(maker)
+            self.known[node] = self.made_by(maker)
         else:
             raise InexpressibleError("it reads what is not known")
         return self.known[node]

@@ -109,6 +109,8 @@ class Interpreter:
         if writes_in_place(node):
             first.memory.writes += 1
             first.memory.error = content.error if isinstance(content, Failed) else first.memory.error
+            if first.node is not None:
+                first.overwrote[node] = first.node
             first.content, first.writes, first.node = content, first.memory.writes, node
             return first
         if name in SHARED or node.target is operator.getitem:

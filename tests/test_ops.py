@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -184,7 +184,10 @@ def test_norm_over_vectors_is_measured_too() -> None:
             return layers.BatchNorm1d(x.channels)
 
     assert Normed().cost(TensorSpec((4,))) == o.BatchNorm1d().cost(TensorSpec((4,)))
-    assert Normed().saved(TensorSpec((4,))) == o.BatchNorm1d().saved(TensorSpec((4,)))
+    measured = Normed().saved(TensorSpec((4,)))
+    assert replace(measured, anew=False, inference=(), backward=(), front=()) == o.BatchNorm1d().saved(TensorSpec((4,)))
+    for moment in (*measured.inference, *measured.backward, *measured.front):  # its meta kernels make the statistics anew
+        assert (moment.elements, moment.weights) == (4, 8)
     del OPS["normed"]
 
 

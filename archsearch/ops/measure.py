@@ -15,6 +15,7 @@ from archsearch import layers
 from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
 from archsearch.ops.declaration import OpError
 from archsearch.ops.products import Products, UnknownProductsError
+from archsearch.ops.saved import Amount
 from archsearch.ops.scratch import scratch
 from archsearch.ops.tensor import MAX_ELEMENTS, ShapeError, TensorSpec
 
@@ -66,7 +67,7 @@ def saved_by(module: nn.Module, inputs: tuple[TensorSpec, ...], runs: tuple[_Kep
     if one.view:
         return saved
     with torch.device("meta"):
-        made = scratch(module, inputs, result, sample, params)
+        made = scratch(module, inputs, result, Amount(elements=sample, weights=saved.statistics), params)
     return replace(saved, training=made.training, inference=made.inference, backward=made.backward, front=made.front)
 
 

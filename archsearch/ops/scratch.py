@@ -56,8 +56,8 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live += size
 
 
-def scratch(module: nn.Module, inputs: Sequence[TensorSpec], result: int, kept: int, params: int) -> Scratch:
-    """What a module on the meta device makes for itself, where its result and what it keeps have so many elements a sample."""
+def scratch(module: nn.Module, inputs: Sequence[TensorSpec], result: int, kept: Amount, params: int) -> Scratch:
+    """What a module on the meta device makes for itself, beside what it keeps and a result of so many elements a sample."""
     inference = amounts(*[forward_alone(module, inputs, batch) for batch in (2, 3)])
     forward, backward, _, front = (
         amounts(*both)
@@ -69,7 +69,7 @@ def scratch(module: nn.Module, inputs: Sequence[TensorSpec], result: int, kept: 
     ahead = beyond(front, Amount(weights=params))
     if stated or ahead:  # the one is not stated without the other
         stated, ahead = stated or (usual,), ahead or (Amount(weights=params),)
-    return Scratch(beyond(forward, Amount(elements=result + kept)), beyond(inference, Amount(elements=result)), stated, ahead)
+    return Scratch(beyond(forward, kept + Amount(elements=result)), beyond(inference, Amount(elements=result)), stated, ahead)
 
 
 def forward_alone(module: nn.Module, inputs: Sequence[TensorSpec], batch: int) -> list[int]:

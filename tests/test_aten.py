@@ -26,7 +26,6 @@ from archsearch.support.calls import parse_calls, parse_weight, program_of, weig
 from tests import aten_operators
 from tests.meta_tracker import inference, training_step
 from tests.networks_of_examples import weighted
-from tests.op_examples import EXAMPLES
 
 
 def test_the_operators_are_those_that_torch_says_are_pure() -> None:
@@ -117,10 +116,18 @@ def test_what_a_file_says_is_held_against_the_op_before_it_is_built(key: str, va
     assert compile_network(Genotype.from_json(json.dumps(data)))
 
 
-@pytest.mark.parametrize("case", range(len(EXAMPLES["aten"])))
+IMAGE = (4, 6, 5)
+PROGRAMS: list[tuple[o.Aten, tuple[tuple[int, ...], ...]]] = [
+    (o.Aten("exp.default(x0); sin.default(v0); sum.dim_IntList(v1, [2], true); mul.Tensor(x0, v2)"), (IMAGE,)),
+    (o.Aten("transpose.int(x0, 1, 2); bmm.default(x0, v0); softmax.int(v1, -1); bmm.default(v2, x0)"), ((6, 5),)),
+    (o.Aten("sub.Tensor(w0, w1); tanh.default(v0); linear.default(x0, v1)", ("7x5", "fixed 7x5")), ((6, 5),)),
+    (o.Aten("mean.dim(x0, [2, 3], true); sub.Tensor(x0, v0); mul.Tensor(v1, w0); add.Tensor(v2, x1)", ("4x1x1",)), (IMAGE, IMAGE)),
+]
+
+
+@pytest.mark.parametrize(("op", "shapes"), PROGRAMS)
 @pytest.mark.parametrize("behind", [False, True])
-def test_what_calls_make_on_their_way_counts_in_the_peaks(case: int, behind: bool) -> None:
-    op, shapes = EXAMPLES["aten"][case]
+def test_what_calls_make_on_their_way_counts_in_the_peaks(op: o.Aten, shapes: tuple[tuple[int, ...], ...], behind: bool) -> None:
     b = Builder(*shapes)
     values = [weighted(b, x) if behind else x for x in b.inputs]
     genotype = b.genotype(b(op, *values))

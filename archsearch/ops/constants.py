@@ -69,7 +69,7 @@ class Offset(Numbers):
     learned: bool = True
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(gradient="same")
+        return Saved(gradient="same", anew=True)
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Offset(self.numbers(x), self.axes, self.learned)

@@ -26,6 +26,7 @@ from archsearch.support.calls import parse_calls, parse_weight, program_of, weig
 from tests import aten_operators
 from tests.meta_tracker import inference, training_step
 from tests.networks_of_examples import weighted
+from tests.test_backward import beside
 
 
 def test_the_operators_are_those_that_torch_says_are_pure() -> None:
@@ -92,6 +93,7 @@ def test_what_was_measured_is_kept_in_json_so_that_no_torch_is_needed(tmp_path: 
         ("inputs", [3], "is no whole number from 0 to 0"),
         ("output", 1, "are true or false"),
         ("gradient", "none", "gradient is new or view"),
+        ("handed", ["view"], "handed is whole or view"),
         ("training", [[1, 2, 3]], "pairs of numbers"),
         ("backward", [[0, 0]] * 1001, "at most 1000"),
         ("colour", 1, "unknown field 'colour'"),
@@ -136,6 +138,18 @@ def test_what_calls_make_on_their_way_counts_in_the_peaks(op: o.Aten, shapes: tu
         found, step = analyse(genotype, batch), training_step(made, shapes, batch, "sgd")
         assert found.inference_peak_bytes == inference(made, shapes, batch).peak
         assert step.peak <= found.training_peak_bytes <= 1.15 * step.peak
+
+
+@pytest.mark.parametrize(("op", "shapes"), PROGRAMS)
+@pytest.mark.parametrize("first", [False, True])
+def test_a_gradient_that_meets_another_is_counted_as_the_view_that_it_may_be(
+    op: o.Aten, shapes: tuple[tuple[int, ...], ...], first: bool
+) -> None:
+    genotype = beside(op, shapes, o.Sigmoid(), first)
+    made = compile_network(genotype)
+    for batch in (1, 3, 7):
+        peak = training_step(made, shapes, batch, "sgd").peak
+        assert peak <= analyse(genotype, batch).training_peak_bytes <= 1.25 * peak
 
 
 def test_a_network_with_calls_goes_all_ways(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from archsearch.design.diff import diff
 from archsearch.design.drawing import draw
 from archsearch.design.edit import EditError, remove, rename, set_field
 from archsearch.design.importer import imported
+from archsearch.design.importer.ledger import Ledger, TakenError
+from archsearch.design.importer.place import Place
 from archsearch.design.lint import lint
 from archsearch.exporters import export_network
 from archsearch.network.isomorphism import common
@@ -146,10 +148,17 @@ def test_an_op_whose_weights_hang_on_the_size_shares_none_between_sizes() -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["conv2d(4) weights", "conv2d(4) weights nobody", "conv2d(4) weights x", "conv2d(5) weights a", "relu weights ^"]
+    ("text", "message"),
+    [
+        ("conv2d(4) weights", "expected the name of the node whose weights it uses, got the end of the line"),
+        ("conv2d(4) weights nobody", "'nobody' is no input and not made before this line"),
+        ("conv2d(4) weights x", "uses the weights of 'x', an input, which has none"),
+        ("conv2d(5) weights a", "uses the weights of 'a', but it is conv2d"),
+        ("relu weights ^", r"expected the name of the node whose weights it uses, got '\^'"),
+    ],
 )
-def test_a_text_that_names_no_such_weights_gets_one_line(text: str) -> None:
-    with pytest.raises(GenotypeError) as error:
+def test_a_text_that_names_no_such_weights_gets_one_line(text: str, message: str) -> None:
+    with pytest.raises(GenotypeError, match=message) as error:
         from_text(f"input x: 4x8x8\na: conv2d(4)\n{text}\noutput a\n")
     assert "\n" not in str(error.value)
 
@@ -325,3 +334,16 @@ def test_a_module_that_uses_weights_twice_comes_in(tmp_path: Path) -> None:
     torch.testing.assert_close(found.network()(x), module(x))
     again = imported(found.network(), torch.zeros(2, 3, 8, 8), strict=True)
     assert again.genotype.fingerprint == found.genotype.fingerprint
+
+
+def test_elements_that_two_nodes_share_stay_in_use_when_one_of_them_is_given_up() -> None:
+    ledger = Ledger([("weight", torch.zeros(3, 2)), ("bias", torch.zeros(3))])
+    weight = ledger.parameter("weight", torch.zeros(3, 2))
+    ledger.take(weight, Place("first"))
+    takes = ledger.takes
+    ledger.use(weight, Place("second"))
+    ledger.give_back(takes)
+    with pytest.raises(TakenError, match="weights of weight are used here and at module 'first'"):
+        ledger.take(weight, Place("third"))
+    ledger.give_back(0)
+    assert ledger.unused() == ["weight", "bias"]

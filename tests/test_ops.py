@@ -185,7 +185,7 @@ def test_norm_over_vectors_is_measured_too() -> None:
 
     assert Normed().cost(TensorSpec((4,))) == o.BatchNorm1d().cost(TensorSpec((4,)))
     measured = Normed().saved(TensorSpec((4,)))
-    assert replace(measured, anew=False, inference=(), backward=(), front=()) == o.BatchNorm1d().saved(TensorSpec((4,)))
+    assert replace(measured, anew=False, handed="whole", inference=(), backward=(), front=()) == o.BatchNorm1d().saved(TensorSpec((4,)))
     for moment in (*measured.inference, *measured.backward, *measured.front):  # its meta kernels make the statistics anew
         assert (moment.elements, moment.weights) == (4, 8)
     del OPS["normed"]

@@ -8,43 +8,39 @@ from torch import Tensor, nn
 __all__ = ["Factor", "Offset"]
 
 
-class Offset(nn.Module):
-    """x plus numbers of a shape without the batch, whose axes of length 1 stretch; they are learned, or a buffer."""
+class Numbers(nn.Module):
+    """Numbers of a shape without the batch, whose axes of length 1 stretch; they are learned, or a buffer, and `first` all the same."""
 
     weight: Tensor
 
-    def __init__(self, shape: tuple[int, ...], axes: tuple[int, ...], learned: bool) -> None:
+    def __init__(self, shape: tuple[int, ...], axes: tuple[int, ...], learned: bool, first: float) -> None:
         super().__init__()
         self.axes = axes
         self.learned = learned
         if learned:
-            self.weight = nn.Parameter(torch.zeros(shape))
+            self.weight = nn.Parameter(torch.full(shape, first))
         else:
-            self.register_buffer("weight", torch.zeros(shape))
+            self.register_buffer("weight", torch.full(shape, first))
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, {self.axes}, {self.learned}"
+
+
+class Offset(Numbers):
+    """x plus numbers."""
+
+    def __init__(self, shape: tuple[int, ...], axes: tuple[int, ...], learned: bool) -> None:
+        super().__init__(shape, axes, learned, 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight
 
-    def extra_repr(self) -> str:
-        return f"{tuple(self.weight.shape)}, {self.axes}, {self.learned}"
 
-
-class Factor(nn.Module):
-    """x times numbers of a shape without the batch, whose axes of length 1 stretch; they are learned, or a buffer."""
-
-    weight: Tensor
+class Factor(Numbers):
+    """x times numbers."""
 
     def __init__(self, shape: tuple[int, ...], axes: tuple[int, ...], learned: bool) -> None:
-        super().__init__()
-        self.axes = axes
-        self.learned = learned
-        if learned:
-            self.weight = nn.Parameter(torch.ones(shape))
-        else:
-            self.register_buffer("weight", torch.ones(shape))
+        super().__init__(shape, axes, learned, 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight
-
-    def extra_repr(self) -> str:
-        return f"{tuple(self.weight.shape)}, {self.axes}, {self.learned}"

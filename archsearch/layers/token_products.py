@@ -89,34 +89,33 @@ class Sums(torch.autograd.Function):
         return of_matrices, of_tokens, None
 
 
-class Scores(nn.Module):
+class OfTokens(nn.Module):
+    """Products of two rows of tokens, head by head; `features` are summed over, else the tokens."""
+
+    features: bool
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        rows: Tensor = Products.apply(first, second, self.heads, self.features)  # type: ignore[no-untyped-call]
+        return rows.view(len(first), self.heads, *rows.shape[1:])
+
+    def extra_repr(self) -> str:
+        return f"{self.heads}"
+
+
+class Scores(OfTokens):
     """(N, T, D), (N, S, D) -> (N, heads, T, S): products of every token of the first with every one of the second."""
 
-    def __init__(self, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-
-    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        rows: Tensor = Products.apply(queries, keys, self.heads, True)  # type: ignore[no-untyped-call]
-        return rows.view(len(queries), self.heads, *rows.shape[1:])
-
-    def extra_repr(self) -> str:
-        return f"{self.heads}"
+    features = True
 
 
-class Context(nn.Module):
+class Context(OfTokens):
     """(N, S, D), (N, S, E) -> (N, heads, D / heads, E / heads): products of every two features, summed over the tokens."""
 
-    def __init__(self, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-
-    def forward(self, keys: Tensor, values: Tensor) -> Tensor:
-        rows: Tensor = Products.apply(keys, values, self.heads, False)  # type: ignore[no-untyped-call]
-        return rows.view(len(keys), self.heads, *rows.shape[1:])
-
-    def extra_repr(self) -> str:
-        return f"{self.heads}"
+    features = False
 
 
 class WeightedSum(nn.Module):

@@ -14,7 +14,8 @@ NUMBERS = ("elements", "statistics")
 FLAGS = ("output", "view", "eval_view", "anew")
 MOMENTS = ("training", "inference", "backward", "front")
 MOST, MOST_MOMENTS = 2**60, 1000
-GRADIENTS = ("new", "view")
+PASSED = {"gradient": ("new", "view"), "handed": ("whole", "view")}
+"""How the gradient passes, the usual way first."""
 
 
 def to_dict(fact: Facts) -> dict[str, Any]:
@@ -25,23 +26,27 @@ def to_dict(fact: Facts) -> dict[str, Any]:
         **{name: getattr(fact.cost, name) for name in COSTS},
         "inputs": list(saved.inputs),
     }
-    data |= {name: getattr(saved, name) for name in (*NUMBERS, *FLAGS)} | {"gradient": saved.gradient}
+    data |= {name: getattr(saved, name) for name in (*NUMBERS, *FLAGS, *PASSED)}
     data |= {name: [[amount.elements, amount.weights] for amount in getattr(saved, name)] for name in MOMENTS}
-    return {name: value for name, value in data.items() if value not in (0, [], "new") or name == "shape"}
+    return {name: value for name, value in data.items() if value not in (0, [], "new", "whole") or name == "shape"}
 
 
 def from_dict(data: Any, op: Op, inputs: tuple[TensorSpec, ...], what: str) -> Facts:
     """The facts of an op at these inputs. Raises ValueError, one line."""
-    known = ("shape", *COSTS, "inputs", *NUMBERS, *FLAGS, "gradient", *MOMENTS)
+    known = ("shape", *COSTS, "inputs", *NUMBERS, *FLAGS, *PASSED, *MOMENTS)
     keys(expect(data, dict, what), known, what, may_lack=known[1:])
     spec = TensorSpec(tuple(expect(data["shape"], list, f"the shape in {what}")))
     reads = tuple(number(place, what, len(inputs) - 1) for place in expect(data.get("inputs", []), list, f"inputs in {what}"))
-    if data.get("gradient", "new") not in GRADIENTS or any(type(data.get(name, False)) is not bool for name in FLAGS):
-        raise ValueError(f"{what}: {', '.join(FLAGS)} are true or false, gradient is {' or '.join(GRADIENTS)}")
+    if any(type(data.get(name, False)) is not bool for name in FLAGS):
+        raise ValueError(f"{what}: {', '.join(FLAGS)} are true or false")
+    for name, options in PASSED.items():
+        if data.get(name, options[0]) not in options:
+            raise ValueError(f"{what}: {name} is {' or '.join(options)}, got {str(data[name])[:30]!r}")
     held: dict[str, Any] = {name: number(data.get(name, 0), what) for name in NUMBERS}
     held |= {name: data.get(name, False) for name in FLAGS}
     held |= {name: moments(data.get(name, []), f"{name} in {what}") for name in MOMENTS}
-    saved = Saved(reads, gradient=data.get("gradient", "new"), **held)
+    held |= {name: data.get(name, options[0]) for name, options in PASSED.items()}
+    saved = Saved(reads, **held)
     return completed(op, inputs, spec, Cost(**{name: number(data.get(name, 0), what) for name in COSTS}), saved)
 
 

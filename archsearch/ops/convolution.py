@@ -147,6 +147,11 @@ class Conv2d(Convolution):
         )
 
 
+def plain_of(op: Any) -> Conv2d:
+    """The plain convolution of the sizes of another kind."""
+    return Conv2d(op.channels, op.kernel, op.stride, op.padding, op.dilation, op.groups, op.bias)
+
+
 @register("depthwise_conv2d")
 @dataclass(frozen=True)
 class DepthwiseConv2d(Convolution):

@@ -15,7 +15,7 @@ from archsearch import layers
 from archsearch.ops.base import Cost, Layers, Measured, Op, Saved
 from archsearch.ops.declaration import OpError
 from archsearch.ops.products import Products, UnknownProductsError
-from archsearch.ops.saved import Amount
+from archsearch.ops.saved import Amount, Handed
 from archsearch.ops.scratch import scratch
 from archsearch.ops.tensor import MAX_ELEMENTS, ShapeError, TensorSpec
 
@@ -68,7 +68,9 @@ def saved_by(module: nn.Module, inputs: tuple[TensorSpec, ...], runs: tuple[_Kep
         return saved
     with torch.device("meta"):
         made = scratch(module, inputs, result, Amount(elements=sample, weights=saved.statistics), params)
-    return replace(saved, training=made.training, inference=made.inference, backward=made.backward, front=made.front)
+    # Whether the gradient that is handed on is a view is not seen: as one it is counted, since a sum with another one is a new tensor then.
+    handed: Handed = "view" if made.backward else "whole"
+    return replace(saved, handed=handed, training=made.training, inference=made.inference, backward=made.backward, front=made.front)
 
 
 def shape_of_calls(op: Op, inputs: tuple[TensorSpec, ...]) -> TensorSpec:

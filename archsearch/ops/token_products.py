@@ -38,6 +38,17 @@ def brought_back(first: Amount, second: Amount, result: Amount, copy: Amount) ->
     return [*multiplied(first, second, result), *back]
 
 
+def copies(heads: int, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> tuple[Amount, Amount]:
+    """Both inputs with heads before tokens."""
+    one, other = (apart(x.elements, x.shape[0], heads, gap) for x, gap in zip((first, second), gaps, strict=True))
+    return one, other
+
+
+def handed(heads: int, *inputs: TensorSpec) -> Handed:
+    """Gradients of one token with several heads are views; those of more are copies, those of one head as they were made."""
+    return "view" if heads > 1 and any(x.shape[0] == 1 for x in inputs) else "whole"
+
+
 class TokenProducts(Op):
     """What all of them share: two values that are read everywhere, no weights, and zeros where one is zero."""
 
@@ -62,15 +73,43 @@ class TokenProducts(Op):
         """What is kept and made, where some inputs are views with gaps."""
 
 
-@register("scores")
-@dataclass(frozen=True)
-class Scores(TokenProducts):
-    """(T, D), (S, D) -> (heads, T, S): products of every token of the first with every one of the second, for every head."""
+class OfTokens(TokenProducts):
+    """Products of two rows of tokens, head by head: matrices, one for each head."""
 
-    heads: int = 1
+    heads: int
 
     def __post_init__(self) -> None:
         check_counts(self, "heads")
+
+    def kept(self, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> Saved:
+        (one, other), out = copies(self.heads, first, second, gaps), Amount(self.infer(first, second).elements)
+        forward = moments(*multiplied(one, other, out))
+        back = brought_back(other, NOTHING, Amount(first.elements), apart(first.elements, first.shape[0], self.heads))
+        back += brought_back(one, NOTHING, Amount(second.elements), apart(second.elements, second.shape[0], self.heads))
+        lie = handed(self.heads, first, second)
+        return Saved(inputs=(0, 1), joins=True, training=forward, inference=forward, backward=moments(*back), handed=lie)
+
+
+class OfMatrices(TokenProducts):
+    """Products of matrices, one for each head, with tokens: tokens again."""
+
+    def kept(self, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> Saved:
+        out = self.infer(first, second)
+        heads, made = first.shape[0], out.elements
+        flat, copy = Amount(first.elements * gaps[0]), apart(second.elements, second.shape[0], heads, gaps[1])
+        turned = apart(made, out.shape[0], heads)
+        forward = moments(flat, *brought_back(copy, NOTHING, Amount(made), turned))
+        back = [flat, *multiplied(turned, copy, Amount(first.elements))]
+        back += brought_back(turned, NOTHING, Amount(second.elements), apart(second.elements, second.shape[0], heads))
+        return Saved(inputs=(0, 1), training=forward, inference=forward, backward=moments(*back), handed="view")
+
+
+@register("scores")
+@dataclass(frozen=True)
+class Scores(OfTokens):
+    """(T, D), (S, D) -> (heads, T, S): products of every token of the first with every one of the second, for every head."""
+
+    heads: int = 1
 
     def infer(self, queries: TensorSpec, keys: TensorSpec) -> TensorSpec:
         if features_of(self, queries, 1, self.heads) != features_of(self, keys, 1, self.heads):
@@ -82,34 +121,16 @@ class Scores(TokenProducts):
     def cost(self, queries: TensorSpec, keys: TensorSpec) -> Cost:
         return Cost(macs=queries.elements * keys.shape[0])
 
-    def kept(self, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> Saved:
-        (one, other), out = copies(self.heads, first, second, gaps), Amount(self.infer(first, second).elements)
-        forward = moments(*multiplied(one, other, out))
-        q, k = Amount(first.elements), Amount(second.elements)
-        back = [*brought_back(other, NOTHING, q, apart(first.elements, first.shape[0], self.heads))]
-        back += brought_back(one, NOTHING, k, apart(second.elements, second.shape[0], self.heads))
-        return Saved(
-            inputs=(0, 1),
-            joins=True,
-            training=forward,
-            inference=forward,
-            backward=moments(*back),
-            handed=handed(self.heads, first, second),
-        )
-
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Scores(self.heads)
 
 
 @register("context")
 @dataclass(frozen=True)
-class Context(TokenProducts):
+class Context(OfTokens):
     """(S, D), (S, E) -> (heads, D / heads, E / heads): products of every two features of a head, summed over the tokens."""
 
     heads: int = 1
-
-    def __post_init__(self) -> None:
-        check_counts(self, "heads")
 
     def infer(self, keys: TensorSpec, values: TensorSpec) -> TensorSpec:
         wide, other = features_of(self, keys, 1, self.heads), features_of(self, values, 1, self.heads)
@@ -120,39 +141,13 @@ class Context(TokenProducts):
     def cost(self, keys: TensorSpec, values: TensorSpec) -> Cost:
         return Cost(macs=keys.elements * values.width // self.heads)
 
-    def kept(self, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> Saved:
-        (one, other), out = copies(self.heads, first, second, gaps), Amount(self.infer(first, second).elements)
-        forward = moments(*multiplied(one, other, out))
-        k, v = Amount(first.elements), Amount(second.elements)
-        back = [*brought_back(other, NOTHING, k, apart(first.elements, first.shape[0], self.heads))]
-        back += brought_back(one, NOTHING, v, apart(second.elements, second.shape[0], self.heads))
-        return Saved(
-            inputs=(0, 1),
-            joins=True,
-            training=forward,
-            inference=forward,
-            backward=moments(*back),
-            handed=handed(self.heads, first, second),
-        )
-
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Context(self.heads)
 
 
-def copies(heads: int, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> tuple[Amount, Amount]:
-    """Both inputs with heads before tokens."""
-    one, other = (apart(x.elements, x.shape[0], heads, gap) for x, gap in zip((first, second), gaps, strict=True))
-    return one, other
-
-
-def handed(heads: int, *inputs: TensorSpec) -> Handed:
-    """Gradients of one token with several heads are views; those of more are copies, those of one head as they were made."""
-    return "view" if heads > 1 and any(x.shape[0] == 1 for x in inputs) else "whole"
-
-
 @register("weighted_sum")
 @dataclass(frozen=True)
-class WeightedSum(TokenProducts):
+class WeightedSum(OfMatrices):
     """(heads, T, S), (S, E) -> (T, E): sums of the tokens of the second, each head of features by its weights."""
 
     def infer(self, weights: TensorSpec, values: TensorSpec) -> TensorSpec:
@@ -165,23 +160,13 @@ class WeightedSum(TokenProducts):
     def cost(self, weights: TensorSpec, values: TensorSpec) -> Cost:
         return Cost(macs=weights.shape[1] * values.elements)
 
-    def kept(self, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> Saved:
-        heads, tokens, others = first.shape
-        made = self.infer(first, second).elements
-        flat, copy = Amount(first.elements * gaps[0]), apart(second.elements, others, heads, gaps[1])
-        forward = moments(flat, *brought_back(copy, NOTHING, Amount(made), apart(made, tokens, heads)))
-        turned = apart(made, tokens, heads)
-        back = [flat, *multiplied(turned, copy, Amount(first.elements))]
-        back += brought_back(turned, NOTHING, Amount(second.elements), apart(second.elements, others, heads))
-        return Saved(inputs=(0, 1), training=forward, inference=forward, backward=moments(*back), handed="view")
-
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.WeightedSum()
 
 
 @register("lookup")
 @dataclass(frozen=True)
-class Lookup(TokenProducts):
+class Lookup(OfMatrices):
     """(heads, d, e), (T, heads * d) -> (T, heads * e): the features of every head through the matrix that it has in this sample."""
 
     def infer(self, matrices: TensorSpec, queries: TensorSpec) -> TensorSpec:
@@ -192,15 +177,6 @@ class Lookup(TokenProducts):
 
     def cost(self, matrices: TensorSpec, queries: TensorSpec) -> Cost:
         return Cost(macs=queries.elements * matrices.shape[2])
-
-    def kept(self, first: TensorSpec, second: TensorSpec, gaps: tuple[bool, bool]) -> Saved:
-        heads, tokens, made = first.shape[0], second.shape[0], self.infer(first, second).elements
-        flat, copy = Amount(first.elements * gaps[0]), apart(second.elements, tokens, heads, gaps[1])
-        forward = moments(flat, *brought_back(copy, NOTHING, Amount(made), apart(made, tokens, heads)))
-        turned = apart(made, tokens, heads)
-        back = [flat, *multiplied(copy, turned, Amount(first.elements))]
-        back += brought_back(turned, NOTHING, Amount(second.elements), apart(second.elements, tokens, heads))
-        return Saved(inputs=(0, 1), training=forward, inference=forward, backward=moments(*back), handed="view")
 
     def build(self, layers: Layers, *inputs: TensorSpec) -> Any:
         return layers.Lookup()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import WHOLE, Cost, Inner, Layers, Op, Saved, Size, Window, check_counts, check_flags, register
-from archsearch.ops.convolution import Conv2d, Convolution
+from archsearch.ops.convolution import Convolution, plain_of
 from archsearch.ops.linear import Linear
 from archsearch.ops.reading import MIXED, Reads
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
@@ -32,19 +32,16 @@ class WeightNormConv2d(Convolution):
         check_counts(self, "channels", "groups")
         super().__post_init__()
 
-    def _plain(self) -> Conv2d:
-        return Conv2d(self.channels, self.kernel, self.stride, self.padding, self.dilation, self.groups, self.bias)
-
     def infer(self, x: TensorSpec) -> TensorSpec:
         self.slid(x, self.channels)
-        return self._plain().infer(x)
+        return plain_of(self).infer(x)
 
     def cost(self, x: TensorSpec) -> Cost:
-        plain = self._plain().cost(x)
+        plain = plain_of(self).cost(x)
         return Cost(params=plain.params + self.channels, macs=plain.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
-        weights = self._plain().cost(x).params - self.channels * self.bias
+        weights = plain_of(self).cost(x).params - self.channels * self.bias
         made, out, bias = Amount(weights=weights), Amount(self.infer(x).elements), Amount(weights=self.channels * self.bias)
         lengths, of_lengths, norms = Amount(statistics=self.channels), Amount(weights=self.channels), made
         learned = (made, bias, LET_GO, DONE, -made, norms, of_lengths)
@@ -82,10 +79,10 @@ class WeightNormLinear(Op):
         return Linear(self.features, self.bias)
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return self._plain().infer(x)
+        return plain_of(self).infer(x)
 
     def cost(self, x: TensorSpec) -> Cost:
-        plain = self._plain().cost(x)
+        plain = plain_of(self).cost(x)
         return Cost(params=plain.params + self.features, macs=plain.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
@@ -95,7 +92,7 @@ class WeightNormLinear(Op):
         of_lengths = (4 * lengths, -3 * lengths, lengths, -lengths)
         direction = (weights, Amount(marks=self.features), weights, Amount(marks=-self.features), -weights, -2 * lengths, weights)
         return Saved(
-            inputs=(0,), handed=self._plain().saved(x).handed, more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
+            inputs=(0,), handed=plain_of(self).saved(x).handed, more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
             inference=moments(2 * lengths, -lengths, products, products),
             backward=moments(*scale, weights, Amount(x.elements), -products, DONE, *of_lengths, *direction),
             front=moments(*scale, weights, -products, DONE, *of_lengths, *direction),

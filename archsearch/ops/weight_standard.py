@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.base import Cost, Layers, Saved, Size, check_counts, check_flags, check_number, register
-from archsearch.ops.convolution import Conv2d, Convolution
+from archsearch.ops.convolution import Convolution, plain_of
 from archsearch.ops.saved import DONE, LET_GO, Amount, moments
 from archsearch.ops.tensor import ShapeError, TensorSpec
 
@@ -41,20 +41,17 @@ class WeightStandardConv2d(Convolution):
             raise ValueError(f"weight_standard_conv2d: scale={self.scale} is that of a gain; give gain=True")
         super().__post_init__()
 
-    def _plain(self) -> Conv2d:
-        return Conv2d(self.channels, self.kernel, self.stride, self.padding, self.dilation, self.groups, self.bias)
-
     def infer(self, x: TensorSpec) -> TensorSpec:
         self.slid(x, self.channels)
         if self._filters(x) == self.channels:
             raise ShapeError("weight_standard_conv2d: filters of one weight have no variance; use another kernel, or conv2d")
-        return self._plain().infer(x)
+        return plain_of(self).infer(x)
 
     def _filters(self, x: TensorSpec) -> int:
-        return self._plain().cost(x).params - self.channels * self.bias
+        return plain_of(self).cost(x).params - self.channels * self.bias
 
     def cost(self, x: TensorSpec) -> Cost:
-        plain = self._plain().cost(x)
+        plain = plain_of(self).cost(x)
         return Cost(params=plain.params + self.channels * self.gain, macs=plain.macs)
 
     def saved(self, x: TensorSpec) -> Saved:

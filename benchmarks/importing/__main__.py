@@ -55,8 +55,12 @@ def environment() -> dict[str, str]:
 
 
 def known(file: Path | None) -> list[Row]:
-    """Rows of an earlier run."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file is not None and file.exists() else []
+    """Rows of an earlier run; a line that is not whole, because that was stopped, is left out."""
+    if file is None or not file.exists():
+        return []
+    whole = file.read_text().rpartition("\n")[0]
+    file.write_text(f"{whole}\n" if whole else "")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def rows(libraries: Sequence[str], file: Path | None) -> Iterator[Row]:

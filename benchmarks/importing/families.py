@@ -165,11 +165,11 @@ def transformers(name: str) -> Made:
     """A network of transformers, with two layers, or two in every stage, where its settings have a number of those."""
     kind = getattr(importlib.import_module("transformers"), name)
     config = kind.config_class()
-    for field in ("num_hidden_layers", "num_layers"):
-        if isinstance(getattr(config, field, None), int):
-            setattr(config, field, 2)
     if isinstance(depths := getattr(config, "depths", None), list | tuple):
         config = kind.config_class(depths=[min(2, depth) for depth in depths])
+    for field in ("num_hidden_layers", "num_layers"):
+        if not depths and isinstance(getattr(config, field, None), int):
+            setattr(config, field, 2)
     sides = getattr(config, "image_size", 224)
     high, wide = sides if isinstance(sides, list | tuple) else (sides, sides)
     return kind(config), (getattr(config, "num_channels", 3), high, wide)

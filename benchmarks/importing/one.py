@@ -38,12 +38,24 @@ def fitting(module: nn.Module, sides: tuple[int, int, int]) -> tuple[int, int, i
     return sides
 
 
-def calibrated(module: nn.Module, sides: tuple[int, int, int]) -> None:
-    """Let norms see a few random images, so that their statistics are no ones and zeros."""
-    with contextlib.suppress(Exception), torch.no_grad():
-        for _ in range(2):
-            module.train()(torch.randn(SEEN, *sides))
-    module.eval()
+def filled(module: nn.Module) -> None:
+    """Give numbers to what begins as zeros: a head of zeros would make any network equal to any other."""
+    for parameter in module.parameters():
+        if not bool(parameter.any()):
+            nn.init.normal_(parameter, std=0.02)
+
+
+def calibrated(module: nn.Module, sides: tuple[int, int, int]) -> bool:
+    """Let norms see a few random images, so that their statistics are no ones and zeros; whether the module trains on them."""
+    try:
+        with torch.no_grad():
+            for _ in range(2):
+                module.train()(torch.randn(SEEN, *sides))
+    except Exception:  # another library's: it may want a second output's targets, or other images
+        return False
+    finally:
+        module.eval()
+    return True
 
 
 def leaves(made: Any) -> list[Tensor]:
@@ -75,6 +87,7 @@ def figures(module: nn.Module, found: Imported, sides: tuple[int, int, int]) -> 
     ]
     return {
         "off": off(wanted, got),
+        "varies": any(bool((one[0] != one[1]).any()) for one in wanted if len(one) > 1),
         "params": analysis.params + sum(told) == sum(p.numel() for p in module.parameters()),
         "macs": analysis.macs == counter.get_total_flops() // 2,
         "nodes": len(found.genotype.nodes),
@@ -89,7 +102,8 @@ def tried(library: str, name: str) -> dict[str, Any]:
     try:
         module, given = LIBRARIES[library][1](name)
         sides = fitting(module, given)
-        calibrated(module, sides)
+        filled(module)
+        seen = calibrated(module, sides)
         with torch.no_grad():
             made = leaves(module(torch.randn(2, *sides)))
     except Exception as error:  # another library's: it does not run here at all
@@ -109,7 +123,7 @@ def tried(library: str, name: str) -> dict[str, Any]:
     except Exception as error:  # what came in does not run on other samples
         return {"status": "wrong", "why": f"{type(error).__name__}: {error}"[:200], "seconds": seconds}
     status = "imported" if data["off"] <= CLOSE else "wrong"
-    return {"status": "over 60 s" if seconds > LIMIT else status, "seconds": seconds, **data}
+    return {"status": "over 60 s" if seconds > LIMIT else status, "seconds": seconds, "calibrated": seen, **data}
 
 
 def main() -> None:

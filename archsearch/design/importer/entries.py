@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import fx
 
@@ -35,6 +36,15 @@ class Entry:
     def stale(self) -> bool:
         """Whether another view of it was written since."""
         return self.writes < self.memory.writes
+
+
+def given(node: fx.Node) -> dict[str, Any]:
+    """Arguments of a call by the names of its schema, defaults included; by their places where it has none."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return {str(place): argument for place, argument in enumerate(node.args)}
+    values = dict(zip((a.name for a in schema.arguments), node.args, strict=False)) | node.kwargs
+    return {a.name: values.get(a.name, a.default_value) for a in schema.arguments}
 
 
 def name_of(node: fx.Node) -> str:

@@ -63,13 +63,14 @@ def is_value(made: Any, batch: int) -> TypeGuard[Tensor]:
 class Region:
     """The calls that lead to one, back to values, parameters and constants.
 
-    `whole`: parameters are read as the module has them, not moved or cut; `moved`: some were.
+    `whole`: parameters are read as the module has them, not moved or cut; `moved`: some were. `under`: calls that are being written down.
     """
 
     def __init__(self, writer: Writer, entries: Mapping[str, Entry], place: Place, whole: bool) -> None:
         self.writer, self.entries, self.place, self.whole = writer, entries, place, whole
         self.samples, self.moved = writer.batch.size, False
         self.under = 0
+        self.remarks: list[str] = []
         self.values: list[Value] = []
         self.weights: dict[int, Constant] = {}
         self.calls: list[Call] = []
@@ -96,7 +97,10 @@ class Region:
             raise InexpressibleError("it does not depend on an input")
         op = Aten(program_of(self.calls), tuple(weight_text(weight_of(constant)) for constant in self.weights.values()))
         weights = {f"w{number}": constant for number, constant in enumerate(self.weights.values())}
-        return self.writer.emit(op, *self.values, place=self.place, weights=weights)
+        value = self.writer.emit(op, *self.values, place=self.place, weights=weights)
+        for text in self.remarks:
+            self.writer.remark(text, self.place)
+        return value
 
     def add(self, node: fx.Node) -> str:
         """Write down a call; its name. Raises InexpressibleError."""
@@ -106,7 +110,7 @@ class Region:
             source: Any = node.args[0]
             return f"{self.of(source)}.{node.args[1]}"
         if name_of(node) in DROPS and not node.args[2]:
-            self.writer.remark(f"dropout({node.args[1]}) among calls of torch's own is left out, which changes training alone", self.place)
+            self.remarks.append(f"dropout({node.args[1]}) among calls of torch's own is left out, which changes training alone")
             dropped: Any = node.args[0]
             return self.of(dropped)
         target: Any = node.target

@@ -17,7 +17,7 @@ from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.calls.table import TABLE, VIEWS
 from archsearch.design.importer.constants import folded
 from archsearch.design.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
-from archsearch.design.importer.entries import Entry, name_of, writes_in_place
+from archsearch.design.importer.entries import Entry, given, name_of, writes_in_place
 from archsearch.design.importer.fallback import fallback
 from archsearch.design.importer.ledger import TakenError
 from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, first_line, place_of, refusal
@@ -51,14 +51,14 @@ class Interpreter:
 
     def wrapped(self, node: fx.Node, position: int) -> None:
         """Read the calls of a graph that stands within, given as the argument at a position and followed by what it reads."""
-        held, *given = node.args[position:]
+        held, *passed = node.args[position:]
         assert isinstance(held, fx.Node)
         assert node.graph.owning_module is not None
         within = node.graph.owning_module.get_submodule(str(held.target))
         assert isinstance(within, fx.GraphModule)
         graph = within.graph
         inner = Interpreter(self.writer)
-        for inside, outside in zip(graph.find_nodes(op="placeholder"), given, strict=True):
+        for inside, outside in zip(graph.find_nodes(op="placeholder"), passed, strict=True):
             inner.entries[inside.name] = self.entry(outside)
         inner.run(graph)
         made: Any = graph.output_node().args[0]
@@ -156,12 +156,8 @@ class Interpreter:
             return None
 
     def arguments_of(self, node: fx.Node, place: Place) -> dict[str, Content]:
-        """Arguments of a call by the names of its schema, defaults included."""
-        schema = getattr(node.target, "_schema", None)
-        if schema is None:
-            return {str(i): self.read(argument, place) for i, argument in enumerate(node.args)}
-        given = dict(zip((a.name for a in schema.arguments), node.args, strict=False)) | node.kwargs
-        return {a.name: self.read(given.get(a.name, a.default_value), place) for a in schema.arguments}
+        """What the arguments of a call stand for, by name."""
+        return {name: self.read(argument, place) for name, argument in given(node).items()}
 
     def read(self, argument: Any, place: Place) -> Content:
         """What an argument stands for. Raises ImporterError."""

@@ -29,7 +29,7 @@ class Ledger:
             total = max(total, start + tensor.numel())
         self._used = torch.zeros(total, dtype=torch.bool)
         self._users: dict[str, Place] = {}
-        self._taken: list[tuple[slice | Tensor, list[str]]] = []
+        self._taken: list[tuple[slice | Tensor, Tensor | bool, list[str]]] = []
 
     def parameter(self, name: str, tensor: Tensor) -> Constant:
         """A parameter as a constant."""
@@ -57,8 +57,10 @@ class Ledger:
         if not constant.learned:
             return
         places = self._places(constant)
+        held = self._used[places]
+        before = held.clone() if bool(held.any()) else False
         self._used[places] = True
-        self._taken.append((places, [name for name in constant.names if name not in self._users]))
+        self._taken.append((places, before, [name for name in constant.names if name not in self._users]))
         for name in constant.names:
             self._users.setdefault(name, place)
 
@@ -70,8 +72,8 @@ class Ledger:
     def give_back(self, takes: int) -> None:
         """Forget what was taken since there were so many takes."""
         while len(self._taken) > takes:
-            places, names = self._taken.pop()
-            self._used[places] = False
+            places, before, names = self._taken.pop()
+            self._used[places] = before
             for name in names:
                 del self._users[name]
 

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from archsearch.design.importer.calls.kinds import CASTS, REGROUPED, STRETCHED
-from archsearch.design.importer.entries import name_of, writes_in_place
+from archsearch.design.importer.entries import given, name_of, writes_in_place
 
 UNCHANGED = frozenset({*CASTS, *STRETCHED, "alias", "clone", "contiguous"})
 """Calls whose result has the elements of what they read, but for axes of length 1 that are repeated."""
@@ -47,13 +47,6 @@ def written_between(node: fx.Node, reads: list[fx.Node]) -> bool:
         left.discard(node)
         node = node.prev
     return False
-
-
-def given(node: fx.Node) -> dict[str, Any]:
-    """Arguments of a call by the names of its schema, defaults included."""
-    schema = node.target._schema.arguments  # type: ignore[union-attr]
-    values = dict(zip((a.name for a in schema), node.args, strict=False)) | node.kwargs
-    return {a.name: values.get(a.name, a.default_value) for a in schema}
 
 
 def bare(argument: Any) -> Any:

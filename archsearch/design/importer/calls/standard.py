@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.form import as_image, image_seen, pixels
-from archsearch.design.importer.calls.weighted import check_axes, required, same_padded
+from archsearch.design.importer.calls.weighted import check_axes, required, sliding
 from archsearch.design.importer.content import Content
 from archsearch.design.importer.writer import Writer
 from archsearch.ops import WeightStandardConv2d
@@ -15,13 +15,8 @@ def standard_convolution(writer: Writer, call: Call) -> Content:
     seen, weight, gain = call.seen("input"), required(call, "weight"), call.constant("gain")
     channels, _, *kernel = weight.shape
     check_axes(len(seen.axes), len(kernel))
-    x = as_image(writer, seen, call.place)
-    size = (kernel[0], kernel[1])
-    sizes = {name: pixels(call[name], 4, 1) for name in ("stride", "dilation")}
-    if isinstance(call["padding"], str):
-        x, padding = same_padded(writer, x, size, sizes, call)
-    else:
-        padding = pixels(call["padding"], 4, 0)
+    size = pixels(kernel, 4, 1)
+    x, sizes, padding = sliding(writer, call, as_image(writer, seen, call.place), size, 4)
     bias = call.constant("bias")
     fields = {**sizes, "padding": padding, "groups": call["groups"], "bias": bias is not None}
     op = WeightStandardConv2d(channels, size, eps=call["eps"], gain=gain is not None, scale=call["scale"], **fields)

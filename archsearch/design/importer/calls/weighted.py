@@ -57,13 +57,8 @@ def convolution(writer: Writer, call: Call) -> Content:
     weight, bias = required(call, "weight"), call.constant("bias")
     rank, (channels, _, *kernel) = len(seen.axes), weight.shape
     check_axes(rank, len(kernel))
-    x = as_image(writer, seen, call.place)
-    sizes: Sizes = {name: pixels(call[name], rank, 1) for name in ("stride", "dilation")}
     size = pixels(kernel, rank, 1)
-    if isinstance(call["padding"], str):
-        x, padding = same_padded(writer, x, size, sizes, call)
-    else:
-        padding = pixels(call["padding"], rank, 0)
+    x, sizes, padding = sliding(writer, call, as_image(writer, seen, call.place), size, rank)
     op: Op = Conv2d(channels, size, padding=padding, groups=call["groups"], bias=bias is not None, **sizes)
     inputs = x.value.shape[-3]
     if call["groups"] == inputs > 1 and len(x.value.shape) == 3:
@@ -88,6 +83,17 @@ def check_axes(rank: int, sides: int) -> None:
     """Raise InexpressibleError where a tensor has no batch, which torch allows, or is no image."""
     if rank != sides + 2:
         raise InexpressibleError(f"it reads {rank} axes with a kernel of {sides} sides; give (N, C, H, W) or (N, C, W)")
+
+
+def sliding(
+    writer: Writer, call: Call, x: Seen, kernel: tuple[int, int], rank: int
+) -> tuple[Seen, Sizes, tuple[int, int]]:  # fmt: skip
+    """The image that a convolution slides over, its stride and dilation, and its padding."""
+    sizes: Sizes = {name: pixels(call[name], rank, 1) for name in ("stride", "dilation")}
+    if not isinstance(call["padding"], str):
+        return x, sizes, pixels(call["padding"], rank, 0)
+    x, padding = same_padded(writer, x, kernel, sizes, call)
+    return x, sizes, padding
 
 
 def same_padded(writer: Writer, x: Seen, kernel: tuple[int, int], sizes: Sizes, call: Call) -> tuple[Seen, tuple[int, int]]:

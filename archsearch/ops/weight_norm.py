@@ -79,10 +79,10 @@ class WeightNormLinear(Op):
         return Linear(self.features, self.bias)
 
     def infer(self, x: TensorSpec) -> TensorSpec:
-        return plain_of(self).infer(x)
+        return self._plain().infer(x)
 
     def cost(self, x: TensorSpec) -> Cost:
-        plain = plain_of(self).cost(x)
+        plain = self._plain().cost(x)
         return Cost(params=plain.params + self.features, macs=plain.macs)
 
     def saved(self, x: TensorSpec) -> Saved:
@@ -92,7 +92,7 @@ class WeightNormLinear(Op):
         of_lengths = (4 * lengths, -3 * lengths, lengths, -lengths)
         direction = (weights, Amount(marks=self.features), weights, Amount(marks=-self.features), -weights, -2 * lengths, weights)
         return Saved(
-            inputs=(0,), handed=plain_of(self).saved(x).handed, more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
+            inputs=(0,), handed=self._plain().saved(x).handed, more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
             inference=moments(2 * lengths, -lengths, products, products),
             backward=moments(*scale, weights, Amount(x.elements), -products, DONE, *of_lengths, *direction),
             front=moments(*scale, weights, -products, DONE, *of_lengths, *direction),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from archsearch.ops.base import POINT, Channels, Cost, Layers, Op, Saved, Window, check_flags, register
+from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_flags, register
 from archsearch.ops.residual_scale import scaled
 from archsearch.ops.tensor import ShapeError, TensorSpec
 
@@ -52,9 +52,6 @@ class Numbers(Op):
         """Along an axis of length 1 nothing differs."""
         axes = tuple([axis for axis in self.axes if x.shape[axis] > 1])
         return self if axes == self.axes else replace(self, axes=axes)  # type: ignore[type-var]
-
-    def channels_are(self) -> Channels:
-        return "kept" if not self.axes else "mixed"
 
     def window(self) -> Window:
         return POINT

@@ -135,6 +135,28 @@ def test_every_kind_of_op_whose_result_is_not_put_out_costs_what_torch_says(kind
         assert assert_holds_what_torch_holds(b.genotype(b.inputs[0]), 2, "sgd", "float32"), op
 
 
+def put_out(b: Builder, x: Value) -> Value:
+    return x
+
+
+def behind_tanh(b: Builder, x: Value) -> Value:
+    return b(o.Tanh(), x)
+
+
+@pytest.mark.parametrize("first", [put_out, behind_tanh])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_op_whose_input_gets_a_second_gradient_holds_no_more_than_said(
+    kind: str, first: Callable[[Builder, Value], Value]
+) -> None:
+    """The gradient of the op comes after one that the caller holds, or before one of an earlier node."""
+    for op, shapes in KINDS[kind]:
+        b = Builder(*shapes)
+        values = [b(o.Offset(), x) for x in b.inputs]
+        others = [first(b, x) for x in values]
+        genotype = b.genotype(*others, b(op, *indexed(b, op, values)))
+        assert_holds_what_torch_holds(genotype, 2, "sgd", "float32")
+
+
 @pytest.mark.parametrize("space", space_names())
 def test_networks_of_full_size_on_the_meta_device(space: str) -> None:
     genotype = load_space(space).sample(np.random.default_rng(3)).genotype

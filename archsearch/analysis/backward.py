@@ -30,6 +30,7 @@ class Backward:
         self.at: list[int | None] = [None] * len(needs)
         self.lies = [EVEN] * len(needs)
         self.waiting: int | None = None
+        self.added: list[int] = []
         self.source = same_tensors(graph)
         self.after = [0] * len(graph.nodes)
         self.params = [fact.cost.params for fact in graph.facts]
@@ -70,6 +71,8 @@ class Backward:
                         at[target], lies[target] = store, lie
                     else:
                         self.add(target, store)
+                if self.added:
+                    self.let_go()
                 self.waiting = None
             after[position] = self.live
 
@@ -83,6 +86,7 @@ class Backward:
                     self.at[target] = store
                 else:
                     self.add(target, store)
+        self.let_go()
         self.moments.append(self.live)
 
     def joined(self, position: int) -> int:
@@ -125,6 +129,8 @@ class Backward:
         saved = fact.saved
         if saved.joins and self.batch > 1 and self.lies[value] in (BLOCKS, TURNED):
             gradient = self.copied(gradient, value)
+        if saved.waiting is not None:
+            self.waiting = self.units.bytes_of(saved.waiting)
         if saved.backward:
             return self.by_itself(position, gradient, kept)
         if fact.learned:
@@ -155,8 +161,6 @@ class Backward:
         stated = saved.backward if targets else saved.front
         self.moments.extend([self.live + self.units.bytes_of(moment, alone, kept) for moment in stated])
         self.live = self.live + self.params[position] * self.item
-        if saved.waiting is not None:
-            self.waiting = self.units.bytes_of(saved.waiting)
         spread = saved.spread * self.unit if saved.spread else 0
         lie = min(LIES[saved.handed], EVEN if not saved.spread else VIEWED if self.batch == 1 else BLOCKS)
         made = [(read, self.allocate(spread or self.bytes[read]), lie) for read in targets]
@@ -166,7 +170,8 @@ class Backward:
     def handed_on(self, saved: Saved, reads: tuple[int, ...], gradient: int, value: int) -> list[tuple[int, int, int]]:
         """The gradient itself, or views of it, for each input that needs it: value, storage, how it lies."""
         targets = [read for read in reads if self.needs[read]]
-        self.held[gradient] += len(targets) - 1
+        self.held[gradient] += len(targets)
+        self.release(gradient)
         lie = self.lies[value]
         if saved.gradient == "slices" and not ((len(reads) == 1 and not saved.beside) or saved.rows * self.batch == 1):
             lie = BLOCKS if saved.rows == 1 else ROWS
@@ -206,8 +211,14 @@ class Backward:
             held[old] -= 1
             if not held[old]:
                 live = live - self.size[old]
-        held[store] -= 1
-        self.live = live if held[store] else live - self.size[store]
+        self.live = live
+        self.added.append(store)
+
+    def let_go(self) -> None:
+        """The engine holds all gradients that a node has made, added ones too, until the last of them has arrived."""
+        for store in self.added:
+            self.release(store)
+        self.added.clear()
 
     def allocate(self, size: int, holders: int = 1) -> int:
         """A new gradient storage."""

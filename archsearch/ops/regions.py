@@ -56,6 +56,7 @@ class RoIAlign(Op):
         return Saved(
             inputs=(0,), elements=places.elements, training=moments(*forward, out, -samples, out),
             inference=moments(*forward, -places, out, -samples, out), backward=moments(*back),
+            waiting=places - Amount(boxes.elements),
         )  # fmt: skip
 
     def window(self) -> Window:

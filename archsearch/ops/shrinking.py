@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.ops.activation import Activation, ReLU
-from archsearch.ops.base import Layers, Op, Saved, check_number, register
+from archsearch.ops.base import Amount, Layers, Op, Saved, check_number, register
 from archsearch.ops.merge import Identity
 from archsearch.ops.tensor import TensorSpec
 
@@ -59,7 +59,7 @@ class Tanhshrink(Activation):
     layer = "Tanhshrink"
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(elements=x.elements, stretched=(0,), eval_elements=x.elements)
+        return Saved(elements=x.elements, stretched=(0,), eval_elements=x.elements, waiting=Amount(2 * x.elements))
 
 
 @register("threshold")

@@ -38,7 +38,7 @@ class RadixSoftmax(Op):
         return Cost()
 
     def saved(self, x: TensorSpec) -> Saved:
-        return Saved(output=True)
+        return Saved(output=True, handed="view" if 1 in (self.radix, self.groups) else "whole")
 
     def window(self) -> Window:
         return POINT

@@ -41,8 +41,8 @@ class Unfold2d(Op):
 
     def saved(self, x: TensorSpec) -> Saved:
         # on the CPU torch makes the gradient in a tensor as large as that of the columns, where that is larger
-        spread = max(x.elements, self.infer(x).elements)
-        return Saved(joins=True, spread=spread, backward=(Amount(spread),))
+        columns = self.infer(x).elements
+        return Saved(joins=True, spread=columns if columns > x.elements else 0, backward=(Amount(max(x.elements, columns)),))
 
     def window(self) -> Window:
         return Window(pair(self.kernel), pair(self.stride), pair(self.dilation), padding=pair(self.padding))

@@ -75,7 +75,7 @@ class MaxUnpool2d(Op):
         return FREE
 
     def saved(self, x: TensorSpec, indices: TensorSpec) -> Saved:
-        return Saved(inputs=(1,))
+        return Saved(inputs=(1,), handed="view")
 
     def window(self) -> Window:
         """Pooling windows that cover one pixel."""

@@ -47,7 +47,7 @@ class WeightNormConv2d(Convolution):
         learned = (made, bias, LET_GO, DONE, -made, norms, of_lengths)
         return Saved(
             inputs=(0,), statistics=self.channels, more=made, inference=moments(made + lengths, -lengths, out),
-            backward=moments(Amount(x.elements), *learned), front=moments(*learned),
+            backward=moments(Amount(x.elements), *learned), front=moments(*learned), waiting=lengths - of_lengths,
         )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
@@ -95,7 +95,7 @@ class WeightNormLinear(Op):
             inputs=(0,), handed=self._plain().saved(x).handed, more=2 * lengths, inner=(Inner(count, self.cost(x).params),),
             inference=moments(2 * lengths, -lengths, products, products),
             backward=moments(*scale, weights, Amount(x.elements), -products, DONE, *of_lengths, *direction),
-            front=moments(*scale, weights, -products, DONE, *of_lengths, *direction),
+            front=moments(*scale, weights, -products, DONE, *of_lengths, *direction), waiting=lengths,
         )  # fmt: skip
 
     def window(self) -> Window:

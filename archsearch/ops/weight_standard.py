@@ -61,7 +61,7 @@ class WeightStandardConv2d(Convolution):
         return Saved(
             inputs=(0,), statistics=2 * self.channels, more=filters + gains,
             inference=moments(gains + filters + statistics, -statistics, out),
-            backward=moments(Amount(x.elements), *learned), front=moments(*learned),
+            backward=moments(Amount(x.elements), *learned), front=moments(*learned), waiting=statistics,
         )  # fmt: skip
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:

@@ -151,10 +151,29 @@ class Copies(nn.Module):
         return self.last(functional.unfold(y, 3, stride=2, padding=1).transpose(1, 2))
 
 
+class ReadTwice(nn.Module):
+    """A class token that is joined and then added to (CaiT), latents as queries and beside what they find (Perceiver), positions twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.latents = nn.Parameter(torch.randn(1, 1, 8)), nn.Parameter(torch.randn(5, 8))
+        self.places = nn.Parameter(torch.randn(1, 12, 8))
+        self.mix, self.norm, self.last = nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 4)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        token, latents = self.token.expand(x.shape[0], -1, -1), self.latents.unsqueeze(0).expand(x.shape[0], -1, -1)
+        x = torch.relu(x + self.places) + self.places
+        token = token + self.mix(torch.cat([token, x], 1))[:, :1]
+        latents = latents + self.attention(self.norm(latents), x, x)[0]
+        return self.last(torch.cat([token, latents], 1))
+
+
 FAMILIES = {
     "lengths": Case(Lengths, ((3, 6, 7),), ("l2_norm", "l2_norm2d", "rms_norm", "rms_norm2d", "layer_scale")),
     "root_mean_square": Case(RootMeanSquare, ((3, 6, 7),), ("rms_norm", "rms_norm2d")),
     "numbers": Case(Numbers, ((3, 6, 7),), ("factor", "offset", "scalar_gate")),
+    "read_twice": Case(ReadTwice, ((12, 8),), ("latents", "cross_attention", "position_embedding")),
     "ratio": Case(Ratio, ((3, 6, 7),), ("div",)),
     "copies": Case(Copies, ((1, 6, 7),), ("unfold2d", "concat")),
     "response": Case(Response, ((3, 6, 7),), ("response_gate", "layer_scale", "offset")),

@@ -239,7 +239,7 @@ REFUSED = {
     "mean of the batch": (lambda m, x: x - x.mean(0, keepdim=True), "samples beside it"),
     "number of the batch": (lambda m, x: x / x.shape[0], "a number that is made from the batch size"),
     "draws": (lambda m, x: x + torch.rand_like(x), "draws random numbers|rand_like"),
-    "weights twice": (lambda m, x: x * m.number + m.number, "only nodes of one op share weights"),
+    "weights twice": (lambda m, x: (x * m.number, x + m.number), "only nodes of one op share weights"),
     "weights read before and after they are written": (written_between, "computed from kernel"),
     "weights by a long way": (lambda m, x: functional.conv2d(x, far_from(m.kernel)), "computed from kernel"),
     "weights twice, far off": (

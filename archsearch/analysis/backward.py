@@ -169,7 +169,7 @@ class Backward:
 
     def handed_on(self, saved: Saved, reads: tuple[int, ...], gradient: int, value: int) -> list[tuple[int, int, int]]:
         """The gradient itself, or views of it, for each input that needs it: value, storage, how it lies."""
-        targets = [read for read in reads if self.needs[read]]
+        targets = [read for read in reads if self.needs[read] and saved.gradient != "none"]
         self.held[gradient] += len(targets)
         self.release(gradient)
         lie = self.lies[value]

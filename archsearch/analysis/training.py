@@ -125,9 +125,9 @@ def reached_by_gradient(graph: Graph, needs: list[bool]) -> list[bool]:
     for output in graph.outputs:
         reached[output] = needs[output]
     value = len(needs)
-    for node in reversed(graph.nodes):
+    for node, fact in zip(reversed(graph.nodes), reversed(graph.facts), strict=True):
         value -= 1
-        if reached[value]:
+        if reached[value] and fact.passes:
             for read in node.inputs:
                 reached[read] = needs[read]
     return reached

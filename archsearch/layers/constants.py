@@ -1,11 +1,11 @@
-"""Numbers of the network's own beside a value: added to it, or multiplied with it."""
+"""Numbers of the network's own: added to a value, multiplied with it, or a value of their own."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Factor", "Offset"]
+__all__ = ["Factor", "Latents", "Offset"]
 
 
 class Numbers(nn.Module):
@@ -44,3 +44,17 @@ class Factor(Numbers):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight
+
+
+class Latents(nn.Module):
+    """Learned numbers (N, *shape), the same for each of the N samples of x."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight.expand(len(x), *self.weight.shape).clone()
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}"

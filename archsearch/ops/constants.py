@@ -1,6 +1,6 @@
-"""Numbers of the network's own beside a value, in any way that they stretch: the shape stays.
+"""Numbers of the network's own: beside a value, in any way that they stretch, so that the shape stays; or as a value of their own.
 
-The frequent ways have ops of their own: `layer_scale`, `scalar_gate` and `position_embedding`.
+The frequent ways have ops of their own: `layer_scale`, `scalar_gate`, `position_embedding` and `class_token`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from math import prod
 from typing import Any
 
 from archsearch.ops.base import POINT, Cost, Layers, Op, Saved, Window, check_flags, register
+from archsearch.ops.reading import NO_GRADIENT, Reads
 from archsearch.ops.residual_scale import scaled
 from archsearch.ops.tensor import ShapeError, TensorSpec
 
-__all__ = ["Factor", "Offset"]
+__all__ = ["Factor", "Latents", "Offset"]
 
 MOST_AXES = 4
 
@@ -85,3 +86,36 @@ class Factor(Numbers):
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         return layers.Factor(self.numbers(x), self.axes, self.learned)
+
+
+@register("latents")
+@dataclass(frozen=True)
+class Latents(Op):
+    """Learned numbers of a shape, the same for every sample, whatever stands in the value that it reads, which gives their count.
+
+    Latents (Jaegle et al. 2021, arXiv:2103.03206), queries of objects (Carion et al. 2020, arXiv:2005.12872), tokens and weights of
+    sums that several nodes read.
+    """
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", TensorSpec(tuple(self.shape) if isinstance(self.shape, list | tuple) else self.shape).shape)
+
+    def infer(self, x: TensorSpec) -> TensorSpec:
+        return TensorSpec(self.shape)
+
+    def cost(self, x: TensorSpec) -> Cost:
+        return Cost(params=prod(self.shape))
+
+    def saved(self, x: TensorSpec) -> Saved:
+        return Saved(gradient="none", anew=True)
+
+    def window(self) -> Window:
+        return POINT
+
+    def reads(self, x: TensorSpec) -> Reads:
+        return NO_GRADIENT
+
+    def build(self, layers: Layers, x: TensorSpec) -> Any:
+        return layers.Latents(self.shape)

@@ -15,6 +15,10 @@ EXAMPLES: dict[str, list[Example]] = {
         *at((TOKENS,), o.Factor((1,)), o.Factor((0, 1))),
         *at((GATE,), o.Factor((0, 1))),
     ],
+    "latents": [
+        *of_shapes(o.Latents((6,)), o.Latents((3, 6)), o.Latents((2, 4, 4))),
+        *at((TOKENS,), o.Latents((1,)), o.Latents((2, 1, 1))),
+    ],
     "offset": [
         *of_shapes(o.Offset(), o.Offset((0,)), o.Offset((0,), learned=False)),
         *at((IMAGE,), o.Offset((1, 2)), o.Offset((0, 1, 2), False), o.Offset((0, 2))),
@@ -35,5 +39,8 @@ BAD_FIELDS: list[tuple[type[Op], dict[str, Any], str]] = [
     (o.Factor, {"axes": 1}, "factor: axes=1 must be axes"),
     (o.Offset, {"axes": (0, 0)}, r"offset: axes=\(0, 0\) must be axes"),
     (o.Offset, {"learned": 1}, "offset: learned=1 must be true or false"),
+    (o.Latents, {"shape": ()}, "."),
+    (o.Latents, {"shape": (0, 2)}, "."),
+    (o.Latents, {"shape": 3}, "."),
     (o.ResponseGate, {"eps": 0}, "response_gate: eps=0 must be a number"),
 ]

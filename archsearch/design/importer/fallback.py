@@ -17,7 +17,7 @@ from archsearch.design.importer.place import Place, SharedWeightsError, refusal
 from archsearch.design.importer.relaying import relaid
 from archsearch.design.importer.writer import Writer
 from archsearch.network.builder import Value
-from archsearch.ops import Aten
+from archsearch.ops import Aten, Latents
 from archsearch.ops.aten import operators
 from archsearch.support.calls import DTYPES, MOST_CALLS, Call, Weight, program_of, weight_text
 
@@ -51,6 +51,23 @@ def fallback(writer: Writer, entries: Mapping[str, Entry], node: fx.Node, place:
         if not region.moved:
             break  # nothing to read otherwise
     return taken
+
+
+def same_for_all(writer: Writer, entries: Mapping[str, Entry], node: fx.Node, place: Place) -> Seen:
+    """What a call makes of parameters alone, once for every sample, as a value. Raises ValueError."""
+    content, shape = entries[node.name].content, tuple(node.meta["val"].shape)
+    source = writer.input(0).value
+    if not isinstance(content, Constant) or not content.learned:
+        raise InexpressibleError("it is made of no parameters")
+    if not content.computed:
+        weight = content.moved(lambda tensor: tensor[0])
+        return writer.seen(writer.emit(Latents(shape[1:]), source, place=place, weights={"weight": weight}))
+    region = Region(writer, entries, place, whole=True)
+    region.values.append(source)
+    name = region.of(node)
+    region.calls.append(Call("new_zeros.default", ("x0", ("list", ("samples", 1), *[1 for _ in shape[1:]]))))
+    region.calls.append(Call("add.Tensor", (name, region.last)))
+    return region.seen(region.last, shape)
 
 
 def is_value(made: Any, batch: int) -> TypeGuard[Tensor]:

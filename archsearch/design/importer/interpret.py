@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from archsearch.design.importer.apart import Apart
 from archsearch.design.importer.calls.call import Call
 from archsearch.design.importer.calls.kinds import SHAPED, SHARED
 from archsearch.design.importer.calls.products import as_nodes
@@ -18,7 +19,7 @@ from archsearch.design.importer.calls.table import TABLE, VIEWS
 from archsearch.design.importer.constants import folded
 from archsearch.design.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
 from archsearch.design.importer.entries import Entry, given, name_of, writes_in_place
-from archsearch.design.importer.fallback import fallback
+from archsearch.design.importer.fallback import fallback, same_for_all
 from archsearch.design.importer.ledger import TakenError
 from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, first_line, place_of, refusal
 from archsearch.design.importer.wholes import whole
@@ -26,13 +27,14 @@ from archsearch.design.importer.writer import Writer
 
 WRAPPED = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
 """Calls around a graph within, which say nothing of what it computes, and which argument the graph is."""
+INNER = "it reads parameters that other calls read too, and the call where all of them meet has no op"
 
 
 class Interpreter:
     """The names of a graph, and what they stand for."""
 
-    def __init__(self, writer: Writer) -> None:
-        self.writer = writer
+    def __init__(self, writer: Writer, apart: Apart | None = None) -> None:
+        self.writer, self.apart = writer, apart or Apart()
         self.entries: dict[str, Entry] = {}
 
     def define(self, name: str, content: Content) -> None:
@@ -57,7 +59,7 @@ class Interpreter:
         within = node.graph.owning_module.get_submodule(str(held.target))
         assert isinstance(within, fx.GraphModule)
         graph = within.graph
-        inner = Interpreter(self.writer)
+        inner = Interpreter(self.writer, self.apart)
         for inside, outside in zip(graph.find_nodes(op="placeholder"), passed, strict=True):
             inner.entries[inside.name] = self.entry(outside)
         inner.run(graph)
@@ -80,8 +82,10 @@ class Interpreter:
 
     def call(self, node: fx.Node) -> None:
         """Carry out one call."""
-        place = place_of(node)
-        name = name_of(node)
+        place, name = place_of(node), name_of(node)
+        if node in self.apart.inner:
+            self.entries[node.name] = Entry(Failed(refusal(f"aten.{name}", place, INNER)), node=node)
+            return
         takes = self.writer.ledger.takes
         try:
             content = self.as_whole(node, place) or self.content_of(node, name, place)
@@ -99,6 +103,11 @@ class Interpreter:
             if found is not None and not (isinstance(found, Failed) and isinstance(content.error, SharedWeightsError)):
                 content = found
         self.entries[node.name] = self.remembered(node, name, content)
+        if node in self.apart.values and isinstance(content, Constant):
+            try:
+                self.entries[node.name] = Entry(same_for_all(self.writer, self.entries, node, place), node=node)
+            except ValueError as error:
+                self.entries[node.name] = Entry(Failed(refusal(f"aten.{name}", place, str(error))), node=node)
 
     def remembered(self, node: fx.Node, name: str, content: Content) -> Entry:
         """The entry of a result: what is written in place changes what it was written into."""

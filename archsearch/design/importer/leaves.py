@@ -145,6 +145,7 @@ LEAVES: dict[type[nn.Module], Maker] = {
     layers.MeanTokens: lambda m, *x: ops.MeanTokens(),
     layers.Mul: lambda m, *x: ops.Mul(),
     layers.MultiScaleRoIAlign: lambda m, *x: ops.MultiScaleRoIAlign(m.size, m.scales, m.sampling, m.canonical),
+    layers.Latents: lambda m, *x: ops.Latents(tuple(m.weight.shape)),
     layers.Offset: lambda m, *x: ops.Offset(m.axes, m.learned),
     layers.PatchMerge: lambda m, *x: ops.PatchMerge(m.height, m.width),
     layers.PNormPool2d: lambda m, *x: ops.LPPool2d(m.p, m.kernel_size, m.stride, m.ceil_mode),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx, nn
 
+from archsearch.design.importer.apart import Apart, told_apart
 from archsearch.design.importer.calls.products import as_nodes
 from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.checking import check_apart, check_same
@@ -16,7 +17,7 @@ from archsearch.design.importer.interpret import Interpreter
 from archsearch.design.importer.layout import Atom, InexpressibleError
 from archsearch.design.importer.ledger import Ledger
 from archsearch.design.importer.names import named
-from archsearch.design.importer.place import ImporterError, Place, refusal
+from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, refusal
 from archsearch.design.importer.trace import Examples, Trace, trace
 from archsearch.design.importer.writer import Draft, Writer
 from archsearch.network.builder import Value
@@ -111,10 +112,25 @@ def drawing(module: nn.Module, example_inputs: Examples, strict: bool = False) -
     if not isinstance(module, nn.Module):
         raise ImporterError(f"only an nn.Module can become a genotype, got {type(module).__name__}")
     traced = trace(module, example_inputs)
+    try:
+        return written(module, traced, strict)
+    except SharedWeightsError:
+        apart = told_apart(traced, dict(module.named_parameters(remove_duplicate=False)))
+        if not (apart.values or apart.inner):
+            raise
+        try:
+            return written(module, traced, strict, apart)
+        except ImporterError:
+            pass
+        raise  # the first error says best what is wrong
+
+
+def written(module: nn.Module, traced: Trace, strict: bool, apart: Apart | None = None) -> Drawing:
+    """The nodes of a traced module. Raises ImporterError."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
     ledger = Ledger(parameters.items())
     writer = Writer(module, traced.specs, Atom(traced.batch, batch=True), ledger, strict)
-    interpreter = Interpreter(writer)
+    interpreter = Interpreter(writer, apart)
     for node, (name, tensor) in traced.stored.items():
         held = tensor.detach() if tensor.is_meta else tensor.detach().cpu()
         stored = ledger.parameter(name, held) if name in parameters else Constant(held, (name,), fresh=False)

@@ -142,8 +142,8 @@ def parts_in_order(genotype: Genotype) -> list[str]:
 def assert_one_order(genotype: Genotype) -> None:
     """Params of the network stand in the genotype's order, and so do those of its source."""
     variables: dict[str, object] = {"__name__": "model", "__file__": "model.py"}
-    exec(compile(source_text(gather(genotype)), "model.py", "exec"), variables)
     with torch.device("meta"):  # names alone count
+        exec(compile(source_text(gather(genotype)), "model.py", "exec"), variables)
         network, written = compile_network(genotype), variables["Network"]()  # type: ignore[operator]
     found = [name for name, _ in network.named_parameters()]
     assert found == [f"{path}.{name}" for path in parts_in_order(genotype) for name, _ in network.get_submodule(path).named_parameters()]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from archsearch import Genotype, analyse, canonicalise
 from archsearch.design.importer import ImporterError, difference, import_network, imported
+from archsearch.ops import BatchNorm2d
 from tests.importer_attention import KINDS_OF_ATTENTION
 from tests.importer_families import FAMILIES
 
@@ -82,3 +83,20 @@ def test_numbers_for_every_sample_may_be_made_of_parameters() -> None:
     found = imported(module, torch.zeros(1, 3, 6, 7))
     assert difference(module, found, torch.zeros(3, 3, 6, 7)) < 1e-6
     assert len(found.borrowed) == 1
+
+
+def test_a_cut_of_a_sequential_is_where_its_modules_are() -> None:
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            norm = nn.BatchNorm2d(4, momentum=None)
+            self.blocks = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(norm, nn.Dropout(0.5)), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            result: Tensor = self.blocks[2:](self.blocks[:2](x))
+            return result
+
+    found = imported(Cut(), torch.zeros(1, 3, 6, 7))
+    assert [node.name for node in found.genotype.nodes] == ["blocks/0", "blocks/1/0", "blocks/1/1", "blocks/2", "blocks/3"]
+    assert found.genotype.nodes[1].op == BatchNorm2d(momentum=None)
+    assert not any("is a function here" in remark for remark in found.remarks)

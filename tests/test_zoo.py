@@ -30,6 +30,7 @@ from tests.zoo_reference import (
 SMALL = (188, 128, 64, 32)
 """Sides of the square images that are tried first where the network is large."""
 REAL_BYTES = 2 * 10**9
+"""Of a network that is alone in its family, or the smallest; larger ones are of the same blocks, and a third is enough to see several."""
 
 
 def first_of_families() -> set[str]:
@@ -79,8 +80,9 @@ def test_counts_agree_with_torch(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_runs_forward_and_backward_on_real_tensors(name: str) -> None:
     genotype = small(name)
-    if analyse(genotype, 2).training_peak_bytes > REAL_BYTES:
-        pytest.skip(f"needs over {REAL_BYTES:,} bytes")
+    most = REAL_BYTES if name in FIRST else REAL_BYTES // 3
+    if analyse(genotype, 2).training_peak_bytes > most:
+        pytest.skip(f"needs over {most:,} bytes")
     network = compile_network(genotype)
     generator = torch.Generator().manual_seed(0)
     inputs = [torch.rand(2, *spec.shape, generator=generator) for spec in genotype.inputs]

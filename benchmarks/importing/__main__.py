@@ -25,7 +25,7 @@ from benchmarks.importing.families import LIBRARIES, prepare
 from benchmarks.importing.one import LIMIT
 from benchmarks.timing import interleaved, ratio, show
 
-BUILDING = 120.0
+BUILDING = 300.0
 """Seconds for loading a library and building the network besides."""
 ROUNDS = 3
 Row = dict[str, Any]

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import fx
 
+MADE_UP = re.compile(r"@\d+|\.?slice\([^)]*\)")
+"""What torch adds to the path of a module: which call of it this is, and that it stands in a cut of a Sequential."""
 FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 LIBRARY = str(Path(torch.__file__).parent)
 
@@ -37,7 +39,7 @@ def place_of(node: fx.Node) -> Place:
     """Place of a call in a traced graph."""
     stack = node.meta.get("nn_module_stack") or {}
     path = next(reversed([entry[0] for entry in stack.values()]), "")
-    return Place(re.sub(r"@\d+", "", path), line_of(node.meta.get("stack_trace") or ""))
+    return Place(MADE_UP.sub("", path), line_of(node.meta.get("stack_trace") or ""))
 
 
 def line_of(trace: str) -> str:

@@ -158,9 +158,17 @@ class Writer:
         spec = self.inputs[number] if number < len(self.inputs) else self.drafts[number - len(self.inputs)].facts.spec
         return Value(number, spec)
 
+    def part(self, path: str) -> nn.Module | None:
+        """The module of that path; None where the forward pass made it on the way, as a cut of a Sequential is."""
+        try:
+            return self.module.get_submodule(path)
+        except AttributeError:
+            return None
+
     def around(self, place: Place) -> Place:
         """The module around one that has no parts, for what is done on the way into it."""
-        is_part = place.path and not any(True for _ in self.module.get_submodule(place.path).children())
+        part = self.part(place.path) if place.path else None
+        is_part = part is not None and not any(True for _ in part.children())
         return Place(place.path.rpartition(".")[0], place.line) if is_part else place
 
     def remark(self, text: str, place: Place) -> None:

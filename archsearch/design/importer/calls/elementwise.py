@@ -50,7 +50,7 @@ def dropout(writer: Writer, call: Call) -> Content:
     if call.name != "dropout":
         writer.remark(f"{call.name}({call['p']}) has no op; it is left out, which changes training alone", call.place)
         return call.first
-    if not isinstance(writer.module.get_submodule(call.place.path), nn.Dropout):  # training=False looks as training=self.training does
+    if not isinstance(writer.part(call.place.path), nn.Dropout):  # training=False looks as training=self.training does
         writer.remark(f"dropout({call['p']}) is a function here; it is taken to be on in training", call.place)
     return applied(writer, Dropout(call["p"]), call.seen(), call.place)
 

@@ -119,7 +119,7 @@ def separable(writer: Writer, call: Call, x: Seen, op: Op, weights: dict[str, Co
         or first.place.path != f"{outer}.0".lstrip(".")
     ):
         return None
-    whole = writer.module.get_submodule(outer)
+    whole = writer.part(outer)
     pointwise = isinstance(op, Conv2d) and op == Conv2d(op.channels, 1, bias=op.bias)
     depthwise = isinstance(first.op, DepthwiseConv2d) and not first.op.bias and first.op.multiplier == 1
     if not (type(whole) is nn.Sequential and len(whole) == 2 and pointwise and depthwise):
@@ -189,7 +189,7 @@ def batch_norm(writer: Writer, call: Call) -> Content:
 
 def momentum(writer: Writer, call: Call) -> float | None:
     """Share of a new batch in the statistics: a module that averages all batches hands on 0 in inference."""
-    module = writer.module.get_submodule(call.place.path)
+    module = writer.part(call.place.path)
     averages = isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None
     return None if averages else call["momentum"]
 

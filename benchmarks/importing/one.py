@@ -78,6 +78,7 @@ def figures(module: nn.Module, found: Imported, sides: tuple[int, int, int]) -> 
     x = torch.randn(FRESH, *sides)
     with torch.no_grad():
         wanted, got = leaves(module(x)), leaves(found.network()(x))
+        module.requires_grad_(False)  # the counter's hooks fail on a view of a parameter that is handed to a module
         # Fused kernels of attention are not all known to the counter.
         with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             module(x[:1])

@@ -15,10 +15,10 @@ TYPES = {
 }  # fmt: skip
 ALSO = (
     "index.Tensor", "scaled_dot_product_attention.default", "_upsample_bicubic2d_aa.vec", "_upsample_bilinear2d_aa.vec",
-    "_weight_norm.default",
+    "_weight_norm.default", "gru.input", "lstm.input", "rnn_relu.input", "rnn_tanh.input",
 )  # fmt: skip
-"""The first gives a shape that depends on masks alone, and is called with places; the second draws in training alone; the others are
-private by name alone."""
+"""The first gives a shape that depends on masks alone, and is called with places; the second draws where it is told to, as recurrent
+nets do between their layers; the others are private by name alone."""
 IN_MEMORY = {"view.default", "view.dtype", "view_as.default", "view_as_complex.default"}
 """They read elements as they lie in memory, which differs from one use of a network to the next."""
 TEXTS = {"einsum", "gelu", "div", "pad"}
@@ -30,7 +30,7 @@ LEFT_OUT = (
     "inverse", "nonzero", "batch_norm_", "overrideable", "thnn", "slow_conv", "matrix_H", "resolve", "chalf",
     "dequantize", "quantize_", "quantized", "to_dense", "to_padded",
 )  # fmt: skip
-"""Parts of names: other devices and number formats, gradients, losses, recurrent nets, memory that is not filled."""
+"""Parts of names: other devices and number formats, gradients, losses, cells of recurrent nets, memory that is not filled."""
 
 
 def allowed() -> list[str]:

@@ -269,6 +269,36 @@ class Named(nn.Module):
         return self.get_submodule("层")(self.get_submodule("größe")(x)).abs()
 
 
+class Recurrent(nn.Module):
+    """Rows as an LSTM reads them in both directions, in two layers with dropout between, then columns by a GRU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.LSTM(3, 4, num_layers=2, dropout=0.1, bidirectional=True, batch_first=True)
+        self.columns = nn.GRU(8, 5, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        rows, _ = self.rows(x.permute(0, 2, 3, 1).reshape(batch * height, width, channels))
+        columns, _ = self.columns(rows.view(batch, height, width, 8).transpose(1, 2).reshape(batch * width, height, 8))
+        made: Tensor = columns.view(batch, width, height, 5).permute(0, 3, 2, 1)
+        return made
+
+
+def test_recurrent_nets_over_rows_and_columns_come_in_as_calls() -> None:
+    module = Recurrent().eval()
+    found = imported(module, torch.zeros(1, 3, 6, 7))
+    assert difference(module, found, torch.zeros(4, 3, 6, 7)) < 1e-5
+    analysis = analyse(found.genotype)
+    assert analysis.params == sum(p.numel() for p in module.parameters())
+    first, second, gru = 2 * 4 * 4 * (3 + 4), 2 * 4 * 4 * (8 + 4), 3 * 5 * (8 + 5)  # products of every step with both matrices
+    assert analysis.macs == 42 * (first + second + gru)
+    assert any("dropout(0.1) between the layers of a recurrent net is left out" in line for line in found.remarks)
+    again = Genotype.from_json(found.genotype.to_json())
+    assert again == found.genotype
+    compile_network(again).train()(torch.zeros(2, 3, 6, 7)).sum().backward()
+
+
 def test_names_are_kept_readable_and_made_safe() -> None:
     names = [node.name for node in imported(Named().eval(), torch.zeros(1, 3, 4, 4)).genotype.nodes]
     assert names == ["grosse", "u5c42", "abs"]

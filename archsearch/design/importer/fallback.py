@@ -25,6 +25,10 @@ DROPS = ("dropout", "dropout_", "feature_dropout", "alpha_dropout")
 """Operators that hand on what they get, unless they are in training: `(x, p, train)`."""
 DRAWS_NOT = {"scaled_dot_product_attention": "dropout_p"}
 """Operators that draw where an argument is not 0."""
+RECURRENT = ("gru", "lstm", "rnn_relu", "rnn_tanh")
+"""Operators that go along an axis step by step: `(x, states, weights, has_biases, layers, dropout, train, ...)`."""
+FILLED = {"zeros": "new_zeros.default", "ones": "new_ones.default"}
+"""Operators that fill a tensor, which a program has for the samples of a value: `(sizes)`, and `(value, sizes)`."""
 IN_ANY_MEMORY = {"view.default": "reshape.default", "view_as.default": "reshape_as.default", "_unsafe_view.default": "reshape.default"}
 """Operators that want their elements side by side in memory, and those that do the same however they lie."""
 
@@ -135,6 +139,9 @@ class Region:
             target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)
         name = str(target).removeprefix("aten.")
         name = IN_ANY_MEMORY.get(name, name)
+        if name_of(node) in FILLED and self.values:
+            self.calls.append(Call(FILLED[name_of(node)], ("x0", self.plain(node.args[0], "int"))))
+            return self.last
         if name not in operators():
             raise InexpressibleError(f"aten.{name} is no operator that a program may call")
         known = {a.name: (argument, str(a.type)) for a, argument in given_arguments(target, node)}
@@ -151,9 +158,19 @@ class Region:
         }
         if len(self.calls) == MOST_CALLS:
             raise InexpressibleError("too many calls lead to it")
+        if name_of(node) in RECURRENT:
+            plain |= self.undropped(plain)
         named = tuple((key, value) for key, value in plain.items() if key in node.kwargs)
         self.calls.append(Call(name, tuple(value for key, value in plain.items() if key not in node.kwargs), named))
         return self.last
+
+    def undropped(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """What a recurrent net is told otherwise: no dropout between layers, so that training, which cuDNN has to know of, may be on."""
+        if plain["dropout"]:
+            self.remarks.append(
+                f"dropout({plain['dropout']}) between the layers of a recurrent net is left out, which changes training alone"
+            )
+        return {"dropout": 0.0, "train": True}
 
     def overwritten(self, node: fx.Node) -> fx.Node | None:
         """The call that had made what a call has written into; None where it writes nowhere, or is carried out only now."""

@@ -185,6 +185,24 @@ def in_windows(x: Tensor) -> Tensor:
     return x.view(-1, 4, 2, 3, 2, 3).permute(0, 2, 4, 3, 5, 1).reshape(-1, 9, 4)
 
 
+def written_between(m: Calls, x: Tensor) -> Tensor:
+    """Filters of which one half is made before the numbers change in place."""
+    numbers = m.kernel - 0.5
+    before = numbers * 3
+    numbers.relu_()
+    made: Tensor = functional.conv2d(x, before + numbers)
+    return made
+
+
+def written_beside(x: Tensor) -> Tensor:
+    """A half that is written in place, read through the whole, and through the other half after the whole was written in part."""
+    first, second = x.chunk(2, 1)
+    first.relu_()
+    x[:, 3] = 2
+    x[:, :, 0] += 1
+    return torch.cat([second, x], 1)
+
+
 BORROWED = {
     "abs": lambda m, x: x.abs(),
     "where": lambda m, x: torch.where(x > 0.1, x, x * m.number),
@@ -200,6 +218,8 @@ BORROWED = {
     "several results": lambda m, x: x.topk(2, 1)[0],
     "fixed numbers twice": lambda m, x: torch.sin(x + m.map) * (x + m.map),
     "einsum": lambda m, x: torch.einsum("nchw,ndhw->ncd", x, x),
+    "weights read before and after they are written": written_between,
+    "written in place beside": lambda m, x: written_beside(x),
     "masked attention": lambda m, x: functional.scaled_dot_product_attention(x, x, x, attn_mask=m.map[0, 0] > 0.5),
 }  # fmt: skip
 
@@ -219,15 +239,6 @@ def test_what_has_no_op_comes_in_as_calls(name: str) -> None:
         imported(module, torch.zeros(1, 3, 6, 6), strict=True)
 
 
-def written_between(m: Calls, x: Tensor) -> Tensor:
-    """Filters of which one half is made before the numbers change in place."""
-    numbers = m.kernel - 0.5
-    before = numbers * 3
-    numbers.relu_()
-    made: Tensor = functional.conv2d(x, before + numbers)
-    return made
-
-
 def far_from(numbers: Tensor) -> Tensor:
     """Numbers, 100 calls later."""
     for _ in range(100):
@@ -240,7 +251,6 @@ REFUSED = {
     "number of the batch": (lambda m, x: x / x.shape[0], "a number that is made from the batch size"),
     "draws": (lambda m, x: x + torch.rand_like(x), "draws random numbers|rand_like"),
     "weights twice": (lambda m, x: (x * m.number, x + m.number), "only nodes of one op share weights"),
-    "weights read before and after they are written": (written_between, "computed from kernel"),
     "weights by a long way": (lambda m, x: functional.conv2d(x, far_from(m.kernel)), "computed from kernel"),
     "weights twice, far off": (
         lambda m, x: functional.conv2d(m.conv(x[:, :3])[:, :3], m.conv.weight).abs().cumsum(1),

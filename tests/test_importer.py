@@ -350,6 +350,20 @@ def in_place(m: Calls, x: Tensor) -> Tensor:
     return view.mean(2)
 
 
+IN_PLACE = {
+    "read later": in_place,
+    "put out": lambda m, x: (y := m.conv(x), v := y.flatten(2), y.add_(1.0), v)[3],
+    "behind a norm": lambda m, x: (y := m.norm(m.conv(x)), v := y.flatten(2), y.relu_(), v)[3],
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_what_is_written_in_place_shows_in_other_views(name: str) -> None:
+    module = Calls(IN_PLACE[name]).eval()
+    found = imported(module, torch.zeros(1, 3, 6, 6), strict=True)
+    assert difference(module, found, torch.zeros(3, 3, 6, 6)) < 1e-5
+
+
 REFUSED = {
     "unknown": (lambda m, x: m.conv(x).cumsum(1), r"aten.cumsum has no op at the outermost module \(test_importer.py:\d+\)"),
     "twice": (
@@ -372,8 +386,6 @@ REFUSED = {
     "always_dropped": (lambda m, x: functional.dropout(m.conv(x)), r"dropout that is on in inference"),
     "learned_by_column": (lambda m, x: m.conv(x) * m.scale[:1].expand(6), r"elements of scale are repeated as weights"),
     "state": (lambda m, x: x + m.count.add_(1), r"writes into a tensor of the module|has no state"),
-    "in_place": (in_place, r"read after another view of it was written in place"),
-    "in_place_last": (lambda m, x: (y := m.conv(x), v := y.flatten(2), y.add_(1.0), v)[3], r"read after another view of it"),
     "control": (lambda m, x: m.conv(x) if x.sum() > 0 else x, r"cannot be traced at test_importer.py:\d+: what it does depends on"),
     "raises": (lambda m, x: m.nothing(x), r"cannot be traced at test_importer.py:\d+ for samples of shape \(3, 6, 6\): Attrib"),
     "nothing": (lambda m, x: None, r"the module returns no tensor"),

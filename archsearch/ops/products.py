@@ -42,6 +42,13 @@ HARMLESS = {
     ATEN._softmax,
     ATEN._log_softmax,
     ATEN.lift_fresh,
+    ATEN.fill,
+    ATEN.fill_,
+    ATEN.flip,
+    ATEN.scatter,
+    ATEN.slice_scatter,
+    ATEN.select_scatter,
+    ATEN.diagonal_scatter,
 }
 """Kernels that take learned numbers and form no sum of products over channels: norms, slopes, look-ups, copies."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from torch import Tensor, fx, nn
@@ -18,7 +19,7 @@ from archsearch.design.importer.layout import Atom, InexpressibleError
 from archsearch.design.importer.ledger import Ledger
 from archsearch.design.importer.names import named
 from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, refusal
-from archsearch.design.importer.trace import Examples, Trace, trace
+from archsearch.design.importer.trace import Examples, Trace, trace, without_writes
 from archsearch.design.importer.writer import Draft, Writer
 from archsearch.network.builder import Value
 from archsearch.network.compiler import compile_network, module_path
@@ -113,16 +114,25 @@ def drawing(module: nn.Module, example_inputs: Examples, strict: bool = False) -
         raise ImporterError(f"only an nn.Module can become a genotype, got {type(module).__name__}")
     traced = trace(module, example_inputs)
     try:
+        return drawn_from(module, traced, strict)
+    except ImporterError:
+        plain = without_writes(traced)
+        if plain is not None:
+            with suppress(ImporterError):
+                return drawn_from(module, plain, strict)
+        raise  # the first error says best what is wrong
+
+
+def drawn_from(module: nn.Module, traced: Trace, strict: bool) -> Drawing:
+    """Write the nodes of a traced module, with numbers that several of them read as values, if that is what it takes."""
+    try:
         return written(module, traced, strict)
     except SharedWeightsError:
         apart = told_apart(traced, dict(module.named_parameters(remove_duplicate=False)))
-        if not (apart.values or apart.inner):
-            raise
-        try:
-            return written(module, traced, strict, apart)
-        except ImporterError:
-            pass
-        raise  # the first error says best what is wrong
+        if apart.values or apart.inner:
+            with suppress(ImporterError):
+                return written(module, traced, strict, apart)
+        raise
 
 
 def written(module: nn.Module, traced: Trace, strict: bool, apart: Apart | None = None) -> Drawing:

@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
+from archsearch.design.importer.entries import writes_in_place
 from archsearch.design.importer.leaves import marked
 from archsearch.design.importer.place import LIBRARY, ImporterError, described
 from archsearch.ops.tensor import ShapeError, TensorSpec
@@ -38,6 +39,7 @@ class Trace:
     the inputs; `specs`: their shapes; `outputs`: what comes out, flat, with a name for each; `batch`: samples that were traced.
     """
 
+    program: torch.export.ExportedProgram
     graph: fx.Graph
     stored: Mapping[str, tuple[str, Tensor]]
     inputs: tuple[str, ...]
@@ -154,7 +156,49 @@ def read(program: torch.export.ExportedProgram, specs: tuple[TensorSpec, ...], b
     names = tuple(name for name, _ in leaves_of(structure.unflatten(range(len(outputs)))))
     if len(names) != len(outputs):  # a class of the user's own
         names = tuple(map(str, range(len(outputs))))
-    return Trace(program.graph, stored, inputs, specs, outputs, names, batch)
+    return Trace(program, program.graph, stored, inputs, specs, outputs, names, batch)
+
+
+def without_writes(traced: Trace) -> Trace | None:
+    """The same with a new tensor wherever the module writes into one of its own making; None where it does not, or torch cannot say it so."""
+    if not any(writes_in_place(node) for node in traced.graph.nodes):
+        return None
+    try:
+        with unheard(), torch.no_grad():
+            program = traced.program.run_decompositions({})
+    except Exception:  # torch's own passes run here, over anything that a module may do
+        return None
+    if any(spec.kind is not OutputKind.USER_OUTPUT for spec in program.graph_signature.output_specs):
+        return None  # it writes into its own state
+    for node in program.graph.find_nodes(op="call_function", target=torch.ops.aten._native_batch_norm_legit_no_training.default):
+        as_batch_norm(node)
+    for node in program.graph.find_nodes(op="call_function", target=torch.ops.aten.copy.default):
+        as_source(node)
+    return read(program, traced.specs, traced.batch)
+
+
+def as_source(node: fx.Node) -> None:
+    """Put what was written over all of a tensor in its place."""
+    written, source = node.args[:2]
+    assert isinstance(written, fx.Node)
+    assert isinstance(source, fx.Node)
+    if written.meta["val"].shape == source.meta["val"].shape and written.meta["val"].dtype == source.meta["val"].dtype:
+        node.replace_all_uses_with(source)
+        node.graph.erase_node(node)
+
+
+def as_batch_norm(node: fx.Node) -> None:
+    """Put the call that modules make in place of the one that torch makes of it, whose first result is theirs."""
+    values, weight, bias, mean, variance, momentum, eps = node.args
+    with node.graph.inserting_before(node):
+        arguments = (values, weight, bias, mean, variance, False, momentum, eps, False)
+        norm = node.graph.call_function(torch.ops.aten.batch_norm.default, arguments)
+    norm.meta = {**node.meta, "val": node.meta["val"][0]}
+    for part in list(node.users):
+        if part.args[1] == 0:
+            part.replace_all_uses_with(norm)
+        node.graph.erase_node(part)
+    node.graph.erase_node(node)
 
 
 def leaves_of(structure: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -160,7 +160,7 @@ def read(program: torch.export.ExportedProgram, specs: tuple[TensorSpec, ...], b
 
 
 def without_writes(traced: Trace) -> Trace | None:
-    """The same with a new tensor wherever the module writes into one of its own making; None where it does not, or torch cannot say it so."""
+    """The same with a new tensor wherever the module writes into one that it has made; None where that is nowhere, or torch cannot."""
     if not any(writes_in_place(node) for node in traced.graph.nodes):
         return None
     try:

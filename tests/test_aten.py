@@ -219,6 +219,9 @@ BORROWED = {
     "fixed numbers twice": lambda m, x: torch.sin(x + m.map) * (x + m.map),
     "einsum": lambda m, x: torch.einsum("nchw,ndhw->ncd", x, x),
     "weights read before and after they are written": written_between,
+    "empty cut beside": lambda m, x: torch.cat([x[:, :, :0], x.cumsum(2)], 2),
+    "fixed numbers for every sample": lambda m, x: x.flatten(2).bmm(torch.eye(36).expand(len(x), -1, -1).clone()).cumsum(1),
+    "another device and type": lambda m, x: (x.cumsum(1).to(device="cpu", dtype=torch.float64) * 2).to(x.dtype),
     "written in place beside": lambda m, x: written_beside(x),
     "masked attention": lambda m, x: functional.scaled_dot_product_attention(x, x, x, attn_mask=m.map[0, 0] > 0.5),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, fx
 
+from archsearch.design.importer.calls.kinds import CASTS
 from archsearch.design.importer.content import Constant, Failed, Seen
 from archsearch.design.importer.entries import Entry, name_of, writes_in_place
 from archsearch.design.importer.layout import InexpressibleError, Layout, atoms_for
@@ -134,6 +135,8 @@ class Region:
             self.remarks.append(f"dropout({node.args[1]}) among calls of torch's own is left out, which changes training alone")
             dropped: Any = node.args[0]
             return self.of(dropped)
+        if name_of(node) in CASTS and node.kwargs.get("memory_format") is None:
+            return self.cast(node)
         target: Any = node.target
         if writes_in_place(node):
             target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)
@@ -163,6 +166,15 @@ class Region:
         named = tuple((key, value) for key, value in plain.items() if key in node.kwargs)
         self.calls.append(Call(name, tuple(value for key, value in plain.items() if key not in node.kwargs), named))
         return self.last
+
+    def cast(self, node: fx.Node) -> str:
+        """Numbers of another type, wherever they lie; the same where the type stays. Raises InexpressibleError."""
+        source, made = node.args[0], node.meta["val"].dtype
+        assert isinstance(source, fx.Node)
+        name = self.of(source)
+        if source.meta["val"].dtype != made:
+            self.calls.append(Call("to.dtype", (name, ("dtype", dtype_of(made)))))
+        return name if source.meta["val"].dtype == made else self.last
 
     def undropped(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """What a recurrent net is told otherwise: no dropout between layers, so that training, which cuDNN has to know of, may be on."""
@@ -219,6 +231,10 @@ class Region:
             self.known[node] = self.of_seen(entry.content)
         elif isinstance(entry.content, Constant) and self.is_whole(entry.content):
             self.known[node] = self.of_constant(entry.content)
+        elif isinstance(entry.content, Constant) and self.is_repeated(entry.content):
+            one = self.of_constant(entry.content.moved(lambda tensor: tensor[:1]))
+            self.calls.append(Call("expand.default", (one, ("list", ("samples", 1), *entry.content.shape[1:]))))
+            self.known[node] = self.last
         elif maker is not None:
             self.known[node] = self.made_by(maker)
         else:
@@ -241,6 +257,11 @@ class Region:
         self.moved = self.moved or constant.places is not None
         otherwise = constant.places is not None and self.whole
         return not constant.computed and not otherwise and not any(side % self.samples == 0 for side in constant.shape)
+
+    def is_repeated(self, constant: Constant) -> bool:
+        """Whether fixed numbers are the same for every sample, and have an axis for them, the first."""
+        rows = constant.tensor
+        return not constant.learned and rows.ndim > 1 and len(rows) == self.samples and not rows.is_meta and bool((rows == rows[:1]).all())
 
     def of_constant(self, constant: Constant) -> str:
         """How a program calls a constant."""

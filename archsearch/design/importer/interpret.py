@@ -86,6 +86,9 @@ class Interpreter:
         if node in self.apart.inner:
             self.entries[node.name] = Entry(Failed(refusal(f"aten.{name}", place, INNER)), node=node)
             return
+        if is_empty(node.meta.get("val")):
+            self.entries[node.name] = Entry(Constant(torch.empty(node.meta["val"].shape)), node=node)
+            return
         takes = self.writer.ledger.takes
         try:
             content = self.as_whole(node, place) or self.content_of(node, name, place)
@@ -182,6 +185,11 @@ class Interpreter:
         if entry.writes < entry.memory.writes and not isinstance(entry.content, Constant):
             raise refusal("a value is read after another view of it was written in place", place, "write it without in-place calls")
         return entry.content
+
+
+def is_empty(made: Any) -> bool:
+    """Whether a call makes a tensor without elements, such as a cut of none."""
+    return isinstance(made, torch.Tensor) and all(type(side) is int for side in made.shape) and made.numel() == 0
 
 
 def contents(values: Any) -> Any:

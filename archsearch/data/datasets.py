@@ -8,19 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from archsearch.data.base import Data, Images, split
 from archsearch.data.folder import read_folder
-from archsearch.data.idx import PARTS, read_idx
+from archsearch.data.idx import read_idx
 from archsearch.data.npz import read_npz
+from archsearch.data.published import PUBLISHED, folder_of, holds_idx
 from archsearch.data.shapes import shapes
 from archsearch.support.nearest import nearest
 
 CLOCK_GRAIN_NS = 20_000_000
-FIRST_FILE = f"{PARTS[0]}-images-idx3-ubyte"
 
 
 def digits() -> Images:
@@ -36,22 +35,10 @@ DATASETS: dict[str, Callable[[], Images]] = {"digits": digits, "shapes": shapes}
 """What is there without a file."""
 
 
-class Published(NamedTuple):
-    """A dataset whose four IDX files the user has: names of its classes, and whether mirrored images show the same."""
-
-    class_names: tuple[str, ...]
-    flip: bool
-
-
-CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-PUBLISHED = {"fashion-mnist": Published(CLOTHES, flip=True), "mnist": Published(tuple("0123456789"), flip=False)}
-"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747) and MNIST (LeCun et al. 1998), each 60,000 and 10,000 images of 28x28."""
-
-
 def load_data(name_or_path: str, seed: int = 0, data_dir: str = "") -> Data:
     """The dataset of a name, an `.npz` file or a folder, split by `seed`; loaded once per process.
 
-    The files of `fashion-mnist` and `mnist` are looked for in `data_dir`, or in the folder of that name inside it.
+    The files of a published dataset are looked for in `data_dir`, or in the folder of its name inside it.
 
     Raises:
         ValueError: an unknown name, a file that is missing or not as it should be, or too few images for a split; one line.
@@ -75,15 +62,6 @@ def place_of(name_or_path: str, data_dir: str = "") -> dict[str, str]:
     if name_or_path in PUBLISHED:
         return {"data_dir": str(folder_of(name_or_path, data_dir).resolve())}
     return {} if name_or_path in DATASETS else {"data": str(Path(name_or_path).resolve())}
-
-
-def folder_of(name: str, data_dir: str) -> Path:
-    """Where the IDX files of a published dataset lie. Raises ValueError."""
-    for folder in (Path(data_dir or "."), Path(data_dir, name)):
-        if any((folder / f"{FIRST_FILE}{suffix}").is_file() for suffix in ("", ".gz")):
-            return folder
-    where = f"not in {data_dir}" if data_dir else "not here"
-    raise ValueError(f"the files of data {name!r} are {where}; give --data-dir the folder that holds {FIRST_FILE}.gz and its three kin")
 
 
 def version(path: Path) -> str:
@@ -121,8 +99,7 @@ def _read(name: str, path: Path | None) -> Images:
     if path is None:
         return DATASETS[name]()
     if name in PUBLISHED:
-        return read_idx(path, name, *PUBLISHED[name])
+        return PUBLISHED[name].read(path)
     if path.is_file():
         return read_npz(path)
-    holds_idx = any((path / f"{FIRST_FILE}{suffix}").is_file() for suffix in ("", ".gz"))
-    return read_idx(path, path.name) if holds_idx else read_folder(path)
+    return read_idx(path, path.name) if holds_idx(path) else read_folder(path)

@@ -33,7 +33,7 @@ class Options:
         warmup: Share of all steps in which the learning rate rises.
         shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
         device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
-        data_dir: Where the files of fashion-mnist and mnist lie.
+        data_dir: Where the files of a published dataset lie.
         crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
             anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
         final: Train on the validation part too and measure on the test part: for a network whose search is over.

@@ -9,6 +9,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import NamedTuple
 
 from archsearch.data.base import Images
+from archsearch.data.cifar import CIFAR10, CIFAR100, marks, read_cifar
 from archsearch.data.idx import MNIST, Layout, read_idx
 from archsearch.support.reading import one_line, place
 
@@ -69,6 +70,16 @@ def emnist(folder: Path, split: str) -> Images:
     return read_idx(folder, f"emnist-{split}", tuple(EMNIST[split]), layout=emnist_layout(split))
 
 
+def cifar10(folder: Path) -> Images:
+    """60,000 colour images of ten kinds of things, 32x32 (Krizhevsky 2009, "Learning multiple layers of features from tiny images")."""
+    return read_cifar(folder, "cifar10", CIFAR10, 10)
+
+
+def cifar100(folder: Path) -> Images:
+    """60,000 colour images of a hundred kinds of things, 32x32 (Krizhevsky 2009), by their fine labels."""
+    return read_cifar(folder, "cifar100", CIFAR100, 100)
+
+
 def of_idx(read: Callable[[Path], Images], layout: Layout = MNIST, inside: str = "") -> Published:
     """A dataset of four IDX files, which lie `inside` a folder of that name where their archive was unpacked."""
     first = layout.images(layout.parts[0])
@@ -82,6 +93,8 @@ PUBLISHED: dict[str, Published] = {
     "kmnist": of_idx(kmnist),
     "qmnist": of_idx(qmnist, QMNIST),
     **{f"emnist-{split}": of_idx(partial(emnist, split=split), emnist_layout(split), "gzip") for split in EMNIST},
+    "cifar10": Published(cifar10, marks(CIFAR10), "cifar-10-binary.tar.gz or cifar-10-python.tar.gz, packed or unpacked"),
+    "cifar100": Published(cifar100, marks(CIFAR100), "cifar-100-binary.tar.gz or cifar-100-python.tar.gz, packed or unpacked"),
 }
 """What is read from files in `data_dir`, by name."""
 

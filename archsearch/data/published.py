@@ -11,6 +11,7 @@ from typing import NamedTuple
 from archsearch.data.base import Images
 from archsearch.data.cifar import CIFAR10, CIFAR100, marks, read_cifar
 from archsearch.data.idx import MNIST, Layout, read_idx
+from archsearch.data.svhn import FILES, svhn
 from archsearch.support.reading import one_line, place
 
 DIGITS = tuple(digits)
@@ -95,6 +96,7 @@ PUBLISHED: dict[str, Published] = {
     **{f"emnist-{split}": of_idx(partial(emnist, split=split), emnist_layout(split), "gzip") for split in EMNIST},
     "cifar10": Published(cifar10, marks(CIFAR10), "cifar-10-binary.tar.gz or cifar-10-python.tar.gz, packed or unpacked"),
     "cifar100": Published(cifar100, marks(CIFAR100), "cifar-100-binary.tar.gz or cifar-100-python.tar.gz, packed or unpacked"),
+    "svhn": Published(svhn, FILES, " and ".join(FILES)),
 }
 """What is read from files in `data_dir`, by name."""
 

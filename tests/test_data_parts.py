@@ -70,7 +70,7 @@ def test_names_of_classes_may_stand_in_the_file(tmp_path):
 
 LABELS = np.arange(24)[:, None] % 3
 WRONG = {
-    "several classes an image": ({"train_labels": np.zeros((24, 14), int)}, r"train_labels have shape \(24, 14\) .* one class for each image"),
+    "several classes an image": ({"train_labels": np.zeros((24, 14), int)}, r"train_labels have shape \(24, 14\) .* one class for"),
     "three dimensions": ({"train_images": np.zeros((24, 28, 28, 28), np.uint8)}, r"train_images have shape .*1 to 4 channels last"),
     "another size": ({"val_images": np.zeros((9, 6, 6), np.uint8)}, r"are \(1, 5, 6\) and \(1, 6, 6\) and \(1, 5, 6\); give all one size"),
     "another type": ({"val_images": np.zeros((9, 5, 6))}, "give all one size and type"),

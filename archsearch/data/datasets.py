@@ -13,11 +13,15 @@ import numpy as np
 
 from archsearch.data.base import Data, Images, split
 from archsearch.data.folder import read_folder
+from archsearch.data.form import AS_THEY_ARE, Form, formed
 from archsearch.data.idx import read_idx
+from archsearch.data.listing import read_csv, rows_of
 from archsearch.data.npz import read_npz
+from archsearch.data.own import read_own
 from archsearch.data.published import PUBLISHED, folder_of, holds_idx
 from archsearch.data.shapes import shapes
 from archsearch.support.nearest import nearest
+from archsearch.support.parts import code_digest, split_source
 
 CLOCK_GRAIN_NS = 20_000_000
 
@@ -33,28 +37,39 @@ def digits() -> Images:
 
 DATASETS: dict[str, Callable[[], Images]] = {"digits": digits, "shapes": shapes}
 """What is there without a file."""
+NEEDED = {
+    ".npz": "give the path of an .npz file with images and labels or masks",
+    ".csv": "give the path of a .csv file with columns path and label",
+    ".py": "give data of your own as file.py:function",
+}
+"""What is expected of a file that is not there, by its ending."""
 
 
-def load_data(name_or_path: str, seed: int = 0, data_dir: str = "") -> Data:
-    """The dataset of a name, an `.npz` file or a folder, split by `seed`; loaded once per process.
+def load_data(name_or_path: str, seed: int = 0, data_dir: str = "", form: Form = AS_THEY_ARE) -> Data:
+    """The dataset of a name, an `.npz` or `.csv` file, a folder, or a function as `file.py:function`, split by `seed`.
 
-    The files of a published dataset are looked for in `data_dir`, or in the folder of its name inside it.
+    The files of a published dataset are looked for in `data_dir`, or in the folder of its name inside it. Images are brought to the `form`.
+    It is loaded once per process.
 
     Raises:
-        ValueError: an unknown name, a file that is missing or not as it should be, or too few images for a split; one line.
+        ValueError: an unknown name, a file that is missing or not as it should be, a form that does not fit, or too few images for a
+            split; one line.
     """
+    form.check()
     if name_or_path in DATASETS:
-        return _load(name_or_path, None, seed, "")
+        return _load(name_or_path, None, seed, "", form)
     if name_or_path in PUBLISHED:
         path = folder_of(name_or_path, data_dir)
-        return _load(name_or_path, path.resolve(), seed, version(path))
-    path = Path(name_or_path)
-    if not (path.is_dir() or name_or_path.endswith(".npz")):
+        return _load(name_or_path, path.resolve(), seed, version(path), form)
+    file, _ = split_source(name_or_path)
+    path = Path(file or name_or_path)
+    if not (path.is_dir() or file or path.suffix in (".npz", ".csv")):
         near = nearest(name_or_path, sorted([*DATASETS, *PUBLISHED]))
-        raise ValueError(f"unknown data {name_or_path!r}; {near}; or give a file.npz or a folder of images")
+        raise ValueError(f"unknown data {name_or_path!r}; {near}; or give a file.npz, a file.csv, a folder of images or file.py:function")
     if not path.exists():
-        raise ValueError(f"no file {name_or_path}; give the path of an .npz file with images and labels or masks")
-    return _load(name_or_path, path.resolve(), seed, version(path))
+        raise ValueError(f"no file {name_or_path}; {NEEDED.get(path.suffix, NEEDED['.npz'])}")
+    listed = [row.path for row in rows_of(path)] if path.suffix == ".csv" else []
+    return _load(name_or_path, path.resolve(), seed, version(path, *listed), form)
 
 
 def place_of(name_or_path: str, data_dir: str = "") -> dict[str, str]:
@@ -64,16 +79,22 @@ def place_of(name_or_path: str, data_dir: str = "") -> dict[str, str]:
     return {} if name_or_path in DATASETS else {"data": str(Path(name_or_path).resolve())}
 
 
-def version(path: Path) -> str:
-    """What changes when a file is written, in place or anew, or when files are added to a folder or taken out.
+def code_of(name_or_path: str) -> dict[str, str]:
+    """The digest of the user's own file that gives the data, as a mark of a fingerprint; nothing for other data. Raises ValueError."""
+    digest = "" if name_or_path in DATASETS or name_or_path in PUBLISHED else code_digest(name_or_path)
+    return {"file of the data": digest} if digest else {}
+
+
+def version(*paths: Path) -> str:
+    """What changes when one of these files is written, in place or anew, or when files are added to a folder or taken out.
 
     A file that was written just now could be written again at what the system's clock takes for the same moment: that is waited for.
     """
-    stats = [(name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) for name, stat in stats_below(path)]
+    stats = [(name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) for path in paths for name, stat in stats_below(path)]
     newest = max(max(changed, touched) for _, changed, touched, _, _ in stats)
     if 0 <= time.time_ns() - newest < CLOCK_GRAIN_NS:
         time.sleep(CLOCK_GRAIN_NS / 1e9)
-        return version(path)
+        return version(*paths)
     return hashlib.sha256(repr(sorted(stats)).encode()).hexdigest()
 
 
@@ -90,16 +111,18 @@ def stats_below(path: Path, depth: int = 3) -> Iterator[tuple[str, os.stat_resul
 
 
 @lru_cache(maxsize=2)
-def _load(name: str, path: Path | None, seed: int, version: str) -> Data:
+def _load(name: str, path: Path | None, seed: int, version: str, form: Form) -> Data:
     # `version` is part of the key alone: a file that was written anew is read anew.
-    return split(_read(name, path), seed)
+    return split(formed(_read(name, path, form), form), seed)
 
 
-def _read(name: str, path: Path | None) -> Images:
+def _read(name: str, path: Path | None, form: Form) -> Images:
     if path is None:
         return DATASETS[name]()
     if name in PUBLISHED:
         return PUBLISHED[name].read(path)
-    if path.is_file():
-        return read_npz(path)
-    return read_idx(path, path.name) if holds_idx(path) else read_folder(path)
+    if path.is_dir():
+        return read_idx(path, path.name) if holds_idx(path) else read_folder(path, form)
+    if path.suffix == ".py":
+        return read_own(name, path, split_source(name)[1][1:], form)
+    return read_csv(path, form) if path.suffix == ".csv" else read_npz(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from archsearch.data import Data, about, fingerprint, load_data, place_of, remarks
+from archsearch.data import Data, about, code_of, fingerprint, load_data, place_of, remarks
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
@@ -123,4 +123,5 @@ class Options:
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""
         data, places = self._data(), place_of(self.data, self.data_dir)
-        return Description(data.task, self._input(data), data.class_names, data.mean, data.std, fingerprint(data), places)
+        marks = {**fingerprint(data), **code_of(self.data)}
+        return Description(data.task, self._input(data), data.class_names, data.mean, data.std, marks, places)

@@ -16,7 +16,7 @@ MaxMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit
 MaxTrainingMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit on the peak of a training step.")]
 Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting of the space; repeat for several.")]
 SPACE = "A space by name (see `spaces`), or your own file.py."
-DATA = "Data set by name, an .npz with images and labels or masks, or a folder of images."
+DATA = "Data set by name, an .npz, a .csv of paths and labels, a folder of images, or file.py:function of your own."
 DataDir = Annotated[str, typer.Option(metavar="FOLDER", help="Where the files of a published dataset lie, such as mnist.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]

@@ -42,9 +42,10 @@ def square(plane: Pixels, size: int, smooth: bool = True) -> Pixels:
 
     height, width = plane.shape[:2]
     side = min(height, width)
-    left, top = (width - side) / 2, (height - side) / 2
+    left, top = (width - side) // 2, (height - side) // 2
     how = Resampling.BILINEAR if smooth else Resampling.NEAREST  # bilinear over all pixels that become one, so nothing is skipped
-    made: Pixels = np.asarray(fromarray(plane).resize((size, size), how, box=(left, top, left + side, top + side)))
+    middle = fromarray(plane[top : top + side, left : left + side])  # cut first: what lies outside would show at the edges
+    made: Pixels = np.asarray(middle.resize((size, size), how))
     return made if plane.dtype == np.uint8 else made.clip(plane.min(), plane.max())  # sums of shares of 1 may be a little over 1
 
 
@@ -73,7 +74,15 @@ def coloured(images: Pixels, channels: int) -> Pixels:
 
 
 def formed(images: Images, form: Form) -> Images:
-    """A dataset in a form; its notes say what was done. Raises ValueError."""
+    """A dataset in a form; its notes say what was done. Raises ValueError, one line with its name."""
+    try:
+        return changed(images, form)
+    except ValueError as error:
+        raise ValueError(f"data {images.name[-60:]!r}: {error}") from error
+
+
+def changed(images: Images, form: Form) -> Images:
+    """The same, without the name in the line."""
     pixels, labels, notes = images.pixels, images.labels, []
     if form.channels and form.channels != pixels.shape[1]:
         notes.append(recoloured(form.channels))

@@ -264,8 +264,8 @@ def test_errors_with_shared_weights_do_not_depend_on_what_was_judged_before(trai
     first = shared.evaluate(candidate(0, tmp_path / "w"), lambda epoch, metrics: bool(curve.append((epoch, metrics))))
     others = [shared.evaluate(candidate(seed), go_on)["error"] for seed in range(1, 6)]
     assert shared.evaluate(candidate(0), go_on) == first
-    assert first.keys() == {"error", "loss", "untrained"}
-    assert curve == [(0, {name: first[name] for name in ("error", "loss")})]
+    assert first.keys() == {"error", "loss", "balanced_error", "untrained"}
+    assert curve == [(0, {name: first[name] for name in ("error", "loss", "balanced_error")})]
     assert first["untrained"] == 0
     assert len({first["error"], *others}) > 2
     assert min(first["error"], *others) < 0.8

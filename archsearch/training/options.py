@@ -38,6 +38,7 @@ class Options:
             anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
         size: Side in pixels of squares to which all images are brought: the largest in their middle, bilinear; 0 leaves them as they are.
         channels: 1 makes images gray, 3 gives gray ones three channels; 0 leaves them as they are.
+        balanced: Weigh the classes in the loss of training, so that rare ones count as much as common ones.
         final: Train on the validation part too and measure on the test part: for a network whose search is over.
 
     Raises:
@@ -59,6 +60,7 @@ class Options:
     crop: int = 0
     size: int = 0
     channels: int = 0
+    balanced: bool = False
     final: bool = False
 
     def __post_init__(self) -> None:
@@ -77,6 +79,8 @@ class Options:
                 raise ValueError(f"{name}={value!r} must be a number from 0 up to, not with, {high}")
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
+        if type(self.balanced) is not bool:
+            raise ValueError(f"balanced={self.balanced!r} must be true or false")
         Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
 
@@ -123,7 +127,7 @@ class Options:
     def feed(self) -> Feed:
         """The data, on the device, as training sees them."""
         data = self._data()
-        return feed_of(task_of(data), data, pick_device(self.device), self.shift, self.crop, self.final)
+        return feed_of(task_of(data, self.balanced), data, pick_device(self.device), self.shift, self.crop, self.final)
 
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""

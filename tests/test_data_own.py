@@ -194,6 +194,9 @@ def test_a_function_that_gives_no_data_gets_one_line(tmp_path, case):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"no file .*mine.py:f; give data of your own as file.py:function"):
         load_data(f"{tmp_path}/mine.py:f", 0)
+    (tmp_path / "mine.py").write_text("")
+    with pytest.raises(ValueError, match=r"mine.py names no function in the file; give data of your own as file.py:function"):
+        load_data(f"{tmp_path}/mine.py", 0)
     with pytest.raises(ValueError, match=r"no file .*a.csv; give the path of a .csv file with columns path and label"):
         load_data(f"{tmp_path}/a.csv", 0)
 

@@ -364,6 +364,21 @@ def test_a_supernet_is_not_used_with_other_images_of_the_same_name(tmp_path):
         train_supernet(space, train, tmp_path / "s", epochs=1)
 
 
+def test_a_supernet_of_an_earlier_version_had_no_options_for_sizes(tmp_path):
+    train = dataclasses.replace(QUICK, epochs=1)
+    train_supernet(SPACE, train, tmp_path, epochs=1)
+    record = json.loads((tmp_path / RECORD).read_text())
+    for name in ("size", "channels", "balanced"):
+        del record["training"][name]
+    (tmp_path / RECORD).write_text(json.dumps(record))
+    train_supernet(SPACE, train, tmp_path, epochs=1)
+    assert Shared(supernet=str(tmp_path)).describe().fingerprint
+    with pytest.raises(SharingError, match="was trained with size=0, now given 9; give the same"):
+        Shared(supernet=str(tmp_path), size=9).describe()
+    with pytest.raises(SharingError, match=r"was begun with training\.size=0, now given 9"):
+        train_supernet(SPACE, dataclasses.replace(train, size=9), tmp_path, epochs=1)
+
+
 def test_networks_of_other_spaces_are_rejected(trained):
     shared = Shared(supernet=str(trained))
     other = load_space("chain").sample(np.random.default_rng(0))

@@ -61,14 +61,16 @@ def load_data(name_or_path: str, seed: int = 0, data_dir: str = "", form: Form =
     if name_or_path in PUBLISHED:
         path = folder_of(name_or_path, data_dir)
         return _load(name_or_path, path.resolve(), seed, version(path), form)
-    file, _ = split_source(name_or_path)
+    file, inside = split_source(name_or_path)
     path = Path(file or name_or_path)
     if not (path.is_dir() or file or path.suffix in (".npz", ".csv")):
         near = nearest(name_or_path, sorted([*DATASETS, *PUBLISHED]))
         raise ValueError(f"unknown data {name_or_path!r}; {near}; or give a file.npz, a file.csv, a folder of images or file.py:function")
     if not path.exists():
         raise ValueError(f"no file {name_or_path}; {NEEDED.get(path.suffix, NEEDED['.npz'])}")
-    listed = [row.path for row in rows_of(path)] if path.suffix == ".csv" else []
+    if file and not inside and path.is_file():
+        raise ValueError(f"{name_or_path} names no function in the file; {NEEDED['.py']}")
+    listed = [row.path for row in rows_of(path)] if path.suffix == ".csv" and path.is_file() else []
     return _load(name_or_path, path.resolve(), seed, version(path, *listed), form)
 
 

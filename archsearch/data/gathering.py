@@ -93,7 +93,9 @@ def gather(images: Sequence[Path], masks: Sequence[Path], folder: Path, form: Fo
     sizes = [head.size for number, head in heads.items() if kept[number]]
     notes = [ground, files.note(), resized(sizes, form.size) if form.size and {*sizes} != {(form.size, form.size)} else ""]
     notes += [recoloured(form.channels)] if form.channels and {head.mode in COLOUR for head in heads.values()} != {colour} else []
-    return Gathered(pixels[kept], None if numbers is None else numbers[kept], kept, tuple(filter(None, notes)))
+    if files.damaged:
+        pixels, numbers = pixels[kept], None if numbers is None else numbers[kept]
+    return Gathered(pixels, numbers, kept, tuple(filter(None, notes)))
 
 
 def check_heads(paths: Sequence[Path], heads: dict[int, Head], channels: int, size: int, folder: Path) -> None:

@@ -193,6 +193,17 @@ READERS = {
         ("i.npz",),
         DATA,
     ),
+    "npz in parts": Reader(
+        lambda f: read_images(f / "i.npz"),
+        lambda f: np.savez(
+            f / "i.npz",
+            class_names=["a", "b"],
+            **{f"{part}_images": np.zeros((9, 4, 4), np.uint8) for part in ("train", "val", "test")},
+            **{f"{part}_labels": np.arange(9, dtype=np.uint8)[:, None] % 2 for part in ("train", "val", "test")},
+        ),
+        ("i.npz",),
+        DATA,
+    ),
     "images": Reader(lambda f: read_images(f / "d"), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
     "masks": Reader(lambda f: read_images(f / "d"), make_masks, ("d/masks/0.png", "d/images/1.png"), DATA),
     "cifar, binary": Reader(read_published("cifar10"), make_cifar("binary"), ("cifar-10-binary.tar.gz",), DATA, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,46 @@ def make_idx(folder: Path) -> None:
             (folder / (name if part == "train" else f"{name}.gz")).write_bytes(data if part == "train" else gzip.compress(data))
 
 
+def make_cifar(form: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        from tests.test_data_cifar import laid, made
+
+        laid(folder, "cifar10", form, made("cifar10", form)[0], "packed" if form == "binary" else "alone")
+
+    return make
+
+
+def make_houses(folder: Path) -> None:
+    from tests.test_data_svhn import house_numbers, mat, matrix, packed
+
+    for part in ("train", "test"):
+        images, digits = house_numbers(20)
+        (folder / f"{part}_32x32.mat").write_bytes(mat(packed(matrix("X", images)), matrix("y", digits)))
+
+
+def make_columns(folder: Path) -> None:
+    from tests.test_data_published import write_idx
+
+    write_idx(folder, ("qmnist-train", "qmnist-test"), "labels-idx2-int", 10)
+
+
+def make_list(folder: Path) -> None:
+    make_images(folder)
+    rows = [f"d/{'ab'[n % 2]}/{n}.{'png' if n % 3 else 'jpg'},{'ab'[n % 2]},{'test' if n > 3 else 'train'}" for n in range(6)]
+    _write(folder / "list.csv", "\n".join(["path,label,part", *rows, ""]))
+
+
 def read_images(path: Path) -> None:
     _load.cache_clear()
     load_data(str(path))
+
+
+def read_published(name: str) -> Callable[[Path], None]:
+    def read(folder: Path) -> None:
+        _load.cache_clear()
+        load_data(name, 0, str(folder))
+
+    return read
 
 
 def make_supernet(folder: Path) -> None:
@@ -155,8 +193,24 @@ READERS = {
         ("i.npz",),
         DATA,
     ),
+    "npz in parts": Reader(
+        lambda f: read_images(f / "i.npz"),
+        lambda f: np.savez(
+            f / "i.npz",
+            class_names=["a", "b"],
+            **{f"{part}_images": np.zeros((9, 4, 4), np.uint8) for part in ("train", "val", "test")},
+            **{f"{part}_labels": np.arange(9, dtype=np.uint8)[:, None] % 2 for part in ("train", "val", "test")},
+        ),
+        ("i.npz",),
+        DATA,
+    ),
     "images": Reader(lambda f: read_images(f / "d"), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
     "masks": Reader(lambda f: read_images(f / "d"), make_masks, ("d/masks/0.png", "d/images/1.png"), DATA),
+    "cifar, binary": Reader(read_published("cifar10"), make_cifar("binary"), ("cifar-10-binary.tar.gz",), DATA, 4),
+    "cifar, python": Reader(read_published("cifar10"), make_cifar("python"), ("data_batch_2", "test_batch", "batches.meta"), DATA, 4),
+    "svhn": Reader(read_published("svhn"), make_houses, ("train_32x32.mat", "test_32x32.mat"), DATA),
+    "qmnist": Reader(read_published("qmnist"), make_columns, ("qmnist-train-labels-idx2-int.gz",), DATA),
+    "csv": Reader(lambda f: read_images(f / "list.csv"), make_list, ("list.csv",), DATA),
     "idx": Reader(
         read_images,
         make_idx,

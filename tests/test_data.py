@@ -194,7 +194,7 @@ def test_a_size_is_refused_before_it_is_allocated(tmp_path):
 
 
 def test_an_unknown_name_is_told_the_nearest():
-    with pytest.raises(ValueError, match=r"unknown data 'digit'; did you mean digits\?; or give a file.npz or a folder of images"):
+    with pytest.raises(ValueError, match=r"unknown data 'digit'; did you mean digits, emnist-digits\?; or give a file.npz, a"):
         load_data("digit", 0)
     with pytest.raises(ValueError, match=r"no file nowhere.npz"):
         load_data("nowhere.npz", 0)

@@ -26,6 +26,7 @@ PYTHON = "a user's Python, which runs as any script does and may raise anything"
 UNREAD = {
     "cli.targets.load_ops": PYTHON,
     "data.description.file_digest": "bytes for a digest, whatever they are",
+    "data.own.read_own": PYTHON,
     "ops.aten.operators": "a file of archsearch's own",
     "training.latency.machine_name": "what the system says of its processor",
     "exporters.verify.verify": "outputs that the same function had computed a moment ago, read as tensors only",

@@ -162,7 +162,8 @@ def test_uneven_classes_and_few_images_are_said(tmp_path):
     np.savez(tmp_path / "a.npz", images=RNG.random((200, 4, 4)), labels=labels)
     (line,) = remarks(load_data(str(tmp_path / "a.npz")))
     assert line == (
-        "classes are uneven: of 120 images to train on '0' has 108, '1' has 12; to answer '0' always is wrong for 10.0% of them"
+        "classes are uneven: of 120 images to train on '0' has 108, '1' has 12; to answer '0' always is wrong for 10.0% of them; "
+        "balanced=true weighs the loss"
     )
     np.savez(tmp_path / "b.npz", images=RNG.random((200, 4, 4)), labels=np.arange(200) % 2)
     assert remarks(load_data(str(tmp_path / "b.npz"))) == ()

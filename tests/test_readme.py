@@ -101,6 +101,13 @@ def test_a_supernet_is_searched(tmp_path: Path) -> None:
     assert open_run(tmp_path / "results" / "f").trials
 
 
+def test_data_of_your_own_are_searched(tmp_path: Path) -> None:
+    (tmp_path / "my_data.py").write_text(block("python", "my_data.py"), encoding="utf-8")
+    options = ["--trials", "1", "--workers", "0", "--evaluator-set", "epochs=1", "--out", "x"]
+    call(tmp_path, str(TREE / "cli.py"), "search", "chain", "--data", "my_data.py:load", *options)
+    assert open_run(tmp_path / "x").record.description.classes == ("top", "middle", "bottom")
+
+
 def test_weights_are_shared(tmp_path: Path) -> None:
     for line in block("console", "archsearch supernet").splitlines():
         line = line.replace("--epochs 100", "--epochs 2 --check 0").replace(

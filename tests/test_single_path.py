@@ -264,8 +264,8 @@ def test_errors_with_shared_weights_do_not_depend_on_what_was_judged_before(trai
     first = shared.evaluate(candidate(0, tmp_path / "w"), lambda epoch, metrics: bool(curve.append((epoch, metrics))))
     others = [shared.evaluate(candidate(seed), go_on)["error"] for seed in range(1, 6)]
     assert shared.evaluate(candidate(0), go_on) == first
-    assert first.keys() == {"error", "loss", "untrained"}
-    assert curve == [(0, {name: first[name] for name in ("error", "loss")})]
+    assert first.keys() == {"error", "loss", "balanced_error", "untrained"}
+    assert curve == [(0, {name: first[name] for name in ("error", "loss", "balanced_error")})]
     assert first["untrained"] == 0
     assert len({first["error"], *others}) > 2
     assert min(first["error"], *others) < 0.8
@@ -362,6 +362,21 @@ def test_a_supernet_is_not_used_with_other_images_of_the_same_name(tmp_path):
         shared.describe()
     with pytest.raises(SharingError, match=r"was begun with fingerprint\.pixels="):
         train_supernet(space, train, tmp_path / "s", epochs=1)
+
+
+def test_a_supernet_of_an_earlier_version_had_no_options_for_sizes(tmp_path):
+    train = dataclasses.replace(QUICK, epochs=1)
+    train_supernet(SPACE, train, tmp_path, epochs=1)
+    record = json.loads((tmp_path / RECORD).read_text())
+    for name in ("size", "channels", "balanced"):
+        del record["training"][name]
+    (tmp_path / RECORD).write_text(json.dumps(record))
+    train_supernet(SPACE, train, tmp_path, epochs=1)
+    assert Shared(supernet=str(tmp_path)).describe().fingerprint
+    with pytest.raises(SharingError, match="was trained with size=0, now given 9; give the same"):
+        Shared(supernet=str(tmp_path), size=9).describe()
+    with pytest.raises(SharingError, match=r"was begun with training\.size=0, now given 9"):
+        train_supernet(SPACE, dataclasses.replace(train, size=9), tmp_path, epochs=1)
 
 
 def test_networks_of_other_spaces_are_rejected(trained):

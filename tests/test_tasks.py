@@ -307,7 +307,7 @@ def test_a_network_with_exits_is_trained_at_all_of_them(tmp_path, backwards):
     assert metrics["anytime_error"] == pytest.approx(anytime_error(errors, costs))
     assert {"error_exit1", "anytime_error"} <= curve[0].keys()
     tested = train.test(candidate)
-    assert tested.keys() == {"error", "loss", "error_exit1", "error_exit2", "error_exit3", "anytime_error"}
+    assert tested.keys() == {"error", "loss", "balanced_error", "error_exit1", "error_exit2", "error_exit3", "anytime_error"}
     assert set(metrics) - {name for name in metrics if name.startswith("macs_")} <= set(train.metrics)
 
 

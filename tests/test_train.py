@@ -49,7 +49,7 @@ def test_a_plain_network_learns_the_digits(tmp_path):
     candidate = Candidate(0, network, 0, tmp_path / "weights.safetensors")
     assert analyse(network).params <= 20_000
     metrics = Train().evaluate(candidate, go_on)
-    assert metrics.keys() == {"error", "loss"}
+    assert metrics.keys() == {"error", "loss", "balanced_error"}
     assert metrics["error"] <= 0.02
     assert Train().test(candidate)["error"] <= 0.015
 
@@ -58,10 +58,10 @@ def test_every_epoch_is_reported():
     curve = []
     metrics = Train(epochs=3, lr=0.01).evaluate(Candidate(0, SMALL, 0), lambda epoch, values: bool(curve.append((epoch, values))))
     assert [epoch for epoch, _ in curve] == [0, 1, 2]
-    assert all(values.keys() == {"train_loss", "loss", "error", "lr"} for _, values in curve)
+    assert all(values.keys() == {"train_loss", "loss", "error", "balanced_error", "lr"} for _, values in curve)
     assert curve[2][1]["train_loss"] < curve[0][1]["train_loss"]
     assert 0.01 >= curve[0][1]["lr"] > curve[1][1]["lr"] > curve[2][1]["lr"] > 0
-    assert metrics == {name: curve[-1][1][name] for name in ("error", "loss")}
+    assert metrics == {name: curve[-1][1][name] for name in ("error", "loss", "balanced_error")}
 
 
 def test_a_report_can_stop_the_training(tmp_path):
@@ -112,7 +112,7 @@ def test_a_loss_that_explodes_ends_the_trial_at_once():
 
 def test_latency_is_measured_only_where_it_is_limited():
     metrics = QUICK.evaluate(Candidate(0, SMALL, 0, max_latency_ms=1000), go_on)
-    assert metrics.keys() == {"error", "loss", "latency_ms", "latency_spread_ms"}
+    assert metrics.keys() == {"error", "loss", "balanced_error", "latency_ms", "latency_spread_ms"}
     assert 0 < metrics["latency_ms"] < 1000
 
 

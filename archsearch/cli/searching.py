@@ -52,6 +52,8 @@ class Plan:
     evaluator_options: Sequence[str]
     data_dir: str = ""
     device: str = ""
+    size: int = 0
+    channels: int = 0
 
     def parts(self) -> tuple[Space, Strategy | SupernetSearch, Evaluator]:
         """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
@@ -65,7 +67,7 @@ class Plan:
             raise
         except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
-        where = [f"{name}={value}" for name, value in (("data_dir", self.data_dir), ("device", self.device)) if value]
+        where = [f"{name}={value}" for name in ("data_dir", "device", "size", "channels") if (value := getattr(self, name))]
         if self.device and "device" not in defaults_of(judge_class):
             raise WrongUseError(f"evaluator {self.evaluator!r} has no option device; leave --device out")
         judge = evaluator_of(self.evaluator, [*where, *self.evaluator_options], self.data, space=self.space)  # a supernet's space, too

@@ -33,6 +33,8 @@ class Lesson:
     sandwich: bool
     seed: int
     data_dir: str = ""
+    size: int = 0
+    channels: int = 0
 
 
 def supernet_command(
@@ -55,9 +57,10 @@ def search_with(supernet: SharedWeights, folder: Path) -> str:
     """The command that searches with a supernet, and with what must be as it was in its training."""
     from archsearch.evaluators.shared import SAME, Shared
 
-    given = {name: supernet.training[name] for name in (*SAME, "data_dir")}
+    usual = Shared()
+    given = {name: supernet.training.get(name, getattr(usual, name)) for name in (*SAME, "data_dir")}
     data = given.pop("data")
-    options = {"supernet": folder, **{name: value for name, value in given.items() if value != getattr(Shared(), name)}}
+    options = {"supernet": folder, **{name: value for name, value in given.items() if value != getattr(usual, name)}}
     words = " ".join(f"--evaluator-set {name}={value}" for name, value in options.items())
     return f"archsearch search {supernet.space} --data {data} --evaluator shared {words}"
 
@@ -68,7 +71,7 @@ def taught(lesson: Lesson, limits: Mapping[str, str | None], folder: Path, quiet
 
     bare = load_space(lesson.space)
     chosen = parse_pairs(lesson.settings, bare.settings, f"space {lesson.space!r}")
-    where = [f"data_dir={lesson.data_dir}"] if lesson.data_dir else []
+    where = [f"{name}={value}" for name in ("data_dir", "size", "channels") if (value := getattr(lesson, name))]
     space, train = trainer(lesson.space, lesson.data, "train", [*where, *lesson.options], bare.settings, chosen)
     with watched(quiet, "epochs", STOPPED) as tick:
         return train_supernet(

@@ -1,8 +1,24 @@
 """Datasets by name or by path; loading needs no torch."""
 
 from archsearch.data.base import VOID, Data, Images, Part
-from archsearch.data.datasets import DATASETS, PUBLISHED, load_data, place_of
+from archsearch.data.datasets import DATASETS, code_of, load_data, place_of
 from archsearch.data.fingerprint import fingerprint
+from archsearch.data.form import Form
+from archsearch.data.published import PUBLISHED
 from archsearch.data.remarks import about, remarks
 
-__all__ = ["DATASETS", "PUBLISHED", "VOID", "Data", "Images", "Part", "about", "fingerprint", "load_data", "place_of", "remarks"]
+__all__ = [
+    "DATASETS",
+    "PUBLISHED",
+    "VOID",
+    "Data",
+    "Form",
+    "Images",
+    "Part",
+    "about",
+    "code_of",
+    "fingerprint",
+    "load_data",
+    "place_of",
+    "remarks",
+]

@@ -89,6 +89,11 @@ class Data:
         """What is to be learnt: the class of each image, or that of each pixel."""
         return "classification" if self.train.labels.ndim == 1 else "segmentation"
 
+    def counts(self) -> Ints:
+        """Images of each class in the training part, (classes,); of masks pixels, without those that belong to no class."""
+        labels = self.train.labels
+        return np.bincount(labels[labels != VOID] if self.task == "segmentation" else labels, minlength=self.classes)
+
 
 def split(images: Images, seed: int) -> Data:
     """The three parts: 60 % for training, 20 % for validation, 20 % for test, drawn by `seed` alone; of every class so much.

@@ -8,19 +8,22 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from archsearch.data.base import Data, Images, split
 from archsearch.data.folder import read_folder
-from archsearch.data.idx import PARTS, read_idx
+from archsearch.data.form import AS_THEY_ARE, Form, formed
+from archsearch.data.idx import read_idx
+from archsearch.data.listing import read_csv, rows_of
 from archsearch.data.npz import read_npz
+from archsearch.data.own import read_own
+from archsearch.data.published import PUBLISHED, folder_of, holds_idx
 from archsearch.data.shapes import shapes
 from archsearch.support.nearest import nearest
+from archsearch.support.parts import code_digest, split_source
 
 CLOCK_GRAIN_NS = 20_000_000
-FIRST_FILE = f"{PARTS[0]}-images-idx3-ubyte"
 
 
 def digits() -> Images:
@@ -34,40 +37,41 @@ def digits() -> Images:
 
 DATASETS: dict[str, Callable[[], Images]] = {"digits": digits, "shapes": shapes}
 """What is there without a file."""
+NEEDED = {
+    ".npz": "give the path of an .npz file with images and labels or masks",
+    ".csv": "give the path of a .csv file with columns path and label",
+    ".py": "give data of your own as file.py:function",
+}
+"""What is expected of a file that is not there, by its ending."""
 
 
-class Published(NamedTuple):
-    """A dataset whose four IDX files the user has: names of its classes, and whether mirrored images show the same."""
+def load_data(name_or_path: str, seed: int = 0, data_dir: str = "", form: Form = AS_THEY_ARE) -> Data:
+    """The dataset of a name, an `.npz` or `.csv` file, a folder, or a function as `file.py:function`, split by `seed`.
 
-    class_names: tuple[str, ...]
-    flip: bool
-
-
-CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-PUBLISHED = {"fashion-mnist": Published(CLOTHES, flip=True), "mnist": Published(tuple("0123456789"), flip=False)}
-"""Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747) and MNIST (LeCun et al. 1998), each 60,000 and 10,000 images of 28x28."""
-
-
-def load_data(name_or_path: str, seed: int = 0, data_dir: str = "") -> Data:
-    """The dataset of a name, an `.npz` file or a folder, split by `seed`; loaded once per process.
-
-    The files of `fashion-mnist` and `mnist` are looked for in `data_dir`, or in the folder of that name inside it.
+    The files of a published dataset are looked for in `data_dir`, or in the folder of its name inside it. Images are brought to the `form`.
+    It is loaded once per process.
 
     Raises:
-        ValueError: an unknown name, a file that is missing or not as it should be, or too few images for a split; one line.
+        ValueError: an unknown name, a file that is missing or not as it should be, a form that does not fit, or too few images for a
+            split; one line.
     """
+    form.check()
     if name_or_path in DATASETS:
-        return _load(name_or_path, None, seed, "")
+        return _load(name_or_path, None, seed, "", form)
     if name_or_path in PUBLISHED:
         path = folder_of(name_or_path, data_dir)
-        return _load(name_or_path, path.resolve(), seed, version(path))
-    path = Path(name_or_path)
-    if not (path.is_dir() or name_or_path.endswith(".npz")):
+        return _load(name_or_path, path.resolve(), seed, version(path), form)
+    file, inside = split_source(name_or_path)
+    path = Path(file or name_or_path)
+    if not (path.is_dir() or file or path.suffix in (".npz", ".csv")):
         near = nearest(name_or_path, sorted([*DATASETS, *PUBLISHED]))
-        raise ValueError(f"unknown data {name_or_path!r}; {near}; or give a file.npz or a folder of images")
+        raise ValueError(f"unknown data {name_or_path!r}; {near}; or give a file.npz, a file.csv, a folder of images or file.py:function")
     if not path.exists():
-        raise ValueError(f"no file {name_or_path}; give the path of an .npz file with images and labels or masks")
-    return _load(name_or_path, path.resolve(), seed, version(path))
+        raise ValueError(f"no file {name_or_path}; {NEEDED.get(path.suffix, NEEDED['.npz'])}")
+    if file and not inside and path.is_file():
+        raise ValueError(f"{name_or_path} names no function in the file; {NEEDED['.py']}")
+    listed = [row.path for row in rows_of(path)] if path.suffix == ".csv" and path.is_file() else []
+    return _load(name_or_path, path.resolve(), seed, version(path, *listed), form)
 
 
 def place_of(name_or_path: str, data_dir: str = "") -> dict[str, str]:
@@ -77,25 +81,22 @@ def place_of(name_or_path: str, data_dir: str = "") -> dict[str, str]:
     return {} if name_or_path in DATASETS else {"data": str(Path(name_or_path).resolve())}
 
 
-def folder_of(name: str, data_dir: str) -> Path:
-    """Where the IDX files of a published dataset lie. Raises ValueError."""
-    for folder in (Path(data_dir or "."), Path(data_dir, name)):
-        if any((folder / f"{FIRST_FILE}{suffix}").is_file() for suffix in ("", ".gz")):
-            return folder
-    where = f"not in {data_dir}" if data_dir else "not here"
-    raise ValueError(f"the files of data {name!r} are {where}; give --data-dir the folder that holds {FIRST_FILE}.gz and its three kin")
+def code_of(name_or_path: str) -> dict[str, str]:
+    """The digest of the user's own file that gives the data, as a mark of a fingerprint; nothing for other data. Raises ValueError."""
+    digest = "" if name_or_path in DATASETS or name_or_path in PUBLISHED else code_digest(name_or_path)
+    return {"file of the data": digest} if digest else {}
 
 
-def version(path: Path) -> str:
-    """What changes when a file is written, in place or anew, or when files are added to a folder or taken out.
+def version(*paths: Path) -> str:
+    """What changes when one of these files is written, in place or anew, or when files are added to a folder or taken out.
 
     A file that was written just now could be written again at what the system's clock takes for the same moment: that is waited for.
     """
-    stats = [(name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) for name, stat in stats_below(path)]
+    stats = [(name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) for path in paths for name, stat in stats_below(path)]
     newest = max(max(changed, touched) for _, changed, touched, _, _ in stats)
     if 0 <= time.time_ns() - newest < CLOCK_GRAIN_NS:
         time.sleep(CLOCK_GRAIN_NS / 1e9)
-        return version(path)
+        return version(*paths)
     return hashlib.sha256(repr(sorted(stats)).encode()).hexdigest()
 
 
@@ -112,17 +113,18 @@ def stats_below(path: Path, depth: int = 3) -> Iterator[tuple[str, os.stat_resul
 
 
 @lru_cache(maxsize=2)
-def _load(name: str, path: Path | None, seed: int, version: str) -> Data:
+def _load(name: str, path: Path | None, seed: int, version: str, form: Form) -> Data:
     # `version` is part of the key alone: a file that was written anew is read anew.
-    return split(_read(name, path), seed)
+    return split(formed(_read(name, path, form), form), seed)
 
 
-def _read(name: str, path: Path | None) -> Images:
+def _read(name: str, path: Path | None, form: Form) -> Images:
     if path is None:
         return DATASETS[name]()
     if name in PUBLISHED:
-        return read_idx(path, name, *PUBLISHED[name])
-    if path.is_file():
-        return read_npz(path)
-    holds_idx = any((path / f"{FIRST_FILE}{suffix}").is_file() for suffix in ("", ".gz"))
-    return read_idx(path, path.name) if holds_idx else read_folder(path)
+        return PUBLISHED[name].read(path)
+    if path.is_dir():
+        return read_idx(path, path.name) if holds_idx(path) else read_folder(path, form)
+    if path.suffix == ".py":
+        return read_own(name, path, split_source(name)[1][1:], form)
+    return read_csv(path, form) if path.suffix == ".csv" else read_npz(path)

@@ -26,6 +26,7 @@ FIELDS = {
     **dict.fromkeys(("mean", "std"), each(NUMBER)),
     "fingerprint": named(MARK),
     "places": named(TEXT),
+    "notes": each(TEXT),
 }
 """What a description holds, read from JSON."""
 
@@ -36,7 +37,7 @@ class Description:
 
     `task` and the names of `classes`; the `input` (C, H, W) of a network; `mean` and `std` of every channel of pixels in [0, 1], by which
     images are normalised. `fingerprint`: counts and digests by name, equal for equal data alone. `places`: options of the
-    evaluator that are paths, with these made absolute.
+    evaluator that are paths, with these made absolute. `notes`: in words how the data were read, what was done to them and left out.
 
     Raises:
         ValueError: means and stds that do not fit each other, or are no finite numbers.
@@ -49,6 +50,7 @@ class Description:
     std: tuple[float, ...] = ()
     fingerprint: Mapping[str, Mark] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std):
@@ -66,8 +68,8 @@ class Description:
 
     @classmethod
     def from_dict(cls, data: object) -> Description:
-        """Read what `to_dict` gave. Raises ValueError, one line."""
-        data = fields(data, FIELDS, "the description")
+        """Read what `to_dict` gave, here or in an earlier version, which had no notes. Raises ValueError, one line."""
+        data = fields(data, FIELDS, "the description", may_lack=("notes",))
         read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
         return cls(**read)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from archsearch.data.base import MAX_ELEMENTS, Bytes, Images
+from archsearch.data.base import Bools, Bytes, Images, Ints, Labels
+from archsearch.data.form import AS_THEY_ARE, Form
+from archsearch.data.gathering import gather
 from archsearch.data.masks import checked_masks
-from archsearch.data.picture import BLACK, COLOUR, GRAY, NUMBERS, WHITE, Head, read_head, read_numbers, read_pixels
 from archsearch.support.nearest import nearest
 from archsearch.support.reading import at
 
@@ -29,32 +30,47 @@ class Found(NamedTuple):
     names: list[str]
 
 
-def read_folder(folder: Path) -> Images:
+def read_folder(folder: Path, form: Form = AS_THEY_ARE) -> Images:
     """Read a folder with `images` and `masks`, whose files are called alike, or with a folder of images for each class.
 
-    Either may stand below `train`, `test` and, if you like, `val`: then these are the parts. All images are of one size, 8 bits a channel;
-    gray if all are gray; turned as EXIF says; what is transparent shows white, or black where all would be white. A mask is a gray or
-    palette PNG of class numbers from 0 on; white, 255, belongs to no class, but to class 1 where there is nothing else than 0 and white.
+    Either may stand below `train`, `test` and, if you like, `val`: then these are the parts. All images are of one size, unless the form
+    gives one; 8 bits a channel; gray if all are gray; turned as EXIF says; what is transparent shows white, or black where all would be
+    white. A mask is a gray or palette PNG of class numbers from 0 on; white, 255, belongs to no class, but to class 1 where there is
+    nothing else than 0 and white. Damaged images are left out, and named in the notes.
 
     Raises:
-        ValueError: it is not so, a file is damaged, or there are over 2**30 pixel values; one line with the file's name.
+        ValueError: it is not so, more than one image in twenty is damaged, or there are over 2**30 pixel values; one line with a name.
     """
     parts = {part: found(path, 2 if part == "all" else 1) for part, path in parts_of(folder).items()}
-    whole = Found(
-        [path for part in parts.values() for path in part.images],
-        [path for part in parts.values() for path in part.masks],
-        [name for part in parts.values() for name in part.names],
-    )
-    kinds = {bool(part.masks) for part in parts.values()}
-    if len(kinds) > 1:
+    if len({bool(part.masks) for part in parts.values()}) > 1:
         raise ValueError(at(folder, "some parts have masks and others have classes; give all the same", "data"))
-    heads = checked_heads(whole.images, GRAY + COLOUR)
-    masks = None if not whole.masks else numbers(whole.masks, checked_heads(whole.masks, NUMBERS))
-    pixels, note = stack(whole.images, heads)
-    labels, names = masked(folder, masks, pixels) if masks is not None else classed(folder, parts)
-    counts = np.repeat(list(parts), [len(part.images) for part in parts.values()])
-    given = {part: counts == part if part in parts else None for part in ("validation", "test")}
-    return Images(folder.name, pixels, labels, names, False, given["test"], given["validation"], (note,) if note else ())
+    images = [path for part in parts.values() for path in part.images]
+    masks = [path for part in parts.values() for path in part.masks]
+    gathered = gather(images, masks, folder, form)
+    labels: Labels
+    if gathered.masks is not None:
+        labels, names = masked(folder, gathered.masks, gathered.pixels)
+    else:
+        labels, names = classed(folder, parts)
+        labels = labels[gathered.kept]
+    test, validation = given_parts(np.repeat(list(parts), [len(part.images) for part in parts.values()])[gathered.kept])
+    return Images(folder.name, gathered.pixels, labels, names, False, test, validation, gathered.notes)
+
+
+def given_parts(belongs: NDArray[np.str_]) -> tuple[Bools | None, Bools | None]:
+    """Which images are the test part, and which the validation part, by the part of each, `all` where there are none.
+
+    Raises:
+        ValueError: there are parts, but nothing to train on or to test.
+    """
+    if not belongs.size or (belongs == "all").all():
+        return None, None
+    test, validation = belongs == "test", belongs == "validation"
+    if not test.any() or not (belongs == "train").any():
+        raise ValueError(
+            f"there are images for {' and '.join(sorted(set(belongs.tolist())))} alone; give train and test, and val if you like"
+        )
+    return test, validation if validation.any() else None
 
 
 def parts_of(folder: Path) -> dict[str, Path]:
@@ -105,7 +121,7 @@ def masked(folder: Path, masks: Bytes, pixels: Bytes) -> tuple[Bytes, tuple[str,
     return checked, tuple(map(str, range(classes)))
 
 
-def classed(folder: Path, parts: Mapping[str, Found]) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], tuple[str, ...]]:
+def classed(folder: Path, parts: Mapping[str, Found]) -> tuple[Ints, tuple[str, ...]]:
     """The class of each image and the names of all. Raises ValueError for a class that is in no training part."""
     names = sorted(set(parts.get("train", next(iter(parts.values()))).names))
     if len(names) < 2:
@@ -144,54 +160,3 @@ def beside(folder: Path, images: Sequence[Path]) -> list[Path]:
         odd = next((stem for stem in masks if stem not in stems), None) or next(stem for stem in stems if stems.count(stem) > 1)
         raise ValueError(at(folder, f"{odd} has not one image and one mask; give one of each", "data"))
     return [masks[stem] for stem in stems]
-
-
-def checked_heads(paths: Sequence[Path], modes: tuple[str, ...]) -> list[Head]:
-    """Heads of all files, before anything is decoded or made. Raises ValueError for files of several sizes, or too many."""
-    heads = [read_head(path, modes) for path in paths]
-    for path, head in zip(paths, heads, strict=True):
-        if head.size != heads[0].size:
-            sizes = ["x".join(map(str, size)) for size in (head.size, heads[0].size)]
-            raise ValueError(at(path, f"is {sizes[0]}, {paths[0].name} is {sizes[1]}; give all one size", "data"))
-    width, height = heads[0].size
-    shape = (len(heads), 3 if modes != NUMBERS and any(head.mode in COLOUR for head in heads) else 1, height, width)
-    if prod(shape) > MAX_ELEMENTS:
-        raise ValueError(at(paths[0].parent, f"images of shape {shape} have over 2**30 values; give fewer or smaller ones", "data"))
-    return heads
-
-
-def numbers(paths: Sequence[Path], heads: Sequence[Head]) -> Bytes:
-    """All masks (N, H, W); white of few bits is 255 where there is nothing else than 0 and white. Raises ValueError."""
-    bits = {head.bits for head in heads if head.mode != "P"}
-    if len(bits) > 1:
-        raise ValueError(at(paths[0].parent, f"gray masks have {' and '.join(map(str, sorted(bits)))} bits; save all with 8", "data"))
-    masks = np.empty((len(paths), *heads[0].size[::-1]), np.uint8)
-    for place, path in zip(masks, paths, strict=True):
-        place[:] = fitting(read_numbers(path), place.shape, path)
-    white = 2 ** max(bits, default=8) - 1
-    return np.where(masks == white, np.uint8(WHITE), masks) if 1 < white < WHITE and not ((masks > 0) & (masks < white)).any() else masks
-
-
-def stack(paths: Sequence[Path], heads: Sequence[Head]) -> tuple[Bytes, str]:
-    """All images (N, C, H, W), and words about those that are transparent. Raises ValueError, one line with the file's name."""
-    coloured = any(head.mode in COLOUR for head in heads)
-    width, height = heads[0].size
-    pixels = np.empty((len(paths), 3 if coloured else 1, height, width), np.uint8)
-    for ground in (WHITE, BLACK):
-        transparent = 0
-        for place, path in zip(pixels, paths, strict=True):
-            array, through = read_pixels(path, "RGB" if coloured else "L", ground)
-            transparent += through
-            array = fitting(array, (height, width), path)
-            place[:] = array.transpose(2, 0, 1) if array.ndim == 3 else array
-        if not transparent or pixels.min() < WHITE:
-            break
-    name = "white" if ground == WHITE else "black, since on white they show nothing"
-    return pixels, f"{transparent} of {len(paths)} images are transparent in places: they were laid on {name}" if transparent else ""
-
-
-def fitting(array: Bytes, size: tuple[int, ...], path: Path) -> Bytes:
-    """The pixels, if they are of the size that the file's head told. Raises ValueError."""
-    if array.shape[:2] != size:
-        raise ValueError(at(path, "is of another size than its head says; save it anew", "data"))
-    return array

@@ -30,6 +30,14 @@ MOST_PACKED = 8 * 1032
 WHITE, BLACK = 255, 0
 
 
+class DamagedError(ValueError):
+    """A file that is no image, or no whole one; one line with its name."""
+
+
+class ModeError(ValueError):
+    """A whole image of a kind that is not read."""
+
+
 class Head(NamedTuple):
     """What a file says of itself: Pillow's mode, bits of a gray pixel, and (width, height) as it is looked at."""
 
@@ -39,17 +47,17 @@ class Head(NamedTuple):
 
 
 def read_head(path: Path, modes: tuple[str, ...]) -> Head:
-    """Read the head of a file. Raises ValueError with its name for one of another mode."""
+    """Read the head of a file. Raises DamagedError, or ValueError with its name for one of another mode."""
     with opened(path) as image:
         if image.mode not in modes:
-            raise ValueError(f"is of mode {image.mode}; save it with 8 bits, {'gray' if modes == NUMBERS else 'gray or RGB'}")
+            raise ModeError(f"is of mode {image.mode}; save it with 8 bits, {'gray' if modes == NUMBERS else 'gray or RGB'}")
         width, height = image.size
         size = (height, width) if orientation(image) in ON_ITS_SIDE else (width, height)
         return Head(image.mode, bits_of(image), size)
 
 
 def read_pixels(path: Path, mode: str, ground: int) -> tuple[Bytes, bool]:
-    """Pixels (H, W) or (H, W, 3) in that mode of Pillow, and whether any was transparent, which shows the ground. Raises ValueError."""
+    """Pixels (H, W) or (H, W, 3) in that mode of Pillow, and whether any was transparent, which shows the ground. Raises DamagedError."""
     with opened(path) as image:
         check_length(image, path)
         see_through = image.mode in ("LA", "RGBA") or "transparency" in image.info
@@ -65,7 +73,7 @@ def read_pixels(path: Path, mode: str, ground: int) -> tuple[Bytes, bool]:
 
 
 def read_numbers(path: Path) -> Bytes:
-    """The numbers (H, W) of a mask as they are stored, whatever its bits. Raises ValueError."""
+    """The numbers (H, W) of a mask as they are stored, whatever its bits. Raises DamagedError."""
     with opened(path) as image:
         check_length(image, path)
         bits = bits_of(image)
@@ -113,7 +121,7 @@ def check_length(image: Image, path: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image]:
-    """An image file; whatever is wrong with it or is raised inside becomes one ValueError that names it."""
+    """An image file; whatever is wrong with it or is raised inside becomes one DamagedError that names it."""
     from PIL import Image, UnidentifiedImageError  # not needed by who has no image files
 
     try:
@@ -122,6 +130,8 @@ def opened(path: Path) -> Iterator[Image]:
             # From memory: of a file, Pillow asks for as many bytes as a damaged head tells, and room is made for them.
             with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG", "JPEG")) as image:
                 yield image
+    except ModeError as error:
+        raise ValueError(at(path, str(error), "data")) from error
     except (*BROKEN, Image.DecompressionBombError) as error:
         words = "is no readable PNG or JPEG" if isinstance(error, UnidentifiedImageError) else reason(error)
-        raise ValueError(at(path, words, "data")) from error
+        raise DamagedError(at(path, words, "data")) from error

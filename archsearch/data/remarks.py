@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from archsearch.data.base import VOID, Data
+from archsearch.data.base import Data
 from archsearch.support.reading import one_line
 
 UNEVEN = 3.0
 """The commonest class has so many times the images, or pixels, of the rarest: then it is said."""
 FEW = 10
+HELP = "balanced=true weighs the loss"
 
 
 def remarks(data: Data) -> tuple[str, ...]:
@@ -30,8 +29,7 @@ def about(data: Data) -> str:
 
 def balance(data: Data) -> str:
     """How uneven the classes of the training part are, in words; empty where they are about even."""
-    labels = data.train.labels
-    counts = np.bincount(labels[labels != VOID] if data.task == "segmentation" else labels, minlength=data.classes)[: data.classes]
+    counts = data.counts()
     common, rare = int(counts.argmax()), int(counts.argmin())
     if counts[common] < UNEVEN * max(1, counts[rare]):
         return ""
@@ -39,4 +37,4 @@ def balance(data: Data) -> str:
     most, least = (f"{data.class_names[which][:40]!r} has {counts[which]:,}" for which in (common, rare))
     wrong = 1 - counts[common] / counts.sum()
     hint = f"to answer {data.class_names[common][:40]!r} always is wrong for {wrong:.1%} of them"
-    return f"classes are uneven: of {counts.sum():,} {what} to train on {most}, {least}; {hint}"
+    return f"classes are uneven: of {counts.sum():,} {what} to train on {most}, {least}; {hint}; {HELP}"

@@ -33,7 +33,7 @@ from archsearch.training.timing import within_latency
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 
-SAME = ("data", "data_seed", "crop")
+SAME = ("data", "data_seed", "crop", "size", "channels")
 """Options that must be those of the supernet: with another split it would have seen the images that it is judged by."""
 MOST_UNTRAINED = 0.5
 """Networks with a larger share of weights that the supernet does not know are of another space."""
@@ -154,8 +154,8 @@ class Shared(Options):
 
 
 def placed(options: Mapping[str, Any], name: str) -> Any:
-    """An option of a training; the path of data is absolute, so that it means the same in every folder."""
-    value = options.get(name)
+    """An option of a training, as it comes where that does not say; the path of data is absolute, so that it means the same everywhere."""
+    value = options.get(name, getattr(Options, name))
     return place_of(value).get(name, value) if name == "data" and isinstance(value, str) and value not in PUBLISHED else value
 
 

@@ -21,7 +21,7 @@ from archsearch.training.weights import load_weights, save_weights
 
 @dataclass(frozen=True)
 class Train(Options):
-    """Train on the training part, measure on the validation part: `error` as a fraction, `loss` as mean cross-entropy.
+    """Train on the training part, measure on the validation part: `error` as a fraction, `loss` as mean cross-entropy, `balanced_error`.
 
     With masks `error` is 1 - `miou`, and `pixel_accuracy` is measured too (tasks.Segmentation). A network with several outputs is trained
     on all of them: the dearest in multiply-adds gives error and loss, and `error_exit1`, `macs_exit1` and so on, the cheapest first, and

@@ -89,7 +89,8 @@ def check_files(out: Path, record: Record, now: Mapping[str, Any]) -> None:
     for of in ("space", "strategy", "evaluator"):
         before, after = getattr(record, f"{of}_sha256"), now[f"{of}_sha256"]
         if before and after and before != after:
-            file = split_source(now[of])[0] or now[of]
+            beside = sources(now.get(f"{of}_options", {}))
+            file = next((file for file in (split_source(text)[0] for text in (now[of], *beside)) if file), now[of])
             raise SearchError(f"{out}: the file of {of} {file[-120:]} has changed since the run began; put it back, or begin a new run")
 
 

@@ -62,8 +62,10 @@ def restored(folder: Path, record: Record, places: Places) -> Parts:
 
 def present(record: Record) -> dict[str, str]:
     """Digests of all files as they are now. Raises ValueError for one that is not there, and says which option tells where it is."""
+    judging = record.evaluator_options
     named = {"space": [record.space], "strategy": [record.strategy, *record.strategy_options.values()],
-             "evaluator": [record.evaluator, *record.evaluator_options.values()]}  # fmt: skip
+             "evaluator": [record.evaluator, *(value for name, value in judging.items() if name != "data")],
+             "data": [judging.get("data")]}  # fmt: skip
     for of, texts in named.items():
         for file in (split_source(text)[0] for text in texts if is_source(text)):
             if not Path(file).is_file():
@@ -88,13 +90,16 @@ def placed(record: Record, places: Places) -> Record:
 
 
 def new_options(record: Record, options: Mapping[str, str]) -> Mapping[str, str]:
-    """The options themselves. Raises ValueError for one that is no path of the evaluator's."""
+    """The options; where data are a Python file's, the new file is absolute. Raises ValueError for what is no path of the evaluator's."""
     known = {*(record.description.places if record.description else ()), *({"data", "data_dir"} & record.evaluator_options.keys())}
     for name in options:
         if name not in known:
             near = nearest(name, sorted(known)) if known else "it has none"
             raise ValueError(f"{name[:60]} is no place of evaluator {record.evaluator[-60:]}; {near}")
-    return options
+    before = record.evaluator_options
+    return {
+        name: moved(before[name], value) if is_source(value) and is_source(before.get(name)) else value for name, value in options.items()
+    }
 
 
 def relocated(texts: Mapping[str, Any], file: str, of: str) -> dict[str, Any]:

@@ -261,7 +261,8 @@ def begun(folder: Path, plan: SharedWeights) -> SharedWeights:
         write_supernet(folder, plan)
         return plan
     found = read_supernet(folder)
-    before, now = flat(found), flat(plan if found.fingerprint else replace(plan, fingerprint={}))
+    usual = {f"training.{name}": value for name, value in asdict(Options()).items()}  # what an earlier version had no option for
+    before, now = usual | flat(found), flat(plan if found.fingerprint else replace(plan, fingerprint={}))
     for name in before | now:
         if before.get(name) != now.get(name):
             old, new = (one_line(str(values.get(name)), 60) for values in (before, now))

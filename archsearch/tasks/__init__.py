@@ -11,9 +11,12 @@ from archsearch.tasks.segmentation import Segmentation
 TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Segmentation)}
 
 
-def task_of(data: Data) -> Task:
-    """What is to be learnt from these data."""
-    return TASKS[data.task](data.classes)
+def task_of(data: Data, balanced: bool = False) -> Task:
+    """What is to be learnt from these data; `balanced` if all classes are to weigh the same, whatever their number of images or pixels."""
+    if not balanced:
+        return TASKS[data.task](data.classes)
+    counts = data.counts()
+    return TASKS[data.task](data.classes, tuple(float(counts.sum() / (data.classes * max(1, count))) for count in counts.tolist()))
 
 
 __all__ = [

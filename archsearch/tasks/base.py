@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -26,10 +27,12 @@ class Meter(ABC):
 class Task(ABC):
     """What is to be learnt from data with so many classes.
 
+    `weights` are those of the classes in the loss that is trained on, all 1 where there are none; what is measured does not heed them.
     `name` as the data call it; `metrics`, of which `error`, a fraction, and `loss` are always two; `asks`: the answer in words.
     """
 
     classes: int
+    weights: tuple[float, ...] = ()
     name: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
     asks: ClassVar[str]
@@ -42,9 +45,25 @@ class Task(ABC):
     def loss(self, answer: Tensor, truth: Tensor, smoothing: float) -> Tensor:
         """Mean loss of a batch of answers, with labels smoothed by that much."""
 
+    def weight(self, answer: Tensor) -> Tensor | None:
+        """The weights, (classes,), where an answer lies and of its type; None where there are none."""
+        return weight_of(self.weights, answer.device, answer.dtype) if self.weights else None
+
     @abstractmethod
     def meter(self) -> Meter:
         """A fresh meter."""
+
+
+@lru_cache(maxsize=4)
+def weight_of(weights: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The weights as a tensor, made once: on its way to a GPU every step would wait for it."""
+    return torch.tensor(weights, device=device, dtype=dtype)
+
+
+def balanced_error(hits: Tensor, counts: Tensor) -> float:
+    """1 - the mean over classes of the share of their members that was answered right, (classes,) each; classes without any left out."""
+    met = counts > 0
+    return 1 - float((hits[met].double() / counts[met].double()).mean()) if met.any() else 1.0
 
 
 def answers(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

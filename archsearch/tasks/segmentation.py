@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from archsearch.data import VOID
-from archsearch.tasks.base import Meter, Task
+from archsearch.tasks.base import Meter, Task, balanced_error
 
 
 @dataclass(frozen=True)
@@ -17,20 +17,23 @@ class Segmentation(Task):
     """Scores for the classes at every pixel, (N, classes, H, W), and masks (N, H, W): cross-entropy, mean over all pixels.
 
     `miou` is the mean over the classes of intersection over union, each counted over all pixels of all images; a class that is
-    neither there nor answered is left out. `error` is 1 - miou, `pixel_accuracy` the share of right pixels. Pixels that
-    belong to no class (data.VOID) count nowhere.
+    neither there nor answered is left out. `error` is 1 - miou, `pixel_accuracy` the share of right pixels,
+    `balanced_error` the mean over the classes of the share of wrong ones. Pixels that belong to no class (data.VOID) count nowhere.
     """
 
     name = "segmentation"
-    metrics = ("error", "loss", "miou", "pixel_accuracy")
+    metrics = ("error", "loss", "miou", "pixel_accuracy", "balanced_error")
     asks = "a score for every class at every pixel"
 
     def answer(self, size: tuple[int, int]) -> tuple[int, ...]:
         return (self.classes, *size)
 
     def loss(self, answer: Tensor, truth: Tensor, smoothing: float) -> Tensor:
-        total = functional.cross_entropy(answer, truth.long(), ignore_index=VOID, label_smoothing=smoothing, reduction="sum")
-        return total / (truth != VOID).sum().clamp(min=1)  # a crop may hold no pixel that counts
+        truth, known, weight = truth.long(), truth != VOID, self.weight(answer)
+        total = functional.cross_entropy(answer, truth, weight, ignore_index=VOID, label_smoothing=smoothing, reduction="sum")
+        if weight is None:
+            return total / known.sum().clamp(min=1)  # a crop may hold no pixel that counts
+        return total / (weight[truth * known] * known).sum().clamp(min=weight.min())
 
     def meter(self) -> Meter:
         return Confusion(self.classes)
@@ -56,4 +59,10 @@ class Confusion(Meter):
         union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diagonal()
         met = union > 0
         miou = float((hits[met] / union[met]).mean()) if met.any() else 0.0
-        return {"error": 1 - miou, "loss": self.loss / pixels, "miou": miou, "pixel_accuracy": float(hits.sum()) / pixels}
+        return {
+            "error": 1 - miou,
+            "loss": self.loss / pixels,
+            "miou": miou,
+            "pixel_accuracy": float(hits.sum()) / pixels,
+            "balanced_error": balanced_error(self.counts.diagonal(), self.counts.sum(1)),
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from archsearch.data import Data, about, fingerprint, load_data, place_of, remarks
+from archsearch.data import Data, Form, about, code_of, fingerprint, load_data, place_of, remarks
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
@@ -33,9 +33,12 @@ class Options:
         warmup: Share of all steps in which the learning rate rises.
         shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
         device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
-        data_dir: Where the files of fashion-mnist and mnist lie.
+        data_dir: Where the files of a published dataset lie.
         crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
             anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
+        size: Side in pixels of squares to which all images are brought: the largest in their middle, bilinear; 0 leaves them as they are.
+        channels: 1 makes images gray, 3 gives gray ones three channels; 0 leaves them as they are.
+        balanced: Weigh the classes in the loss of training, so that rare ones count as much as common ones.
         final: Train on the validation part too and measure on the test part: for a network whose search is over.
 
     Raises:
@@ -55,6 +58,9 @@ class Options:
     device: str = "cpu"
     data_dir: str = ""
     crop: int = 0
+    size: int = 0
+    channels: int = 0
+    balanced: bool = False
     final: bool = False
 
     def __post_init__(self) -> None:
@@ -73,6 +79,9 @@ class Options:
                 raise ValueError(f"{name}={value!r} must be a number from 0 up to, not with, {high}")
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
+        if type(self.balanced) is not bool:
+            raise ValueError(f"balanced={self.balanced!r} must be true or false")
+        Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
 
     def check(self, genotype: Genotype) -> None:
@@ -110,7 +119,7 @@ class Options:
         return about(self._data())
 
     def _data(self) -> Data:
-        return load_data(self.data, self.data_seed, self.data_dir)
+        return load_data(self.data, self.data_seed, self.data_dir, Form(self.size, self.channels))
 
     def _input(self, data: Data) -> tuple[int, int, int]:
         return (data.shape[0], *size_of(data, self.crop))
@@ -118,9 +127,10 @@ class Options:
     def feed(self) -> Feed:
         """The data, on the device, as training sees them."""
         data = self._data()
-        return feed_of(task_of(data), data, pick_device(self.device), self.shift, self.crop, self.final)
+        return feed_of(task_of(data, self.balanced), data, pick_device(self.device), self.shift, self.crop, self.final)
 
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""
         data, places = self._data(), place_of(self.data, self.data_dir)
-        return Description(data.task, self._input(data), data.class_names, data.mean, data.std, fingerprint(data), places)
+        marks = {**fingerprint(data), **code_of(self.data)}
+        return Description(data.task, self._input(data), data.class_names, data.mean, data.std, marks, places, data.notes)

@@ -16,8 +16,14 @@ MaxMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit
 MaxTrainingMemory = Annotated[str | None, typer.Option(metavar="BYTES", help="Hard limit on the peak of a training step.")]
 Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting of the space; repeat for several.")]
 SPACE = "A space by name (see `spaces`), or your own file.py."
-DATA = "Data set by name, an .npz with images and labels or masks, or a folder of images."
-DataDir = Annotated[str, typer.Option(metavar="FOLDER", help="Where the files of fashion-mnist or mnist lie.")]
+DATA = "Data set by name, an .npz, a .csv of paths and labels, a folder of images, or file.py:function of your own."
+DataDir = Annotated[str, typer.Option(metavar="FOLDER", help="Where the files of a published dataset lie, such as mnist.")]
+Size = Annotated[
+    int, typer.Option(min=0, metavar="PIXELS", help="Bring all images to squares of this side, such as 64. [default: as they are]")
+]
+Channels = Annotated[int, typer.Option(metavar="1|3", help="Make all images gray, or give all three channels. [default: as they are]")]
+MaxLatency = Annotated[float | None, typer.Option(metavar="MS", help="Hard limit on one forward pass, measured before training.")]
+StrategySet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=30.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]

@@ -11,10 +11,12 @@ from archsearch.cli.app.arguments import (
     DATA,
     NETWORK,
     SPACE,
+    Channels,
     DataDir,
     Folder,
     Force,
     Json,
+    MaxLatency,
     MaxMacs,
     MaxMemory,
     MaxParams,
@@ -22,6 +24,8 @@ from archsearch.cli.app.arguments import (
     Ops,
     Quiet,
     Setting,
+    Size,
+    StrategySet,
     limits_of,
 )
 
@@ -32,6 +36,8 @@ def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
     data: Annotated[str | None, typer.Option(help=f"{DATA} [default: the evaluator's; digits for train]")] = None,
     data_dir: DataDir = "",
+    size: Size = 0,
+    channels: Channels = 0,
     strategy: Annotated[str, typer.Option(help="How to search: see the README; or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
     objective: Annotated[
@@ -41,15 +47,11 @@ def search(
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
     max_training_memory: MaxTrainingMemory = None,
-    max_latency: Annotated[
-        float | None, typer.Option(metavar="MS", help="Hard limit on one forward pass, measured before training.")
-    ] = None,
+    max_latency: MaxLatency = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that train side by side; 0 trains in this one.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and workers repeat a run exactly.")] = 0,
     setting: Setting = None,
-    strategy_set: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=30.")
-    ] = None,
+    strategy_set: StrategySet = None,
     evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
     evaluator_set: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")
@@ -65,7 +67,8 @@ def search(
     """Search a space: train networks within the budget, then write the front, a report and a model file."""
     from archsearch.cli.searching import Plan, Terms, search_command
 
-    plan = Plan(space, data, strategy, evaluator, setting or [], strategy_set or [], evaluator_set or [], data_dir, device or "")
+    options = (setting or [], strategy_set or [], evaluator_set or [])
+    plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
     search_command(plan, Terms(limits, max_latency, wanted, trials, seed, workers, timeout), out, quiet, json)
 

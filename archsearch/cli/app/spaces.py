@@ -11,6 +11,7 @@ from archsearch.cli.app.arguments import (
     DATA,
     NETWORK,
     SPACE,
+    Channels,
     DataDir,
     Force,
     Json,
@@ -21,6 +22,7 @@ from archsearch.cli.app.arguments import (
     Ops,
     Quiet,
     Setting,
+    Size,
     limits_of,
 )
 
@@ -105,6 +107,8 @@ def supernet(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
     data: Annotated[str, typer.Option(help=DATA)] = "digits",
     data_dir: DataDir = "",
+    size: Size = 0,
+    channels: Channels = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of training, every step another network.")] = 100,
     paths: Annotated[int, typer.Option(min=1, help="Random networks in a step.")] = 1,
     sandwich: Annotated[bool, typer.Option("--sandwich", help="With the largest and the smallest of some in each step.")] = False,
@@ -123,6 +127,6 @@ def supernet(
     """Train weights that all networks of a space share, and say whether to trust them; the same command goes on."""
     from archsearch.cli.sharing import Lesson, supernet_command
 
-    lesson = Lesson(space, data, setting or [], train_set or [], epochs, paths, sandwich, seed, data_dir)
+    lesson = Lesson(space, data, setting or [], train_set or [], epochs, paths, sandwich, seed, data_dir, size, channels)
     limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
     supernet_command(lesson, limits, out, check, quiet, json)

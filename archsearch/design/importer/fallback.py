@@ -137,14 +137,18 @@ class Region:
             return self.of(dropped)
         if name_of(node) in CASTS and node.kwargs.get("memory_format") is None:
             return self.cast(node)
+        if name_of(node) in FILLED and self.values:
+            self.calls.append(Call(FILLED[name_of(node)], ("x0", self.plain(node.args[0], "int"))))
+            return self.last
+        return self.called(node)
+
+    def called(self, node: fx.Node) -> str:
+        """Write down a call as it is, but that nothing is written in place; its name. Raises InexpressibleError."""
         target: Any = node.target
         if writes_in_place(node):
             target = getattr(getattr(torch.ops.aten, name_of(node)), target._overloadname)
         name = str(target).removeprefix("aten.")
         name = IN_ANY_MEMORY.get(name, name)
-        if name_of(node) in FILLED and self.values:
-            self.calls.append(Call(FILLED[name_of(node)], ("x0", self.plain(node.args[0], "int"))))
-            return self.last
         if name not in operators():
             raise InexpressibleError(f"aten.{name} is no operator that a program may call")
         known = {a.name: (argument, str(a.type)) for a, argument in given_arguments(target, node)}

@@ -31,9 +31,9 @@ ROUNDS = 3
 Row = dict[str, Any]
 
 
-def run(library: str, name: str) -> Row:
-    """One network."""
-    command = [sys.executable, "-P", "-m", "benchmarks.importing.one", library, name]
+def run(library: str, name: str, what: str = "one") -> Row:
+    """One network: imported (`one`), or taken through every command (`onward`)."""
+    command = [sys.executable, "-P", "-m", f"benchmarks.importing.{what}", library, name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT + BUILDING, check=False, env=environment())
     except subprocess.TimeoutExpired:
@@ -103,11 +103,15 @@ def main() -> None:
     parser.add_argument("--library", action="append", choices=[*LIBRARIES])
     parser.add_argument("--out", type=Path, help="JSON lines, one a network; what stands there is not run again")
     parser.add_argument("--list", action="store_true", help="names alone")
+    parser.add_argument("--onward", type=int, metavar="COUNT", help="take so many of the networks that --out lists through every command")
     given = parser.parse_args()
     prepare()
     libraries = given.library or [*LIBRARIES]
     if given.list:
         print("\n".join(f"{library} {name}" for library in libraries for name in LIBRARIES[library][0]()))
+        return
+    if given.onward:
+        onward([row for row in known(given.out) if row["status"] == "imported" and row["library"] in libraries], given.onward)
         return
     found = [row for row in rows(libraries, given.out) if row["status"] != "not built"]
     table = [told(library, [row for row in found if row["library"] == library]) for library in libraries]
@@ -117,6 +121,17 @@ def main() -> None:
         if row["status"] != "imported":
             print(f"{row['library']} {row['name']}: {row['status']}: {row.get('why', row.get('off'))}")
     resnet()
+
+
+def onward(came: Sequence[Row], count: int) -> None:
+    """Networks from all over the list, through the commands that a network of our own goes through."""
+    chosen = [came[place * len(came) // count] for place in range(min(count, len(came)))]
+    found = [run(row["library"], row["name"], "onward") for row in chosen]
+    for row in found:
+        if row.get("failed", True):
+            print(f"{row['library']} {row['name']}: {row.get('failed') or row}")
+    through = sum(row.get("failed") == {} for row in found)
+    print(f"{through} of {len(found)} go through show, lint, draw, diff, export and around with 20 samples")
 
 
 def resnet() -> None:

@@ -346,4 +346,4 @@ def test_elements_that_two_nodes_share_stay_in_use_when_one_of_them_is_given_up(
     with pytest.raises(TakenError, match="weights of weight are used here and at module 'first'"):
         ledger.take(weight, Place("third"))
     ledger.give_back(0)
-    assert ledger.unused() == ["weight", "bias"]
+    assert ledger.unused() == {"weight": 6, "bias": 3}

@@ -400,7 +400,7 @@ REFUSED = {
     "bounds": (lambda m, x: m.conv(x).clamp(m.count, m.count), r"only two numbers as bounds have an op"),
     "power": (lambda m, x: m.conv(x) ** m.count, r"only the second power has an op"),
     "softplus": (lambda m, x: functional.softplus(m.conv(x), beta=2), r"only softplus with beta=1 and threshold=20"),
-    "rounded": (lambda m, x: m.conv(x).bfloat16(), r"output .output. differs by .* of its greatest number; where the mod"),
+    "rounded": (lambda m, x: m.conv(x).bfloat16(), r"output .output. differs by .* of its greatest number; give module.float"),
     "more_samples": (lambda m, x: functional.pad(m.conv(x), (0,) * 6 + (1, 1)), r"it adds samples to the batch"),
     "unknown_sizes": (lambda m, x: m.conv(x).nonzero(), r"aten.nonzero has no op"),
     "places": (lambda m, x: functional.adaptive_max_pool2d(m.conv(x), 2, return_indices=True), r"where maxima of adaptive pooling lie"),

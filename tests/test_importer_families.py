@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from archsearch import Genotype, analyse, canonicalise
 from archsearch.design.importer import ImporterError, difference, import_network, imported
@@ -100,3 +103,87 @@ def test_a_cut_of_a_sequential_is_where_its_modules_are() -> None:
     assert [node.name for node in found.genotype.nodes] == ["blocks/0", "blocks/1/0", "blocks/1/1", "blocks/2", "blocks/3"]
     assert found.genotype.nodes[1].op == BatchNorm2d(momentum=None)
     assert not any("is a function here" in remark for remark in found.remarks)
+
+
+class Written(nn.Module):
+    """A forward pass that a test writes down, with parts at hand."""
+
+    def __init__(self, run: Callable[..., Tensor], **parts: nn.Module | nn.Parameter) -> None:
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(self, x)
+
+
+def test_a_module_that_writes_into_its_input_is_held_against_what_it_was_given() -> None:
+    given = torch.randn(2, 8)
+    before = given.clone()
+    module = Written(lambda m, x: x.add_(1).sigmoid_() * 2)
+    found = imported(module, given)
+    assert torch.equal(given, before)
+    assert torch.allclose(found.network()(before), module(before.clone()))
+    alias = Written(lambda m, x: x + functional.relu_(m.drop(x)), drop=nn.Dropout(0.1))  # in inference dropout hands on its input
+    with pytest.raises(ImporterError, match=r"computes something else than the module: .* write without in-place calls"):
+        imported(alias.eval(), given)
+
+
+@pytest.mark.parametrize(
+    "run", [lambda m, x: x.cumsum(0), lambda m, x: x - x[:1], lambda m, x: x / x.abs().max(), lambda m, x: m.net(x)[0]]
+)
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_no_sample_may_depend_on_those_beside_it(run: Callable[..., Tensor], batch: int) -> None:
+    with pytest.raises(ImporterError, match="of a sample depends on the samples beside it"):
+        imported(Written(run, net=nn.LSTM(8, 5)).eval(), torch.zeros(batch, 6, 8))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda m, x: m.net(x)[1][-1],
+        lambda m, x: (lambda last: torch.cat([last[0], last[1]], 1))(m.net(x)[1]),
+        lambda m, x: (lambda rows, last: rows[:, -1, :5] + last[-1])(*m.net(x)),
+    ],
+)
+def test_the_last_state_of_a_recurrent_net_comes_in(run: Callable[..., Tensor]) -> None:
+    module = Written(run, net=nn.GRU(8, 5, batch_first=True, bidirectional=True)).eval()
+    found = imported(module, torch.zeros(2, 6, 8))
+    assert difference(module, found, torch.zeros(3, 6, 8)) < 1e-5
+    assert analyse(found.genotype).params == sum(p.numel() for p in module.parameters())
+
+
+class Counting(nn.Module):
+    """Counts its calls in a buffer, and makes another one when it is first called."""
+
+    def __init__(self, counts: bool) -> None:
+        super().__init__()
+        self.counts, self.conv = counts, nn.Conv2d(3, 4, 1)
+        self.register_buffer("calls", torch.zeros(1))
+        self.register_buffer("places", None, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.places is None:
+            self.places = torch.arange(5.0)
+        if self.counts:
+            self.calls = self.calls + 1
+        made: Tensor = self.conv(x) * (self.calls + 1) + self.places
+        return made
+
+
+def test_the_state_of_a_module_stays_as_it_was() -> None:
+    module = Counting(counts=False)
+    found = imported(module, torch.zeros(2, 3, 5, 5))
+    assert module.places is None
+    assert difference(module, found, torch.zeros(3, 3, 5, 5)) < 1e-6
+    with pytest.raises(ImporterError, match="the module changes its buffer 'calls' when it runs"):
+        imported(Counting(counts=True), torch.zeros(2, 3, 5, 5))
+
+
+def test_elements_of_parameters_that_nothing_reads_are_said() -> None:
+    module = Written(lambda m, x: functional.linear(x, m.q.weight[:8]), q=nn.Linear(8, 24))
+    found = imported(module, torch.zeros(2, 8))
+    assert analyse(found.genotype).params == 64
+    assert "128 parameters of q.weight are left out: inference does not read them" in found.remarks
+    assert "24 parameters of q.bias are left out: inference does not read them" in found.remarks

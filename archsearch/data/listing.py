@@ -120,9 +120,10 @@ def check_once(rows: Sequence[Row]) -> None:
     """Raise ValueError for an image that stands twice: it could be both trained on and measured by."""
     seen: set[Path] = set()
     for row in rows:
-        if row.path in seen:
+        place = row.path.resolve()  # the same file by another way
+        if place in seen:
             raise ValueError(f"{one_line(str(row.path.name), 80)!r} stands twice; list each image once")
-        seen.add(row.path)
+        seen.add(place)
 
 
 def in_order(names: set[str]) -> tuple[str, ...]:

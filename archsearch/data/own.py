@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -35,12 +36,13 @@ def read_own(source: str, path: Path, function: str, form: Form = AS_THEY_ARE) -
     Raises:
         ValueError: the file has no such function, it raises something, or what it gives is no data; one line.
     """
+    sizes: set[tuple[int, int]] = set()
     try:
-        maker = getattr(load_file(str(path)), function, None)
-        if not callable(maker):
-            raise ValueError(f"there is no function {function[:60]!r} in it")  # noqa: TRY004 one kind of error for all
-        sizes: set[tuple[int, int]] = set()
-        arrays = arrays_of(maker(), form, sizes)
+        with redirect_stdout(sys.stderr):  # results alone go to stdout
+            maker = getattr(load_file(str(path)), function, None)
+            if not callable(maker):
+                raise ValueError(f"there is no function {function[:60]!r} in it")  # noqa: TRY004 one kind of error for all
+            arrays = arrays_of(maker(), form, sizes)
         images = images_of(f"{path.name}:{function}", set(arrays), arrays.__getitem__)
     except (Exception, SystemExit) as error:  # the user's code may do anything
         what = str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import fx
 
+from archsearch.design.importer.calls.kinds import RECURRENT
 from archsearch.design.importer.entries import given, name_of
 from archsearch.design.importer.trace import Trace
 from archsearch.support.calls import MOST_CALLS
@@ -27,7 +28,7 @@ class Apart:
 
 
 def told_apart(traced: Trace, parameters: Collection[str]) -> Apart:
-    """Both, for every parameter that several calls read; the graph changes so that the values have an axis for samples."""
+    """Both, where several calls read a parameter or a recurrent net; the graph changes so that values have an axis for samples."""
     made = made_apart(traced, parameters)
     found = Apart()
     for stored, (name, _) in traced.stored.items():
@@ -43,6 +44,10 @@ def told_apart(traced: Trace, parameters: Collection[str]) -> Apart:
             found.values.add(stretched)
         else:
             found.inner |= before_meeting(readers)
+    for node in traced.graph.nodes:
+        parts = {part for part in node.users if part.users} if name_of(node) in RECURRENT else set()
+        if len(parts) > 1 or any(len(part.users) > 1 for part in parts):
+            found.inner |= before_meeting(parts)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, fx
 
-from archsearch.design.importer.calls.kinds import CASTS
+from archsearch.design.importer.calls.kinds import CASTS, RECURRENT
 from archsearch.design.importer.content import Constant, Failed, Seen
 from archsearch.design.importer.entries import Entry, name_of, writes_in_place
 from archsearch.design.importer.layout import InexpressibleError, Layout, atoms_for
@@ -26,8 +26,6 @@ DROPS = ("dropout", "dropout_", "feature_dropout", "alpha_dropout")
 """Operators that hand on what they get, unless they are in training: `(x, p, train)`."""
 DRAWS_NOT = {"scaled_dot_product_attention": "dropout_p"}
 """Operators that draw where an argument is not 0."""
-RECURRENT = ("gru", "lstm", "rnn_relu", "rnn_tanh")
-"""Operators that go along an axis step by step: `(x, states, weights, has_biases, layers, dropout, train, ...)`."""
 FILLED = {"zeros": "new_zeros.default", "ones": "new_ones.default"}
 """Operators that fill a tensor, which a program has for the samples of a value: `(sizes)`, and `(value, sizes)`."""
 IN_ANY_MEMORY = {"view.default": "reshape.default", "view_as.default": "reshape_as.default", "_unsafe_view.default": "reshape.default"}

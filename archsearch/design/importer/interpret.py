@@ -83,6 +83,8 @@ class Interpreter:
     def call(self, node: fx.Node) -> None:
         """Carry out one call."""
         place, name = place_of(node), name_of(node)
+        if node.target is operator.getitem and not node.users:
+            return  # one of several results, which nobody reads
         if node in self.apart.inner:
             self.entries[node.name] = Entry(Failed(refusal(f"aten.{name}", place, INNER)), node=node)
             return

@@ -77,9 +77,10 @@ class Ledger:
             for name in names:
                 del self._users[name]
 
-    def unused(self) -> list[str]:
-        """Parameters of which no element is in use."""
-        return [name for name, (start, stop) in self._spans.items() if not bool(self._used[start:stop].any())]
+    def unused(self) -> dict[str, int]:
+        """Parameters of which some elements are in no use, and how many."""
+        counts = {name: stop - start - int(self._used[start:stop].sum()) for name, (start, stop) in self._spans.items()}
+        return {name: count for name, count in counts.items() if count}
 
     @staticmethod
     def _places(constant: Constant) -> slice | Tensor:

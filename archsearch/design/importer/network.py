@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from archsearch.design.importer.apart import Apart, told_apart
 from archsearch.design.importer.calls.products import as_nodes
 from archsearch.design.importer.calls.rolling import resolved
-from archsearch.design.importer.checking import check_apart, check_same
+from archsearch.design.importer.checking import check as check_as_module
 from archsearch.design.importer.content import Constant, Content, Scores, Seen
 from archsearch.design.importer.interpret import Interpreter
 from archsearch.design.importer.layout import Atom, InexpressibleError
@@ -88,8 +88,7 @@ def imported(module: nn.Module, example_inputs: Examples, *, check: bool = True,
         raise ImporterError("the module is on the meta device, which holds no weights; use import_network for the genotype alone")
     found = Imported(drawn.genotype, state_of(drawn), drawn.outputs, drawn.remarks)
     if check:
-        check_same(module, found, example_inputs)
-        check_apart(found)
+        check_as_module(module, found, example_inputs)
     return found
 
 
@@ -165,8 +164,10 @@ def remark_hidden(module: nn.Module, writer: Writer) -> None:
 def remark_unused(writer: Writer, parameters: Mapping[str, Tensor]) -> None:
     """Note parameters that the forward pass does not read, by the outermost modules that hold no others."""
     unused = writer.ledger.unused()
-    used = parameters.keys() - unused
-    remark_left_out(writer, parameters, unused, used, "inference does not read them")
+    whole = [name for name, count in unused.items() if count == parameters[name].numel()]
+    remark_left_out(writer, parameters, whole, parameters.keys() - whole, "inference does not read them")
+    for name in unused.keys() - whole:
+        writer.remarks.append(f"{unused[name]:,} parameters of {name} are left out: inference does not read them")
 
 
 def remark_dead(writer: Writer, parameters: Mapping[str, Tensor], alive: Collection[Draft]) -> None:
@@ -211,10 +212,14 @@ def outputs_of(traced: Trace, interpreter: Interpreter, writer: Writer) -> tuple
         try:
             numbers.append(value_of(writer, as_nodes(writer, resolved(writer, content, place), place), place).number)
         except (InexpressibleError, ShapeError) as error:
-            borrowed = interpreter.borrowed(argument)
-            if borrowed is None:
+            try:
+                borrowed = interpreter.borrowed(argument)
+                number = None if borrowed is None else writer.plain(borrowed, place).value.number
+            except (InexpressibleError, ShapeError):
+                number = None
+            if number is None:
                 raise refusal(f"output {name!r}", place, str(error)) from error
-            numbers.append(writer.plain(borrowed, place).value.number)
+            numbers.append(number)
         names.append(name)
     if not numbers:
         raise ImporterError("the module returns no tensor")

@@ -107,14 +107,21 @@ def batch_for(examples: Sequence[Tensor], sides: Collection[int | None] = ()) ->
 
 @contextmanager
 def evaluated(module: nn.Module) -> Iterator[None]:
-    """Put a module into eval mode, and each of its parts back into its own."""
+    """Put a module into eval mode, and each of its parts back into its own, with the buffers and attributes that it had."""
+    own = [part for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
     modes = {part: part.training for part in module.modules()}
+    before = {part: (dict(vars(part)), dict(part._buffers)) for part in own}
     module.eval()
     try:
         yield
     finally:
         for part, mode in modes.items():
             part.training = mode
+        for part, (attributes, buffers) in before.items():
+            part._buffers.clear()
+            part._buffers.update(buffers)
+            vars(part).clear()
+            vars(part).update(attributes)
 
 
 @contextmanager

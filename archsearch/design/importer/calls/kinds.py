@@ -25,3 +25,5 @@ SHARED = frozenset({*REGROUPED, *PERMUTED, *SAME, *CUT, *STRETCHED, "dropout", "
 """Calls whose result may lie in the memory of what they read."""
 SHAPED = frozenset({"empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"})
 """Calls that read nothing of a tensor but its shape."""
+RECURRENT = ("gru", "lstm", "rnn_relu", "rnn_tanh")
+"""Calls that go along an axis step by step: `(x, states, weights, has_biases, layers, dropout, train, ...)`."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from torch import Tensor, fx, nn
+from torch import Tensor, device, fx, nn
 
 from archsearch.design.importer.apart import Apart, told_apart
 from archsearch.design.importer.calls.products import as_nodes
@@ -298,9 +298,13 @@ def living(writer: Writer, outputs: list[int]) -> list[int]:
 
 def state_of(drawn: Drawing) -> dict[str, Tensor]:
     """A state dict of the compiled network; what the module had no tensor for is as it is before training."""
-    state = compile_network(drawn.genotype).state_dict()
+    with device("meta"):  # drawing weights that are replaced would take most of the time of a large network
+        state = dict(compile_network(drawn.genotype).state_dict())
     for node, draft in zip(drawn.genotype.nodes, drawn.drafts, strict=True):
         for key, tensor in draft.weights.items() if not node.weights else ():
             name = f"{module_path(node.name)}.{key}"
-            state[name] = tensor.detach().to(state[name]).reshape(state[name].shape)
+            state[name] = tensor.detach().to("cpu", state[name].dtype).reshape(state[name].shape)
+    if any(tensor.is_meta for tensor in state.values()):
+        fresh = compile_network(drawn.genotype).state_dict()
+        state = {name: fresh[name] if tensor.is_meta else tensor for name, tensor in state.items()}
     return state

@@ -187,3 +187,10 @@ def test_elements_of_parameters_that_nothing_reads_are_said() -> None:
     assert analyse(found.genotype).params == 64
     assert "128 parameters of q.weight are left out: inference does not read them" in found.remarks
     assert "24 parameters of q.bias are left out: inference does not read them" in found.remarks
+
+
+def test_a_cast_to_half_the_bytes_is_said() -> None:
+    found = imported(Written(lambda m, x: m.linear(x).half().float(), linear=nn.Linear(8, 4)), torch.zeros(2, 8))
+    assert any(line.startswith("a cast to float16 is left out") for line in found.remarks)
+    found = imported(Written(lambda m, x: m.linear(x).to(x.dtype), linear=nn.Linear(8, 4)), torch.zeros(2, 8))
+    assert not found.remarks

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 
+import torch
+
 from archsearch.design.importer.calls.call import Call, Handler
+from archsearch.design.importer.calls.kinds import CASTS
 from archsearch.design.importer.content import Constant, Content, Rolled, Scores, Seen
 from archsearch.design.importer.layout import Atom, Group, InexpressibleError, Layout, atoms_for, flat, size_of
 from archsearch.design.importer.place import Place
 from archsearch.design.importer.writer import Writer, check_batch_first
 
+FLOAT_BITS = 32
 Order = Callable[[Call, int], Sequence[int]]
 """Order of the axes after a call, given their number."""
 
@@ -24,6 +28,8 @@ def unchanged(writer: Writer, call: Call) -> Content:
         kind = other.tensor.dtype
     if kind is not None and not kind.is_floating_point:
         raise InexpressibleError(f"it makes {kind} of numbers, which no op does")
+    if kind is not None and torch.finfo(kind).bits < FLOAT_BITS and call.name in CASTS:
+        writer.remark(f"a cast to {str(kind).removeprefix('torch.')} is left out, the network computes in one type", call.place)
     return call.first
 
 

@@ -110,6 +110,8 @@ def main() -> None:
     if given.list:
         print("\n".join(f"{library} {name}" for library in libraries for name in LIBRARIES[library][0]()))
         return
+    if given.onward and given.out is None:
+        parser.error("--onward takes networks from a run before: give its --out FILE")
     if given.onward:
         onward([row for row in known(given.out) if row["status"] == "imported" and row["library"] in libraries], given.onward)
         return

@@ -26,8 +26,8 @@ FIX = "give module.float() where it is not in float32, and write without in-plac
 
 def check(module: nn.Module, found: Imported, example_inputs: Examples) -> None:
     """Raise ImporterError unless a module and its genotype's network compute the same, and each sample by itself."""
-    network, drawn = standing(found), drawn_like(module, example_inputs)
-    wanted, own = results_of(module, *drawn), results_of(network, [tensor.float().cpu() for tensor in drawn[0]], [])
+    network = standing(found)
+    drawn, wanted, own = both_of(module, network, example_inputs)
     for name, one, two in zip(found.outputs, wanted, own, strict=True):
         if (share := apart(one, two)) > MOST_APART:
             if frozen := batch_number(module, example_inputs):
@@ -35,7 +35,7 @@ def check(module: nn.Module, found: Imported, example_inputs: Examples) -> None:
             text = f"the network computes something else than the module: output {name!r} differs by {share:.1e} of its greatest number"
             raise ImporterError(f"{text}; {FIX}")
     if found.borrowed:  # calls of torch's own may look at the samples beside
-        check_apart(found, network, [tensor.float().cpu() for tensor in drawn[0]], own)
+        check_apart(found, network, drawn, own)
 
 
 def check_apart(found: Imported, network: nn.Module, drawn: list[Tensor], made: list[Tensor]) -> None:
@@ -44,8 +44,8 @@ def check_apart(found: Imported, network: nn.Module, drawn: list[Tensor], made: 
         drawn, both = [tensor[:2] for tensor in drawn], [tensor[:2] for tensor in made]
     else:
         drawn = [torch.cat([tensor, 1 - tensor]) for tensor in drawn]
-        both = results_of(network, drawn, [])
-    alone = [results_of(network, [tensor[place : place + 1] for tensor in drawn], []) for place in (0, 1)]
+        both = results_of(network, drawn)
+    alone = [results_of(network, [tensor[place : place + 1] for tensor in drawn]) for place in (0, 1)]
     for name, first, second, two in zip(found.outputs, *alone, both, strict=True):
         if max(apart(first, two[:1]), apart(second, two[1:])) > MOST_APART:
             raise ImporterError(f"output {name!r} of a sample depends on the samples beside it; a genotype computes each by itself")
@@ -89,19 +89,20 @@ def differences(module: nn.Module, found: Imported, example_inputs: Examples) ->
 
     The greatest difference of two numbers, as a share of that output's greatest finite number; what is no number in both is equal.
     """
-    drawn = drawn_like(module, example_inputs)
-    wanted, own = results_of(module, *drawn), results_of(found.network(), [tensor.float().cpu() for tensor in drawn[0]], [])
+    _, wanted, own = both_of(module, found.network(), example_inputs)
     return [apart(a, b) for a, b in zip(wanted, own, strict=True)]
 
 
-def drawn_like(module: nn.Module, example_inputs: Examples) -> tuple[list[Tensor], list[str]]:
-    """Random inputs with the examples' shapes, in the order of the forward pass, and their names where they have some."""
+def both_of(module: nn.Module, network: nn.Module, example_inputs: Examples) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Random inputs with the examples' shapes, in float32, and what the module and the network make of them. Raises ImporterError."""
     generator = torch.Generator().manual_seed(0)
     given, names = listed(module, example_inputs)
-    return [torch.randn(tensor.shape, generator=generator).to(tensor) for tensor in given], names
+    drawn = [torch.randn(tensor.shape, generator=generator).to(tensor) for tensor in given]
+    plain = [tensor.float().cpu() for tensor in drawn]
+    return plain, results_of(module, drawn, names), results_of(network, plain)
 
 
-def results_of(module: nn.Module, drawn: list[Tensor], names: list[str]) -> list[Tensor]:
+def results_of(module: nn.Module, drawn: list[Tensor], names: list[str] | None = None) -> list[Tensor]:
     """What a module in eval mode makes, flat, as float32 on the CPU. Raises ImporterError."""
     given = [tensor.clone() for tensor in drawn]  # a module may write into its inputs
     held = {name: (tensor, tensor._version) for name, tensor in module.named_buffers()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import fx
 
+from archsearch.design.importer.calls.kinds import SHARED
 from archsearch.design.importer.content import Content
 from archsearch.design.importer.place import ImporterError
 
@@ -54,6 +56,13 @@ def name_of(node: fx.Node) -> str:
         return str(getattr(node.target, "__name__", node.target))
     name: str = schema.name.rpartition("::")[2]
     return name[:-1] if writes_in_place(node) and name.endswith("_") else name
+
+
+def shares_memory(node: fx.Node) -> bool:
+    """Whether what a call makes may lie in the memory of what it reads."""
+    schema = getattr(node.target, "_schema", None)
+    is_part = node.target is operator.getitem
+    return is_part or name_of(node) in SHARED or (schema is not None and any(made.alias_info is not None for made in schema.returns))
 
 
 def writes_in_place(node: fx.Node) -> bool:

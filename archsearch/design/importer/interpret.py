@@ -12,13 +12,13 @@ from torch import fx
 
 from archsearch.design.importer.apart import Apart
 from archsearch.design.importer.calls.call import Call
-from archsearch.design.importer.calls.kinds import SHAPED, SHARED
+from archsearch.design.importer.calls.kinds import SHAPED
 from archsearch.design.importer.calls.products import as_nodes
 from archsearch.design.importer.calls.rolling import resolved
 from archsearch.design.importer.calls.table import TABLE, VIEWS
 from archsearch.design.importer.constants import folded
 from archsearch.design.importer.content import Constant, Content, Failed, Rolled, Scores, Seen
-from archsearch.design.importer.entries import Entry, given, name_of, writes_in_place
+from archsearch.design.importer.entries import Entry, given, name_of, shares_memory, writes_in_place
 from archsearch.design.importer.fallback import fallback, same_for_all
 from archsearch.design.importer.ledger import TakenError
 from archsearch.design.importer.place import ImporterError, Place, SharedWeightsError, first_line, place_of, refusal
@@ -127,7 +127,7 @@ class Interpreter:
                 first.overwrote[node] = first.node
             first.content, first.writes, first.node = content, first.memory.writes, node
             return first
-        if name in SHARED or node.target is operator.getitem:
+        if shares_memory(node):
             return Entry(content, first.memory, first.memory.writes, node)
         return Entry(content, node=node)
 

@@ -18,7 +18,8 @@ from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
-from archsearch.design.importer.entries import writes_in_place
+from archsearch.design.importer.calls.kinds import DROPPED
+from archsearch.design.importer.entries import name_of, shares_memory, writes_in_place
 from archsearch.design.importer.leaves import marked
 from archsearch.design.importer.place import LIBRARY, ImporterError, described
 from archsearch.ops.tensor import ShapeError, TensorSpec
@@ -40,13 +41,18 @@ class Trace:
     """
 
     program: torch.export.ExportedProgram
-    graph: fx.Graph
     stored: Mapping[str, tuple[str, Tensor]]
     inputs: tuple[str, ...]
     specs: tuple[TensorSpec, ...]
     outputs: tuple[Any, ...]
     output_names: tuple[str, ...]
     batch: int
+
+    @property
+    def graph(self) -> fx.Graph:
+        """The calls, in order."""
+        calls: fx.Graph = self.program.graph
+        return calls
 
 
 def trace(module: nn.Module, examples: Examples, also: int | None = None) -> Trace:
@@ -163,12 +169,16 @@ def read(program: torch.export.ExportedProgram, specs: tuple[TensorSpec, ...], b
     names = tuple(name for name, _ in leaves_of(structure.unflatten(range(len(outputs)))))
     if len(names) != len(outputs):  # a class of the user's own
         names = tuple(map(str, range(len(outputs))))
-    return Trace(program, program.graph, stored, inputs, specs, outputs, names, batch)
+    return Trace(program, stored, inputs, specs, outputs, names, batch)
 
 
 def without_writes(traced: Trace) -> Trace | None:
-    """The same with a new tensor wherever the module writes into one that it has made; None where that is nowhere, or torch cannot."""
-    if not any(writes_in_place(node) for node in traced.graph.nodes):
+    """The same with a new tensor wherever the module writes into one that it has made; None where that is nowhere, or torch cannot.
+
+    Nor where it writes into what dropout hands on: in inference that is the tensor that dropout reads, but torch takes it for another.
+    """
+    nodes = list(traced.graph.nodes)
+    if not any(writes_in_place(node) for node in nodes) or any(name_of(node) in DROPPED and is_written(node) for node in nodes):
         return None
     try:
         with unheard(), torch.no_grad():
@@ -182,6 +192,14 @@ def without_writes(traced: Trace) -> Trace | None:
     for node in program.graph.find_nodes(op="call_function", target=torch.ops.aten.copy.default):
         as_source(node)
     return read(program, traced.specs, traced.batch)
+
+
+def is_written(node: fx.Node) -> bool:
+    """Whether what a call makes is written in place, itself or through a view of it."""
+    return any(
+        (writes_in_place(user) and user.args[0] is node) or (not writes_in_place(user) and shares_memory(user) and is_written(user))
+        for user in node.users
+    )
 
 
 def as_source(node: fx.Node) -> None:

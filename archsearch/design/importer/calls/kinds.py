@@ -21,8 +21,10 @@ CASTS = frozenset({"to", "_to_copy", "type_as"})
 """Calls that change the type of numbers."""
 INDICES = frozenset({"index", "indices", "repeats"})
 """Arguments that say where elements are."""
-SHARED = frozenset({*REGROUPED, *PERMUTED, *SAME, *CUT, *STRETCHED, "dropout", "feature_dropout"} - {"clone", "lift_fresh_copy"})
-"""Calls whose result may lie in the memory of what they read."""
+DROPPED = ("dropout", "feature_dropout")
+"""Calls that hand on what they read, in inference."""
+SHARED = frozenset({"_to_copy", "_unsafe_view", "contiguous", "to", "type_as", *DROPPED})
+"""Calls whose result may lie in the memory of what they read, beside those whose schema says so."""
 SHAPED = frozenset({"empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"})
 """Calls that read nothing of a tensor but its shape."""
 RECURRENT = ("gru", "lstm", "rnn_relu", "rnn_tanh")

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from archsearch.spaces.space import Choices
 
-FailureKind = Literal["out_of_memory", "diverged", "timeout", "crashed", "rejected"]
+FailureKind = Literal["out_of_memory", "diverged", "timeout", "crashed", "rejected", "stalled"]
 FAILURE_KINDS: tuple[str, ...] = get_args(FailureKind)
 ALIASES = {"memory": "memory_bytes", "training_memory": "training_memory_bytes", "latency": "latency_ms"}
 
@@ -41,7 +41,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a candidate has no result: out_of_memory, diverged, timeout, crashed or rejected, and a line for people."""
+    """Why a candidate has no result: out_of_memory, diverged, stalled, timeout, crashed or rejected, and a line for people."""
 
     kind: FailureKind
     message: str

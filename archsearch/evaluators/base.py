@@ -32,6 +32,16 @@ class Candidate:
     max_latency_ms: float | None = None
     choices: Choices = field(default_factory=dict)
 
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where a long training may keep its place between two epochs, beside the weights; None where they are not kept."""
+        return None if self.weights is None else checkpoint_of(self.weights)
+
+
+def checkpoint_of(weights: Path) -> Path:
+    """Where the training that makes a file of weights keeps its place."""
+    return weights.with_suffix(".checkpoint.safetensors")
+
 
 class Evaluator(Protocol):
     """Genotype -> metrics: a frozen dataclass whose fields are its options; it is sent to worker processes.

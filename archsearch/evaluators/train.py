@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import torch
+from torch import nn
 
 from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.network.compiler import compile_network
 from archsearch.support.randomness import seeded
-from archsearch.tasks import measure
+from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training.device import pick_device
+from archsearch.training.epochs import Epochs, identity
 from archsearch.training.loop import Training, check_loss
+from archsearch.training.memory import images_at_once
+from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, save_weights
@@ -40,10 +46,12 @@ class Train(Options):
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` with its spread where it is limited.
 
-        Reports every epoch its mean training loss, the validation metrics, and the last learning rate.
+        Reports every epoch its mean training loss, the validation metrics, and the last learning rate. A long training that was stopped
+        goes on from its checkpoint beside `candidate.weights`, and reports again what it had.
 
         Raises:
-            EvaluationError: rejected (too slow, or not made for these data) or diverged.
+            EvaluationError: rejected (too slow, or not made for these data), diverged, or stalled.
+            CheckpointError: the checkpoint is damaged, or of another training.
         """
         self.check(candidate.genotype)
         data, device = self.feed(), pick_device(self.device)
@@ -51,18 +59,30 @@ class Train(Options):
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
         metrics = {} if limit is None else within_latency(network, shape, device, limit)
         macs = [output.macs for output in exits(candidate.genotype)]
+        most = self.at_once or images_at_once(candidate.genotype, min(self.batch, len(data)), self.optimizer, device)
         with seeded(candidate.seed, device):  # for dropout
-            training = Training(self, network, data, torch.Generator(device).manual_seed(candidate.seed))
-            for epoch in range(self.epochs):
-                train_loss, lr = training.epoch()
-                found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
-                check_loss(found["loss"], data.task.classes)
-                metrics |= found
-                if report(epoch, {"train_loss": train_loss, **found, "lr": lr}):
-                    break
-        if candidate.weights is not None:
-            save_weights(network, candidate.weights)
+            generator = torch.Generator(device).manual_seed(candidate.seed)
+            training = Training(
+                replace(self, at_once=most), network, data, generator, numerics_of(candidate.genotype, self.precision, device)
+            )
+            epochs = Epochs(training, partial(self.judged, data, macs), candidate.checkpoint, self.identity(candidate))
+            metrics |= epochs.run(report)
+            if candidate.weights is not None:
+                with training.averaged():
+                    save_weights(network, candidate.weights)
+        epochs.finish()
         return {**metrics, **exit_macs(macs)}
+
+    def judged(self, data: Feed, macs: Sequence[int], network: nn.Module) -> dict[str, float]:
+        """Metrics of the validation part. Raises EvaluationError (diverged)."""
+        found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
+        check_loss(found["loss"], data.task.classes)
+        return found
+
+    def identity(self, candidate: Candidate) -> str:
+        """Which training a checkpoint is of: the network, its seed, and every option that is no place."""
+        options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
+        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, **options)
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.

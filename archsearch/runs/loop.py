@@ -24,12 +24,13 @@ from archsearch.strategies import Noted
 from archsearch.supernets import Point, Setting, SupernetError, SupernetSearch
 from archsearch.support.progress import Progress
 from archsearch.support.seeds import seed_of
+from archsearch.training.failures import CheckpointError
 from archsearch.trial import Failure, Trial
 
 STEP = "step"
 """The metric that says which of a supernet's points a trial is, counted from 0."""
 
-LASTING = ("diverged", "rejected")
+LASTING = ("diverged", "rejected", "stalled")
 """Failures that trying again would only repeat."""
 
 
@@ -139,7 +140,7 @@ class Loop:
                         refused, began = Refused(), time.perf_counter()
                     if len(self.trials) == self.record.trials:
                         break
-        except SupernetError as error:
+        except (CheckpointError, SupernetError) as error:
             raise SearchError(str(error)) from error
         if not self.trials:
             closest = refused.costs(self.record.budget.limits())
@@ -255,7 +256,7 @@ class Loop:
         self.trials[trial.number] = trial
         if trial.values is None:
             self.failed += 1
-            self.store.drop_weights(trial.number)
+            self.store.drop_weights(trial.number, checkpoint=trial.failure is None or trial.failure.kind in LASTING)
             return
         if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
             self.store.drop_weights(trial.number)

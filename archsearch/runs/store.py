@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archsearch.evaluators.base import checkpoint_of
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import front
 from archsearch.runs.database import (
@@ -141,10 +142,12 @@ class Store:
         """File of a trial's trained weights."""
         return weights_file(self.folder, number)
 
-    def drop_weights(self, number: int) -> None:
-        """Delete the weights of a trial, if there are any."""
+    def drop_weights(self, number: int, checkpoint: bool = True) -> None:
+        """Delete the weights of a trial, if there are any, and the place that its training kept."""
         with disk_errors(self.folder):
             self.weights(number).unlink(missing_ok=True)
+            if checkpoint:
+                checkpoint_of(self.weights(number)).unlink(missing_ok=True)
 
     def take_back(self, keep_checkpoint: bool = True) -> None:
         """Close, and remove what `create` made; a run with a trial, or one that was there before, stays, and one with a checkpoint may."""

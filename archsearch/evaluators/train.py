@@ -24,6 +24,9 @@ from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, save_weights
 
+USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
+"""How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
+
 
 @dataclass(frozen=True)
 class Train(Options):
@@ -43,6 +46,20 @@ class Train(Options):
         """Whether `evaluate` measures on the test part, so that no search may go by it."""
         return self.final
 
+    def usual(self, trials: int) -> tuple[Train, tuple[float, ...]]:
+        """As a search of so many trials trains when nobody says how long: the evaluator with its epochs, and their values rung by rung.
+
+        Every rung trains three times as long as the one below; the lowest sees some thousand images, and two trials or more reach the top.
+        No rungs where a whole training is that short, or trials are few.
+        """
+        images = len(self.feed())
+        whole = replace(self, epochs=min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images))))
+        values: list[float] = [whole.epochs]
+        while values[0] * images >= 3 * FEWEST_IMAGES and trials >= 2 * 3 ** len(values) and len(values) < MOST_RUNGS:
+            below = values[0] / 3
+            values.insert(0, round(below) if below >= 1 else round(below, 3))
+        return whole, tuple(values) if len(values) > 1 else ()
+
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` with its spread where it is limited.
 
@@ -60,12 +77,15 @@ class Train(Options):
         metrics = {} if limit is None else within_latency(network, shape, device, limit)
         macs = [output.macs for output in exits(candidate.genotype)]
         most = self.at_once or images_at_once(candidate.genotype, min(self.batch, len(data)), self.optimizer, device)
+        rung = candidate.rung
+        done = 0 if rung is None else rung.done
+        if rung is not None and rung.start is not None:
+            load_weights(network, rung.start)
         with seeded(candidate.seed, device):  # for dropout
             generator = torch.Generator(device).manual_seed(candidate.seed)
-            training = Training(
-                replace(self, at_once=most), network, data, generator, numerics_of(candidate.genotype, self.precision, device)
-            )
-            epochs = Epochs(training, partial(self.judged, data, macs), candidate.checkpoint, self.identity(candidate))
+            numerics = numerics_of(candidate.genotype, self.precision, device)
+            training = Training(replace(self, at_once=most, epochs=self.epochs - done), network, data, generator, numerics)
+            epochs = Epochs(training, partial(self.judged, data, macs), candidate.checkpoint, self.identity(candidate), done)
             metrics |= epochs.run(report)
             if candidate.weights is not None:
                 with training.averaged():
@@ -82,7 +102,8 @@ class Train(Options):
     def identity(self, candidate: Candidate) -> str:
         """Which training a checkpoint is of: the network, its seed, and every option that is no place."""
         options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
-        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, **options)
+        begun = 0 if candidate.rung is None else candidate.rung.before
+        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=begun, **options)
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.

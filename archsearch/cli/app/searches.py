@@ -30,6 +30,7 @@ from archsearch.cli.app.arguments import (
 )
 
 Device = Literal["auto", "cpu", "cuda"]
+Schedule = Literal["asha", "halving", "hyperband"]
 
 
 def search(
@@ -59,6 +60,10 @@ def search(
     device: Annotated[
         Device | None, typer.Option(help="Where networks train; auto uses a GPU where there is one. [default: the evaluator's: cpu]")
     ] = None,
+    fidelity: Annotated[
+        str, typer.Option(metavar="NAME=VALUES", help="Rungs, such as epochs=3,9,27; auto: those that suit the data; none: all in full.")
+    ] = "auto",
+    schedule: Annotated[Schedule, typer.Option(help="Which networks climb from rung to rung.")] = "asha",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
     quiet: Quiet = False,
@@ -70,7 +75,8 @@ def search(
     options = (setting or [], strategy_set or [], evaluator_set or [])
     plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
-    search_command(plan, Terms(limits, max_latency, wanted, trials, seed, workers, timeout), out, quiet, json)
+    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule)
+    search_command(plan, terms, out, quiet, json)
 
 
 def resume(

@@ -8,11 +8,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from archsearch.pareto import preference, ranks
+from archsearch.pareto import Points, contributions, preference, ranks
 
 Values = tuple[float, ...]
 TRUSTED, PAIRS = 0.4, 20
 """Rank correlation of two rungs below which the lower one stops nobody, once so many trials have been on both."""
+
+EXACT, REFERENCE = 2, 1.1
+"""Objectives for which hypervolumes are quickly exact, and the reference point, in spans from the best to the worst of a rung."""
 
 
 class Step(NamedTuple):
@@ -71,13 +74,14 @@ class Rungs:
         self.under_way -= 1
 
     def ranked(self, rung: int, among: Collection[int] | None = None) -> list[int]:
-        """Trials with a result on a rung, the best first: by non-dominated rank, then the less crowded; one objective by its value.
+        """Trials with a result on a rung, the best first: by non-dominated rank, then by the hypervolume that each alone adds.
 
-        With several objectives this is how multi-objective ASHA promotes (Schmucker et al. 2021, arXiv:2106.12639).
+        With several objectives this is how multi-objective ASHA promotes (Schmucker et al. 2021, arXiv:2106.12639); the hypervolume, each
+        objective scaled to what the rung has seen, puts the ends of the front last where they are cheap and good for nothing.
         """
         known = [(trial, values) for trial, values in sorted(self.results[rung].items()) if values is not None]
         found = [(trial, values) for trial, values in known if among is None or trial in among]
-        return [found[place][0] for place in preference([values for _, values in found])] if found else []
+        return [found[place][0] for place in ordered(np.array([values for _, values in found]))] if found else []
 
     def fronts(self, rung: int) -> dict[int, int]:
         """How many trials are on better fronts of a rung, by trial; those without a result are left out."""
@@ -114,6 +118,18 @@ class Schedule(Protocol):
 
     def most(self, rungs: Rungs, rung: int) -> int:
         """How many of the best on a rung may ever climb from it, while its ranks are trusted."""
+
+
+def ordered(points: Points) -> list[int]:
+    """Places of points from best to worst; a single objective by its value, three and more within a front by crowding."""
+    if points.shape[1] != EXACT:
+        return [int(place) for place in preference(points)]
+    low, high = points.min(axis=0), points.max(axis=0)
+    scaled = (points - low) / np.where(high > low, high - low, 1)
+    rank, worth = ranks(points), np.zeros(len(points))
+    for level in np.unique(rank):
+        worth[rank == level] = contributions(scaled[rank == level], np.full(EXACT, REFERENCE))
+    return [int(place) for place in np.lexsort((-worth, rank))]
 
 
 def middle_ranks(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -55,10 +55,8 @@ def search(
         trials: Networks to evaluate; equal ones (isomorphic genotypes) are evaluated once.
         seed: Trial k draws from `default_rng([seed, k])`; with the same seed and number of workers a run repeats exactly.
         out: A folder that does not exist yet, or is empty.
-        workers: Processes that evaluate side by side; 0 evaluates in this process.
-        timeout_s: Limit for one evaluation in seconds.
-        fidelity: Evaluate every network cheaply first, and the best ones again, rung by rung: an option of the evaluator and its rising
-            values. The front is of those on the top rung.
+        workers: Processes that evaluate side by side; 0 evaluates in this process. timeout_s: Limit for one evaluation in seconds.
+        fidelity: An option of the evaluator and its rising values: the best networks climb, and the front is of those on the top rung.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
@@ -67,11 +65,10 @@ def search(
     """
     refuse_unguarded()
     check_numbers(trials, workers, seed, timeout_s)
-    record = recorded(
-        Parts(space, strategy, evaluator), objectives, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
-        lookahead=lookahead(workers), timeout_s=timeout_s, fidelity=fidelity,
-    )  # fmt: skip
-    return go(Store.create(Path(out), record), record, Parts(space, strategy, evaluator), progress)
+    parts, limits = Parts(space, strategy, evaluator), budget or Budget()
+    asked = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s, "fidelity": fidelity}
+    record = recorded(parts, objectives, budget=limits, lookahead=lookahead(workers), **asked)
+    return go(Store.create(Path(out), record), record, parts, progress)
 
 
 def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) -> Record:

@@ -55,7 +55,8 @@ def search(
         trials: Networks to evaluate; equal ones (isomorphic genotypes) are evaluated once.
         seed: Trial k draws from `default_rng([seed, k])`; with the same seed and number of workers a run repeats exactly.
         out: A folder that does not exist yet, or is empty.
-        workers: Processes that evaluate side by side; 0 evaluates in this process. timeout_s: Limit for one evaluation in seconds.
+        workers: Processes that evaluate side by side; 0 evaluates in this process.
+        timeout_s: Limit for one evaluation in seconds.
         fidelity: An option of the evaluator and its rising values: the best networks climb, and the front is of those on the top rung.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 

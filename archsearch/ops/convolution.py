@@ -100,6 +100,7 @@ class Conv2d(Convolution):
     groups: int = 1
     bias: bool = True
     takes_boxes = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "groups")
@@ -163,6 +164,7 @@ class DepthwiseConv2d(Convolution):
     dilation: Size = 1
     multiplier: int = 1
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "multiplier")
@@ -214,6 +216,7 @@ class SeparableConv2d(Convolution):
     padding: Size | None = None
     dilation: Size = 1
     bias: bool = True
+    kernel_tensors = ("0.weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels")
@@ -254,6 +257,7 @@ class CoordConv2d(Convolution):
     padding: Size | None = None
     radius: bool = False
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels")

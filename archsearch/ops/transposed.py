@@ -30,6 +30,7 @@ class ConvTranspose2d(Op):
     dilation: Size = 1
     groups: int = 1
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "groups")

@@ -47,6 +47,7 @@ class Cost:
 
 
 Channels = Literal["made", "kept", "spread", "mixed"]
+Side = Literal["out", "in", ""]
 Layers = Any  # torch.nn with our own modules, or what records the source of a call to them
 
 
@@ -129,6 +130,11 @@ class Op(ABC):
     def channels_are(self) -> Channels:
         """How channels pass: `made` anew from all of the input's, `kept` apart, `spread` over the features of a vector, or `mixed`."""
         return "mixed"
+
+    def tensor_axes(self, name: str) -> tuple[Side, Side]:
+        """What the first two axes of a tensor of its module count, if it has them: channels of the result or the input, or neither."""
+        how = self.channels_are()
+        return ("out" if how in ("made", "kept") else "", "in" if how == "made" else "")
 
     def __str__(self) -> str:
         """The kind, and fields that differ from what they would be if they were not given."""

@@ -12,6 +12,7 @@ from archsearch.ops.base import (
     Layers,
     Op,
     Saved,
+    Side,
     Size,
     Window,
     check_counts,
@@ -237,6 +238,12 @@ class SeparableConv2d(Convolution):
     def saved(self, x: TensorSpec) -> Saved:
         middle, pointwise = self.slid(x, x.channels), self._parts()[1]
         return Saved(inputs=(0,), inner=(Inner(middle.elements, pointwise.cost(middle).params),), eval_elements=middle.elements)
+
+    def channels_are(self) -> Channels:
+        return "made"
+
+    def tensor_axes(self, name: str) -> tuple[Side, Side]:
+        return ("in", "") if name == "0.weight" else ("out", "in")
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         depthwise, pointwise = self._parts()

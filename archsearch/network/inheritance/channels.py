@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from math import prod
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from archsearch.network.inheritance.pairs import Pairs
 from archsearch.ops import Concat, Div, Mul
@@ -24,9 +25,13 @@ class Channels:
     over all maps that make it, or the first ones where something else makes it too.
     """
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Pairs, through: Set[int] = frozenset()) -> None:
+        """`through`: values of maps that start as the identity, and so hand channels on."""
         self.pairs, self.child, self.parent = pairs, pairs.child, pairs.parent
-        self.group = grouped(pairs)
+        self.handing = set(through) | {
+            value for value, node in enumerate(pairs.child.nodes, len(pairs.child.inputs)) if keeps_apart(node.op)
+        }
+        self.group = grouped(pairs, self.handing)
         self.members: dict[int, list[int]] = {}
         for value, group in enumerate(self.group):
             self.members.setdefault(group, []).append(value)
@@ -62,15 +67,13 @@ class Channels:
         """Sums of the sizes of the parent's weights for each channel, over all maps that make the values; None where others do."""
         total = np.zeros(width)
         for value in values:
-            is_input = value < len(self.child.inputs)
-            if not is_input and keeps_apart(self.pairs.node(value).op):
+            if value in self.handing:
                 continue
-            is_map = not is_input and self.pairs.node(value).op.channels_are() == "made"
-            found = self.pairs.old_of([value]) if is_map else None
-            weight = found[1].get("weight") if found else None
-            if weight is None or len(weight) != width:
+            found = self.pairs.old_of([value]) if value >= len(self.child.inputs) else None
+            sizes = None if found is None else made_sizes(found[0].op, found[1])
+            if sizes is None or len(sizes) != width:
                 return None
-            total += weight.detach().abs().flatten(1).sum(1).to("cpu", torch.float64).numpy()
+            total += sizes
         return total
 
     def spread(self, value: int) -> Index | None:
@@ -110,12 +113,24 @@ class Channels:
         return np.where((index < 0) | (index >= width), NEW, index + start)
 
 
+def made_sizes(op: Op, tensors: Mapping[str, Tensor]) -> NDArray[np.float64] | None:
+    """For every channel that a map makes the sum of the sizes of its weights; None where it is no map."""
+    for name, tensor in tensors.items():
+        sides = op.tensor_axes(name)
+        if "out" in sides and "in" in sides and tensor.dim() > 1:
+            by_channel: NDArray[np.float64] = (
+                tensor.detach().transpose(0, sides.index("out")).abs().flatten(1).sum(1).cpu().double().numpy()
+            )
+            return by_channel
+    return None
+
+
 def keeps_apart(op: Op) -> bool:
     """Whether an op hands channels on, each by itself; those of two values that are multiplied belong together."""
     return (op.channels_are() == "kept" and not op.is_zero) or isinstance(op, Mul | Div)
 
 
-def grouped(pairs: Pairs) -> list[int]:
+def grouped(pairs: Pairs, handing: Set[int]) -> list[int]:
     """For every value of the child a number, the same for those between which channels are kept apart."""
     group = list(range(len(pairs.child.specs)))
 
@@ -125,7 +140,7 @@ def grouped(pairs: Pairs) -> list[int]:
         return value
 
     for value, node in enumerate(pairs.child.nodes, len(pairs.child.inputs)):
-        for read in node.inputs if keeps_apart(node.op) else ():
+        for read in node.inputs if value in handing else ():
             if pairs.child.specs[read].width == pairs.child.specs[value].width:
                 group[root(value)] = root(read)
     return [root(value) for value in range(len(group))]

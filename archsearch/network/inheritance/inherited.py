@@ -53,7 +53,8 @@ def inherit(child: Genotype, parent: Genotype, weights: Weights, fresh: Weights)
     in between, branches beside.
     """
     pairs = Pairs(child, parent, weights)
-    channels = Channels(pairs)
+    starts = Starts(pairs)
+    channels = Channels(pairs, {step.value for step in starts.steps if not step.silent})
     uses: dict[int, list[int]] = {position: [position] for position, node in enumerate(child.nodes) if not node.weights}
     for user, holder in child.holders.items():
         uses[holder].append(user)
@@ -68,14 +69,14 @@ def inherit(child: Genotype, parent: Genotype, weights: Weights, fresh: Weights)
         count = counted(taken)
         elements = Count(*map(sum, zip(elements, count, strict=True)))
         nodes = Count(*map(sum, zip(nodes, kind_of(count), strict=True)))
-    Starts(pairs, found).run()
+    starts.apply(found)
     return Inherited(found, elements, nodes)
 
 
 def node_taken(pairs: Pairs, channels: Channels, fresh: dict[str, Tensor], values: list[int]) -> dict[str, Taken]:
     """The tensors of nodes that are one module, by name."""
     before = pairs.old_of(values)
-    if before is None:
+    if before is None or not before[1]:
         return {name: Taken(tensor, 0, 0) for name, tensor in fresh.items()}
     node, alone = pairs.node(values[0]), len(values) == 1  # uses of one module might ask for different channels
     made = channels.of(values[0]) if alone else None

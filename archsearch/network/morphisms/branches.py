@@ -24,11 +24,10 @@ from archsearch.network.morphisms.change import (
 )
 from archsearch.network.morphisms.insertion import is_image
 from archsearch.ops import Add, BatchNorm1d, BatchNorm2d, Concat, Conv2d, ConvTranspose2d, DepthwiseConv2d, Linear, Op, ReLU
-from archsearch.ops.base import Size
+from archsearch.ops.base import Side, Size
 from archsearch.ops.tensor import TensorSpec
 
 Join = Literal["add", "concat"]
-Heard = Literal["read", "kept"]
 SILENT = (Conv2d, ConvTranspose2d, DepthwiseConv2d, Linear, BatchNorm1d, BatchNorm2d)
 """Ops that give zeros when weight and bias are zeros, and whose weights get a gradient all the same."""
 
@@ -70,7 +69,7 @@ def add_branch(
     found = compile_network(changed, int(rng.integers(2**63))).to(like(weights)).state_dict()
     if join == "add":
         silence(found, nodes[-2])
-    old = {key: widened(tensor, found[key], heard_of(key, heard)) for key, tensor in weights.items()}
+    old = {key: widened(tensor, found[key], sides_of(key, heard)) for key, tensor in weights.items()}
     return Morphed(changed, found | old)
 
 
@@ -107,13 +106,13 @@ def silence(weights: dict[str, Tensor], node: Node) -> None:
             weights[key] = torch.zeros_like(weights[key])
 
 
-def heirs(genotype: Genotype, start: int) -> dict[str, Heard]:
-    """The nodes that get more channels when a value does, by their weights' prefix, and whether they read or keep them.
+def heirs(genotype: Genotype, start: int) -> dict[str, Op]:
+    """The ops that get more channels when a value does, by their weights' prefix.
 
     Raises:
         MorphismError: the new channels reach an output, or a node that mixes them with others in a way of its own.
     """
-    found, waiting, shared = dict[str, Heard](), [start], {i for pair in genotype.holders.items() for i in pair}
+    found, waiting, shared = dict[str, Op](), [start], {i for pair in genotype.holders.items() for i in pair}
     while waiting:
         value = waiting.pop()
         if value in genotype.outputs or len(genotype.specs[value].shape) not in (1, 3):
@@ -128,21 +127,22 @@ def heirs(genotype: Genotype, start: int) -> dict[str, Heard]:
                 raise MorphismError(
                     f"add_branch: new channels would reach '{node.name}' ({node.op.kind}), which cannot leave them unheard; use add"
                 )
-            found[module_path(node.name)] = "read" if how == "made" else "kept"
+            found[module_path(node.name)] = node.op
             if how != "made":
                 waiting.append(position + len(genotype.inputs))
     return found
 
 
-def heard_of(key: str, heard: dict[str, Heard]) -> Heard | None:
-    """What is said of the node that has a tensor."""
-    return next((how for path, how in heard.items() if key.startswith(f"{path}.")), None)
+def sides_of(key: str, heard: dict[str, Op]) -> tuple[Side, Side]:
+    """What the axes of a tensor count, if it is that of an op that gets more channels."""
+    found = next(((path, op) for path, op in heard.items() if key.startswith(f"{path}.")), None)
+    return ("", "") if found is None else found[1].tensor_axes(key.removeprefix(f"{found[0]}."))
 
 
-def widened(old: Tensor, new: Tensor, how: Heard | None) -> Tensor:
+def widened(old: Tensor, new: Tensor, sides: tuple[Side, Side]) -> Tensor:
     """A tensor with more channels: those that are kept have drawn weights, those that are read have zeros."""
-    if how is None or old.shape == new.shape:
+    axis = next((axis for axis in range(min(2, old.dim())) if sides[axis] and old.shape[axis] != new.shape[axis]), None)
+    if axis is None:
         return old
-    axis = 1 if how == "read" else 0
     more = new.narrow(axis, old.shape[axis], new.shape[axis] - old.shape[axis]).to(old)
-    return torch.cat([old, torch.zeros_like(more) if how == "read" else more], axis)
+    return torch.cat([old, torch.zeros_like(more) if "in" in sides and "out" in sides else more], axis)

@@ -121,20 +121,20 @@ def wider(node: Node, channels: int) -> Node:
 
 
 def stretch(weights: dict[str, Tensor], node: Node, axes: Mapping[str, Copies], rng: np.random.Generator) -> None:
-    """Index a node's tensors by copies of outputs (axis 0) and inputs (axis 1, shared out among the copies).
+    """Index a node's tensors by copies of outputs and inputs (`Op.tensor_axes`); an input that outputs mix is shared out among its copies.
 
     Shares are drawn, not equal: equal copies with equal shares would get equal gradients and never part.
     """
     prefix = module_path(node.name) + "."
     for key in [key for key in weights if key.startswith(prefix)]:
-        tensor = weights[key]
-        if tensor.dim() == 0:
-            continue
-        if "out" in axes:
-            tensor = tensor[torch.from_numpy(axes["out"])]
-        if "in" in axes and tensor.dim() > 1:
-            index = axes["in"]
-            parts = rng.uniform(0.5, 1.5, len(index))
-            share = torch.from_numpy(parts / np.bincount(index, parts)[index]).to(tensor.dtype)
-            tensor = tensor[:, torch.from_numpy(index)] * share.reshape(1, -1, *(1,) * (tensor.dim() - 2))
+        tensor, sides = weights[key], node.op.tensor_axes(key.removeprefix(prefix))
+        for axis, side in enumerate(sides[: tensor.dim()]):
+            if side not in axes:
+                continue
+            index = axes[side]
+            tensor = tensor.index_select(axis, torch.from_numpy(index).to(tensor.device))
+            if side == "in" and "out" in sides:
+                parts = rng.uniform(0.5, 1.5, len(index))
+                share = torch.from_numpy(parts / np.bincount(index, parts)[index]).to(tensor)
+                tensor = tensor * share.reshape(*(1,) * axis, -1, *(1,) * (tensor.dim() - 1 - axis))
         weights[key] = tensor.clone()

@@ -122,10 +122,8 @@ def main() -> None:
         rows.append(
             [pair.change, f"{100 * one.share:.0f}", *(f"{100 * e:.1f}" for e in (error, one.start, *one.inherited, *one.fresh, one.long))]
         )
-    after = [f"+{epochs}" for epochs in EPOCHS]
-    show(
-        "error %, by pair", ["change", "share %", "parent", "taken over", *after, *(f"fresh {text}" for text in after), "fresh long"], rows
-    )
+    after = (*(f"+{epochs}" for epochs in (0, *EPOCHS)), *map(str, (*EPOCHS, given.epochs)))
+    show("error % after epochs: inherited with a plus, fresh without", ["change", "share", "parent", *after], rows)
     parents = percent([one.parent for one in outcomes])
     title = f"median error % of {len(outcomes)} children, one choice from parents of {parents} % after {given.epochs} epochs"
     show(title, ["", "inherited", "fresh", "inherited is better"], table(outcomes, given.epochs))

@@ -18,7 +18,7 @@ from archsearch.network.node import renamed
 from archsearch.network.passes import canonicalise
 from archsearch.spaces.catalogue import Catalogue
 from tests.test_common_weights import scales, siamese
-from tests.test_morphisms_piled_up import NETWORKS, alive, assert_exact, network_of_stages, random_change
+from tests.test_morphisms_piled_up import NETWORKS, alive, assert_exact, assert_learns, network_of_stages, random_change
 
 
 def inherited(child: Genotype, parent: Genotype, weights: dict[str, Tensor]) -> Inherited:
@@ -258,3 +258,28 @@ def test_relatives_in_the_zoo_fit(one: str, other: str) -> None:
         found = inherited(b, a, alive(a).state_dict())
         compile_network(b).double().load_state_dict(found.weights)
         assert found.share > 0.2
+
+
+def test_what_wakes_up_in_a_cell_starts_silent() -> None:
+    """One edge is set, and with it the edges that read what it makes come to life."""
+    space = load_space("cell", cells=1, channels=4, input=(3, 8, 8))
+    edges = ["0->1", "0->2", "1->2", "0->3", "1->3", "2->3"]
+    for later in ("skip_connect", "avg_pool_3x3"):
+        choices = dict(zip(edges, ["none", "nor_conv_1x1", later, "skip_connect", later, "nor_conv_3x3"], strict=True))
+        parent, child = (
+            canonicalise(space.resolve(choices | {"0->1": op}, np.random.default_rng(0)).genotype) for op in ("none", "nor_conv_3x3")
+        )
+        found = assert_function_stays(child, parent)
+        assert found.nodes.fresh == 6
+        assert_learns(Morphed(child, found.weights), "edge01")
+
+
+def test_a_relu_behind_what_is_new_does_not_silence_it_for_ever() -> None:
+    def of(beside: bool) -> Genotype:
+        b = Builder((3, 8, 8))
+        x = b(o.Conv2d(4), b.input, name="stem")
+        y = b(o.ReLU(), b(o.BatchNorm2d(), b(o.Conv2d(4), x, name="branch_conv"), name="branch_norm")) if beside else None
+        return b.genotype(b(o.Conv2d(2), x if y is None else b(o.Add(), x, y), name="head"))
+
+    found = inherited(of(True), of(False), alive(of(False)).state_dict())
+    assert_learns(Morphed(of(True), found.weights), "branch")

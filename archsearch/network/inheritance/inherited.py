@@ -54,7 +54,7 @@ def inherit(child: Genotype, parent: Genotype, weights: Weights, fresh: Weights)
     """
     pairs = Pairs(child, parent, weights)
     starts = Starts(pairs)
-    channels = Channels(pairs, {step.value for step in starts.steps if not step.silent})
+    channels = Channels(pairs, starts.through)
     uses: dict[int, list[int]] = {position: [position] for position, node in enumerate(child.nodes) if not node.weights}
     for user, holder in child.holders.items():
         uses[holder].append(user)

@@ -23,14 +23,14 @@ MAX_CHAIN = 50
 
 
 class Step(NamedTuple):
-    """How one new node starts: as the identity, or silent."""
+    """A new map that starts as the identity; with a `reader` a value that is to be nothing to that sum."""
 
     value: int
-    silent: bool
+    reader: int | None = None
 
 
 class Starts:
-    """Which of the child's new nodes start in a way of their own; `steps` are without those that nothing hangs on."""
+    """`through`: values of new maps that start as the identity; `silent`: values of new nodes that start as zeros."""
 
     def __init__(self, pairs: Pairs) -> None:
         self.pairs, self.inputs = pairs, len(pairs.child.inputs)
@@ -42,46 +42,63 @@ class Starts:
         if len(pairs.child.outputs) == len(pairs.parent.outputs):
             for value, before in zip(pairs.child.outputs, pairs.parent.outputs, strict=True):
                 self.steps.update(self.plan(value, before, MAX_CHAIN) or ())
+        self.through = {step.value for step in self.steps if step.reader is None}
+        needed = self.needed()
+        quiet = {step.value for step in self.steps if step.reader is not None} - needed
+        self.silent = {last for value in quiet if (last := self.last_weights(value)) is not None}
 
     def apply(self, weights: dict[str, Tensor]) -> None:
         """Put new tensors in the place of those of the nodes that start so."""
-        for step in self.steps:
-            node = self.pairs.node(step.value)
-            if step.silent:
-                silence(weights, node)
-            else:
-                let_through(weights, node)
+        for value in self.through:
+            let_through(weights, self.pairs.node(value))
+        for value in self.silent:
+            silence(weights, self.pairs.node(value))
 
     def lead(self, value: int, partner: Node) -> None:
-        """Let a node read what its partner reads, as far as new nodes stand between; what a sum reads besides starts silent."""
-        wanted, strange = list(partner.inputs), list[int]()
-        for read in self.summands(value):
+        """Let a node read what its partner reads, as far as new nodes stand between; what a sum reads besides is to be nothing."""
+        wanted, strange = list(partner.inputs), list[Step]()
+        for reader, read in self.edges(value):
             if self.pairs.back[read] in wanted:
                 wanted.remove(self.pairs.back[read])
-            else:
-                strange.append(read)
-        for read in [read for read in strange if self.pairs.back[read] < 0]:
+            elif self.is_new(read):
+                strange.append(Step(read, reader))
+        for step in list(strange):
             for before in wanted:
-                if (steps := self.plan(read, before, MAX_CHAIN)) is not None:
+                if (steps := self.plan(step.value, before, MAX_CHAIN)) is not None:
                     self.steps.update(steps)
                     wanted.remove(before)
-                    strange.remove(read)
+                    strange.remove(step)
                     break
         if isinstance(partner.op, Add) and not wanted:
-            self.steps.update(step for read in strange for step in self.quiet(read))
+            self.steps.update(strange)
 
-    def summands(self, value: int) -> list[int]:
-        """What a node reads; of a sum also what new sums before it do, that nothing else reads."""
-        node, found = self.pairs.node(value), list[int]()
-        waiting = list(node.inputs[::-1])
+    def edges(self, value: int) -> list[tuple[int, int]]:
+        """What a node reads, with itself as the reader; of a sum also what new sums before it read, that nothing else does."""
+        found, waiting = list[tuple[int, int]](), [(value, read) for read in self.pairs.node(value).inputs[::-1]]
+        is_sum = isinstance(self.pairs.node(value).op, Add)
         while waiting:
-            read = waiting.pop()
-            inner = isinstance(node.op, Add) and self.is_new(read) and isinstance(self.pairs.node(read).op, Add)
-            if inner and self.pairs.readers[read] == 1:
-                waiting += self.pairs.node(read).inputs[::-1]
+            reader, read = waiting.pop()
+            if is_sum and self.is_new(read) and isinstance(self.pairs.node(read).op, Add) and self.pairs.readers[read] == 1:
+                waiting += [(read, inner) for inner in self.pairs.node(read).inputs[::-1]]
             else:
-                found.append(read)
+                found.append((reader, read))
         return found
+
+    def needed(self) -> set[int]:
+        """New values that reach those of the parent, or the outputs, on another way than as what is to be nothing."""
+        found, waiting = set[int](), list(self.pairs.child.outputs)
+        for value in range(self.inputs, len(self.pairs.child.specs)):
+            waiting += [] if self.is_new(value) else self.heard(value)
+        while waiting:
+            value = waiting.pop()
+            if self.is_new(value) and value not in found:
+                found.add(value)
+                waiting += self.heard(value)
+        return found
+
+    def heard(self, value: int) -> list[int]:
+        """What a node reads but for what is to be nothing to it."""
+        return [read for read in self.pairs.node(value).inputs if Step(read, value) not in self.steps]
 
     def is_new(self, value: int) -> bool:
         """Whether a node without partner makes the value."""
@@ -102,7 +119,7 @@ class Starts:
         if isinstance(node.op, Add):
             for read in node.inputs:
                 if (first := self.plan(read, before, left - 1)) is not None:
-                    return [*first, *(step for other in node.inputs if other != read for step in self.quiet(other))]
+                    return [*first, *(Step(other, value) for other in node.inputs if other != read)]
             return None
         if len(node.inputs) != 1 or self.pairs.child.specs[node.inputs[0]] != self.pairs.child.specs[value]:
             return None
@@ -110,20 +127,21 @@ class Starts:
         if not is_map and node.op.channels_are() != "kept":
             return None
         rest = self.plan(node.inputs[0], before, left - 1)
-        return None if rest is None else [*rest, *[Step(value, silent=False)] * is_map]
+        return None if rest is None else [*rest, *[Step(value)] * is_map]
 
-    def quiet(self, value: int) -> list[Step]:
-        """What lets a new value start as zeros, if that is all that it is read for: zeros in the last weights before it."""
+    def last_weights(self, value: int) -> int | None:
+        """The last new node up to a value that makes it zeros if its weights are; None where there is none."""
         for _ in range(MAX_CHAIN):
-            if not self.is_new(value) or self.pairs.readers[value] > 1:
-                return []
+            if not self.is_new(value):
+                return None
             node = self.pairs.node(value)
             if isinstance(node.op, SILENT) and value - self.inputs not in self.pairs.shared:
-                return [Step(value, silent=True)]
-            if len(node.inputs) != 1 or not node.op.gives_zero([True], self.pairs.child.specs[node.inputs[0]]):
-                return []
+                return value
+            quiet = len(node.inputs) == 1 and node.op.gives_zero([True], self.pairs.child.specs[node.inputs[0]])
+            if not quiet or node.op.never_negative:  # a ReLU lets no gradient through where it reads zeros, so nothing would ever wake up
+                return None
             value = node.inputs[0]
-        return []
+        return None
 
 
 def let_through(weights: dict[str, Tensor], node: Node) -> None:

@@ -274,6 +274,20 @@ def test_what_wakes_up_in_a_cell_starts_silent() -> None:
         assert_learns(Morphed(child, found.weights), "edge01")
 
 
+@pytest.mark.parametrize("later", ["nor_conv_1x1", "nor_conv_3x3"])
+def test_norms_of_zeros_start_with_no_scale_when_something_comes(later: str) -> None:
+    space = load_space("cell", cells=1, channels=4, input=(3, 8, 8))
+    edges = ["0->1", "0->2", "1->2", "0->3", "1->3", "2->3"]
+    choices = dict(zip(edges, ["none", "nor_conv_1x1", later, "skip_connect", later, "nor_conv_3x3"], strict=True))
+    parent, child = (
+        canonicalise(space.resolve(choices | {"0->1": op}, np.random.default_rng(0)).genotype) for op in ("none", "nor_conv_3x3")
+    )
+    found = assert_function_stays(child, parent)
+    name = "stage1.cell.edge12.batch_norm2d.running_var"
+    assert torch.equal(found.weights[name], alive(child, 7).state_dict()[name])
+    assert_learns(Morphed(child, found.weights), "edge01")
+
+
 def test_a_relu_behind_what_is_new_does_not_silence_it_for_ever() -> None:
     def of(beside: bool) -> Genotype:
         b = Builder((3, 8, 8))

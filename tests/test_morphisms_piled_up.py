@@ -139,7 +139,7 @@ def assert_learns(morphed: Morphed, part: str = "branch") -> None:
     network.load_state_dict(morphed.weights)
     before = {name: p.detach().clone() for name, p in network.named_parameters() if part in name}
     assert before
-    optimizer = torch.optim.SGD(network.parameters(), 0.01)
+    optimizer = torch.optim.Adam(network.parameters(), 0.01)
     for step in range(3):
         found = network(torch.randn(16, *morphed.genotype.inputs[0].shape, generator=torch.Generator().manual_seed(step)))
         loss = sum(value.square().mean() for value in (found if isinstance(found, tuple) else (found,)))

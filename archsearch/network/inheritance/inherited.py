@@ -12,6 +12,7 @@ from archsearch.network.inheritance.channels import Channels
 from archsearch.network.inheritance.pairs import Pairs, Weights, by_node
 from archsearch.network.inheritance.starts import Starts
 from archsearch.network.inheritance.transfer import Place, Taken
+from archsearch.network.inheritance.waking import awake, woken
 
 
 class Count(NamedTuple):
@@ -58,12 +59,16 @@ def inherit(child: Genotype, parent: Genotype, weights: Weights, fresh: Weights)
     uses: dict[int, list[int]] = {position: [position] for position, node in enumerate(child.nodes) if not node.weights}
     for user, holder in child.holders.items():
         uses[holder].append(user)
+    waking = woken(pairs)
     own, found, offset = by_node(child, fresh), dict(fresh), len(child.inputs)
     elements, nodes = Count(), Count()
     for position, values in uses.items():
         if not own[position]:
             continue
-        taken = node_taken(pairs, channels, own[position], [value + offset for value in values])
+        if position + offset in waking and len(values) == 1:
+            taken = awake(pairs, position + offset, own[position])
+        else:
+            taken = node_taken(pairs, channels, own[position], [value + offset for value in values])
         path = module_path(child.nodes[position].name)
         found.update({f"{path}.{name}": part.tensor for name, part in taken.items()})
         count = counted(taken)

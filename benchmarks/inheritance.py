@@ -27,6 +27,8 @@ from archsearch.training.loop import Training
 from benchmarks.timing import show
 
 EPOCHS = (1, 2, 3)
+GENTLE = 4
+"""By what the learning rate is divided for weights that have learned already."""
 SETTINGS = {"cells": 1, "channels": 8}
 
 
@@ -41,7 +43,8 @@ class Pair(NamedTuple):
 class Outcome(NamedTuple):
     """Validation errors of one pair, after each of `EPOCHS`.
 
-    `start`: of the inherited weights as they are; `long`: of fresh ones, trained as the parent.
+    `start`: of the inherited weights as they are; `gentle`: of them, at a lower learning rate; `long`: of fresh ones, trained as the
+    parent.
     """
 
     share: float
@@ -49,6 +52,7 @@ class Outcome(NamedTuple):
     parent: float
     start: float
     inherited: tuple[float, ...]
+    gentle: tuple[float, ...]
     fresh: tuple[float, ...]
     long: float
 
@@ -87,8 +91,10 @@ def compared(train: Train, pair: Pair, weights: Mapping[str, Tensor], error: flo
     taken = 1000 * (time.thread_time() - began)
     start = trained(train, pair.child, 0, found.weights)[1]
     inherited = tuple(trained(train, pair.child, epochs, found.weights)[1] for epochs in EPOCHS)
+    calm = replace(train, lr=train.lr / GENTLE)
+    gentle = tuple(trained(calm, pair.child, epochs, found.weights)[1] for epochs in EPOCHS)
     alone = tuple(trained(train, pair.child, epochs)[1] for epochs in EPOCHS)
-    return Outcome(found.share, taken, error, start, inherited, alone, trained(train, pair.child, train.epochs)[1])
+    return Outcome(found.share, taken, error, start, inherited, gentle, alone, trained(train, pair.child, train.epochs)[1])
 
 
 def percent(errors: Sequence[float]) -> str:
@@ -97,13 +103,13 @@ def percent(errors: Sequence[float]) -> str:
 
 
 def table(outcomes: Sequence[Outcome], epochs: int) -> list[list[str]]:
-    """Medians over the pairs, and in how many of them the inherited weights were better."""
-    rows = [["as taken over", percent([one.start for one in outcomes]), "", ""]]
+    """Medians over the pairs, and in how many of them the inherited weights were better at the same learning rate."""
+    rows = [["as taken over", percent([one.start for one in outcomes]), "", "", ""]]
     for place, count in enumerate(EPOCHS):
-        mine, theirs = [one.inherited[place] for one in outcomes], [one.fresh[place] for one in outcomes]
+        mine, calm, theirs = ([errors[place] for errors in column] for column in zip(*(one[4:7] for one in outcomes), strict=True))
         wins = sum(a < b for a, b in zip(mine, theirs, strict=True))
-        rows.append([f"after {count} epochs", percent(mine), percent(theirs), f"{wins} of {len(outcomes)}"])
-    return [*rows, [f"after {epochs} epochs", "", percent([one.long for one in outcomes]), ""]]
+        rows.append([f"after {count} epochs", percent(mine), percent(calm), percent(theirs), f"{wins} of {len(outcomes)}"])
+    return [*rows, [f"after {epochs} epochs", "", "", percent([one.long for one in outcomes]), ""]]
 
 
 def main() -> None:
@@ -120,13 +126,17 @@ def main() -> None:
         network, error = trained(train, pair.parent, given.epochs)
         outcomes.append(one := compared(train, pair, network.state_dict(), error))
         rows.append(
-            [pair.change, f"{100 * one.share:.0f}", *(f"{100 * e:.1f}" for e in (error, one.start, *one.inherited, *one.fresh, one.long))]
+            [
+                pair.change,
+                f"{100 * one.share:.0f}",
+                *(f"{100 * e:.1f}" for e in (error, one.start, *one.inherited, *one.gentle, *one.fresh, one.long)),
+            ]
         )
-    after = (*(f"+{epochs}" for epochs in (0, *EPOCHS)), *map(str, (*EPOCHS, given.epochs)))
-    show("error % after epochs: inherited with a plus, fresh without", ["change", "share", "parent", *after], rows)
+    after = (*(f"+{epochs}" for epochs in (0, *EPOCHS)), *(f"~{epochs}" for epochs in EPOCHS), *map(str, (*EPOCHS, given.epochs)))
+    show(f"error % after epochs: inherited +, inherited at lr/{GENTLE} ~, fresh", ["change", "share", "parent", *after], rows)
     parents = percent([one.parent for one in outcomes])
     title = f"median error % of {len(outcomes)} children, one choice from parents of {parents} % after {given.epochs} epochs"
-    show(title, ["", "inherited", "fresh", "inherited is better"], table(outcomes, given.epochs))
+    show(title, ["", "inherited", f"at lr/{GENTLE}", "fresh", "inherited is better"], table(outcomes, given.epochs))
     shares, times = [100 * one.share for one in outcomes], [one.taken_ms for one in outcomes]
     show("taken over", ["share of the weights %", "ms"], [[f"{median(shares):.0f}", f"{median(times):.1f}"]])
 

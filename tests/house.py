@@ -26,7 +26,7 @@ LAYERS = [
     {"training"},
     {"sharing"},
     {"evaluators"},
-    {"strategies", "supernets"},
+    {"strategies", "supernets", "fidelity"},
     {"runs"},
     {"report", "exporters"},
     {"cli"},

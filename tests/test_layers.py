@@ -24,6 +24,7 @@ HOMES = {
         "ops/scratch",
         "ops/products",
         "network/compiler",
+        "network/inheritance",
         "network/morphisms",
         "design/importer",
         "data",

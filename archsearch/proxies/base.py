@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
@@ -61,6 +63,13 @@ def readied(network: nn.Module) -> nn.Module:
             module.train()
     fresh.zero_grad()
     return fresh.requires_grad_()
+
+
+def slopes_at(points: Sequence[Tensor], total: Tensor, *, again: bool = False) -> Sequence[Tensor]:
+    """The gradient of a scalar at these tensors, zeros where it does not depend on them; `again` if it is to be derived once more."""
+    if not points or not total.requires_grad:
+        return [torch.zeros_like(point) for point in points]
+    return torch.autograd.grad(total, points, create_graph=again, materialize_grads=True)
 
 
 def weights_of(network: nn.Module) -> list[nn.Parameter]:

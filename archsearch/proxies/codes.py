@@ -9,13 +9,12 @@ from torch import Tensor, nn
 
 from archsearch import layers
 from archsearch.proxies.base import Probe
-from archsearch.trial import EvaluationError
 
 BENDS = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, layers.FrugalLeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish,
-    nn.Hardswish,
+    nn.ReLU, nn.LeakyReLU, layers.FrugalLeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish,
+    nn.Softplus, nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Softsign, nn.Hardsigmoid, nn.Hardtanh,
 )  # fmt: skip
-"""Activations that treat what is over zero in another way than what is under it."""
+"""Activations that bend at zero, or are centred there; ReLU6 is a Hardtanh."""
 FLOOR = 1e-3
 """Eigenvalues under it count as it, so that a network that cannot tell two images apart has a low value, not minus infinity."""
 
@@ -23,18 +22,13 @@ FLOOR = 1e-3
 def naswot(probe: Probe) -> float:
     """The logarithm of det K over the minibatch, where K[i, j] is how many units are on the same side of zero for the images i and j.
 
-    Mellor et al. 2021 (arXiv:2006.04647, equation 2). Units are all numbers that enter a ReLU, or another activation that bends at zero
-    (`BENDS`). Labels do not count.
-
-    Raises:
-        EvaluationError: rejected, for a network without such an activation.
+    Mellor et al. 2021 (arXiv:2006.04647, equation 2). Units are all numbers that enter a ReLU, or another activation (`BENDS`).
+    A network without any, which tells no image apart, has the lowest value that there is: N log 0.001 for N images. Labels do not count.
     """
     kernel = torch.zeros(len(probe.images), len(probe.images), dtype=torch.float64, device=probe.images.device)
-    bends = [module for module in probe.network.modules() if isinstance(module, BENDS)]
-    for module in bends:
-        module.register_forward_pre_hook(partial(add_codes, kernel))
-    if not bends:
-        raise EvaluationError("rejected", "naswot reads ReLUs or their like, and this network has none; leave naswot out of the proxies")
+    for module in probe.network.modules():
+        if isinstance(module, BENDS):
+            module.register_forward_pre_hook(partial(add_codes, kernel))
     with torch.no_grad():
         probe.network(probe.images)
     return log_det(kernel)

@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from archsearch.proxies.base import Probe, weighted, weights_of
+from archsearch.proxies.base import Probe, slopes_at, weighted, weights_of
+from archsearch.trial import EvaluationError
 
 
 def grad_norm(probe: Probe) -> float:
     """Sum over the tensors of weights of the gradient's Euclidean norm (Abdelfattah et al. 2021, arXiv:2101.08134); 0 without weights."""
-    _, slopes = slopes_of(probe)
-    return summed([slope.norm() for slope in slopes])
+    return summed([slope.norm() for slope in slopes_at(weights_of(probe.network), probe.loss())])
 
 
 def snip(probe: Probe) -> float:
     """Sum over all weights of |w dL/dw|: what the loss loses with them (Lee et al. 2019, arXiv:1810.02340); 0 without weights."""
-    weights, slopes = slopes_of(probe)
+    weights = weights_of(probe.network)
+    slopes = slopes_at(weights, probe.loss())
     return summed([(weight * slope).abs().sum() for weight, slope in zip(weights, slopes, strict=True)])
 
 
@@ -26,13 +27,19 @@ def grasp(probe: Probe) -> float:
     """-sum over all weights of w (H g), H the Hessian of the loss and g its gradient; 0 without weights.
 
     Wang et al. 2020 (arXiv:2002.07376), with the sign of Abdelfattah et al. 2021 (arXiv:2101.08134). It may have either sign.
+
+    Raises:
+        EvaluationError: rejected, for a network with an op that torch derives once alone, such as hardsigmoid.
     """
     weights = weights_of(probe.network)
-    if not weights:
-        return 0.0
-    slopes = torch.autograd.grad(probe.loss(), weights, create_graph=True, materialize_grads=True)
-    product = torch.stack([(slope.detach() * slope).sum() for slope in slopes]).sum()
-    bends = torch.autograd.grad(product, weights, materialize_grads=True)
+    slopes = slopes_at(weights, probe.loss(), again=True)
+    product = sum([(slope.detach() * slope).sum() for slope in slopes], torch.zeros(()))
+    try:
+        bends = slopes_at(weights, product)
+    except RuntimeError as error:
+        if "derivative" not in str(error):
+            raise
+        raise EvaluationError("rejected", "grasp derives twice, and torch cannot do that for an op of this network") from error
     return -summed([(weight * bend).sum() for weight, bend in zip(weights, bends, strict=True)])
 
 
@@ -55,6 +62,8 @@ def listener(found: list[Tensor], count: int) -> Callable[[nn.Module, tuple[Tens
     """A forward hook of a layer with so many weights, which adds its share to what is found when the gradient comes by."""
 
     def hear(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if not isinstance(output, Tensor):
+            return  # a module of a user's own may give a tuple
         kept = output.detach()
 
         def add(slope: Tensor) -> None:
@@ -66,22 +75,14 @@ def listener(found: list[Tensor], count: int) -> Callable[[nn.Module, tuple[Tens
 
 
 def saliency(output: Tensor, slope: Tensor) -> Tensor:
-    """Sum over channels of the mean over samples of half the square of (output * slope), summed over places."""
-    product = (output * slope).movedim(channel_axis(output), 1).flatten(2) if output.ndim > 2 else output * slope
-    return (product.sum(2) if product.ndim > 2 else product).square().mean(0).sum() / 2
+    """Half the mean over samples of the square of (output * slope), summed over the places of a channel, then over the channels."""
+    product = (output * slope).movedim(channel_axis(output), 1)
+    return product.reshape(*product.shape[:2], -1).sum(2).square().mean(0).sum() / 2
 
 
 def channel_axis(output: Tensor) -> int:
     """Axis of the channels: 1 of images (N, C, H, W), the last of tokens (N, T, D) and vectors (N, F)."""
     return 1 if output.ndim == 4 else output.ndim - 1
-
-
-def slopes_of(probe: Probe) -> tuple[list[nn.Parameter], Sequence[Tensor]]:
-    """The weights of the network, and the gradient of the loss at each."""
-    weights = weights_of(probe.network)
-    if not weights:
-        return [], []
-    return weights, torch.autograd.grad(probe.loss(), weights, materialize_grads=True)
 
 
 def summed(values: Sequence[Tensor]) -> float:

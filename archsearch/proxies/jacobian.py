@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from archsearch.proxies.base import Probe
+from archsearch.proxies.base import Probe, slopes_at
 
 NEAR_ZERO = 1e-5
 """k of the paper's formula."""
@@ -15,11 +15,13 @@ def jacov(probe: Probe) -> float:
     """-sum over the eigenvalues v of log(v + k) + 1 / (v + k), of the correlations of the images' Jacobians, k = 1e-5.
 
     The first version of Mellor et al. (arXiv:2006.04647v1). A Jacobian is that of the sum of all outputs, (N, C*H*W). At most, where none
-    are correlated, it is about -N for N images; images to which the network does not react at all count as alike. Labels do not count.
+    are correlated, it is about -N for N images; images to which the network does not react at all count as alike. Labels do not count, nor
+    do more images than half the numbers in one, for more Jacobians than numbers cannot but be correlated.
     """
     images = probe.images.clone().requires_grad_()
-    (slopes,) = torch.autograd.grad(probe.total(images), [images], materialize_grads=True)
-    values = torch.linalg.eigvalsh(correlations(slopes.flatten(1).double())).clamp(min=0) + NEAR_ZERO
+    (slopes,) = slopes_at([images], probe.total(images))
+    rows = slopes.flatten(1).double()
+    values = torch.linalg.eigvalsh(correlations(rows[: max(2, rows.shape[1] // 2)])).clamp(min=0) + NEAR_ZERO
     return float(-(values.log() + 1 / values).sum())
 
 

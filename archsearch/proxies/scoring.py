@@ -52,7 +52,8 @@ def score(name: str, probe: Probe) -> float:
     """The value of one proxy; the probe's network stays as it was. Raises as `proxy_scores`."""
     proxy = load_proxy(name)
     with seeded(probe.seed, probe.images.device):
-        value = float(proxy(replace(probe, network=readied(probe.network))))
+        found = proxy(replace(probe, network=readied(probe.network)))
+    value = float(found.detach() if isinstance(found, Tensor) else found)
     if not isfinite(value):
         why = "its untrained numbers grow beyond all bounds; a norm, or another proxy, may help"
         raise EvaluationError("rejected", f"proxy {metric_of(name)} of this network is {value}: {why}")

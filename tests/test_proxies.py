@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from math import log, log1p, pi, sqrt
 from pathlib import Path
@@ -33,6 +35,7 @@ from archsearch.ops import (
     ReLU,
     Sigmoid,
     Upsample,
+    Zero,
 )
 from archsearch.proxies import PROXIES, check_proxies, load_proxy, metric_of, rank_product
 from archsearch.proxies.base import Probe, readied, weights_of
@@ -299,6 +302,12 @@ def test_zen_looks_at_the_last_maps():
     assert [spec.shape for spec in outputs_of(maps_of(chain(Linear(3), shape=(4,))))] == [(3,)]
 
 
+def test_zen_of_a_network_that_does_not_react_is_low_and_finite():
+    b = Builder(SHAPE)
+    genotype = b.genotype(b(Linear(10), b(Flatten(), b(GlobalAvgPool2d(), b(BatchNorm2d(), b(Zero(), b.input))))))
+    assert score("zen", probe_of(genotype)) == pytest.approx(2 * log(1e-12))
+
+
 def outputs_of(genotype: Genotype) -> list:
     return [genotype.specs[i] for i in genotype.outputs]
 
@@ -306,6 +315,11 @@ def outputs_of(genotype: Genotype) -> list:
 def test_costs_are_those_of_the_analysis():
     found = proxy_scores(plain(), ["params", "macs"], images_for(plain()))
     assert found == {"params": 3 * 8 * 9 + 8 * 8 * 9 + 32 + 90, "macs": (3 * 8 * 9 + 8 * 8 * 9) * 64 + 80}
+
+
+def test_the_names_of_proxies_and_their_ranks_need_no_torch():
+    code = "import sys; from archsearch.proxies import rank_product; assert rank_product({'a': [1, 2]}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # What a proxy cannot say
@@ -328,6 +342,7 @@ def test_a_network_that_a_proxy_cannot_judge_is_rejected_with_the_reason():
         (("synflo",), r"unknown proxy 'synflo'; did you mean synflow"),
         (("snip", "snip"), "proxy 'snip' is given twice"),
         (("mine.py:snip", "snip"), "proxy 'snip' is given twice"),
+        (("mine.py:snip", "zen"), "no file mine.py; give a proxy of your own as file.py:function"),
         (("mine.py:",), "must be the name of a function in a file"),
     ],
 )
@@ -415,6 +430,8 @@ def test_a_search_by_proxies_gives_a_front_and_a_report_and_no_model(tmp_path, m
     assert run.trials[0].values[0] == -run.trials[0].metrics["synflow"]
     assert not list(Path("x").rglob("*.safetensors"))
     assert "Synflow" in told(capsys, "show", "x")
+    assert json.loads(told(capsys, "resume", "x", "--trials", "5", "--workers", "0", "--json"))["export"] is None
+    assert len(open_run(Path("x")).trials) == 5
     with pytest.raises(ExportError, match="its evaluator saved none"):
         export_trial(run, run.front()[0].number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archsearch.proxies.ranking import rank_product
@@ -41,7 +42,7 @@ def metric_of(name: str) -> str:
 
 
 def check_proxies(names: tuple[str, ...]) -> None:
-    """Raise ValueError unless these are names of proxies, one at least, and none twice; files of your own are not looked at."""
+    """Raise ValueError unless these are names of proxies, one at least, and none twice; files of your own must be there."""
     if not isinstance(names, tuple) or not names:
         raise ValueError(f"proxies={names!r} must be names parted by commas, of {', '.join(PROXIES)}")
     for place, name in enumerate(names):
@@ -51,3 +52,7 @@ def check_proxies(names: tuple[str, ...]) -> None:
             raise ValueError(f"proxy {name!r} must be the name of a function in a file, file.py:function")
         if metric_of(name) in map(metric_of, names[:place]):
             raise ValueError(f"proxy {metric_of(name)!r} is given twice; give each once")
+    for name in names:
+        file = split_source(name)[0]
+        if file and not Path(file).is_file():
+            raise ValueError(f"no file {file}; give a proxy of your own as file.py:function")

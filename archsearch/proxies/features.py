@@ -18,6 +18,8 @@ from archsearch.tasks import answers
 STEP = 0.01
 """Of the input, in its standard deviations."""
 SAMPLES = 16
+FLOOR = 1e-12
+"""Distances and sigmas under it count as it, so that a network that does not react has a low value, not minus infinity."""
 
 
 def zen(probe: Probe) -> float:
@@ -40,7 +42,7 @@ def zen(probe: Probe) -> float:
         after, before = answers(network(*moved)), answers(network(*inputs))
         distance = sum([(a - b).abs().sum() for a, b in zip(after, before, strict=True)], torch.zeros(())) / SAMPLES
         scales = [norm.running_var.mean().sqrt() for norm in norms if isinstance(norm.running_var, Tensor)]
-    return float(torch.stack([distance.cpu(), *(scale.cpu() for scale in scales)]).log().sum())
+    return float(torch.stack([distance.cpu(), *(scale.cpu() for scale in scales)]).clamp(min=FLOOR).log().sum())
 
 
 def maps_of(genotype: Genotype) -> Genotype:
@@ -52,8 +54,9 @@ def maps_of(genotype: Genotype) -> Genotype:
 def last_map(genotype: Genotype, output: int) -> int:
     """The value with more than one place that an output comes from, along first inputs; the output itself where there is none."""
     offset, value = len(genotype.inputs), output
-    while places(genotype.specs[value].shape) == 1 and value >= offset:
-        value = genotype.nodes[value - offset].inputs[0] if genotype.nodes[value - offset].inputs else -1
+    while value >= offset and places(genotype.specs[value].shape) == 1:
+        inputs = genotype.nodes[value - offset].inputs
+        value = inputs[0] if inputs else -1
     return value if value >= offset else output
 
 

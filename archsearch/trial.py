@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from archsearch.spaces.space import Choices
 
-FailureKind = Literal["out_of_memory", "diverged", "timeout", "crashed", "rejected"]
+FailureKind = Literal["out_of_memory", "diverged", "timeout", "crashed", "rejected", "stalled"]
 FAILURE_KINDS: tuple[str, ...] = get_args(FailureKind)
 ALIASES = {"memory": "memory_bytes", "training_memory": "training_memory_bytes", "latency": "latency_ms"}
 
@@ -41,7 +41,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a candidate has no result: out_of_memory, diverged, timeout, crashed or rejected, and a line for people."""
+    """Why a candidate has no result: out_of_memory, diverged, stalled, timeout, crashed or rejected, and a line for people."""
 
     kind: FailureKind
     message: str
@@ -64,8 +64,8 @@ class Trial:
     """One evaluated candidate.
 
     `metrics` holds the known costs (params, macs, memory_bytes, training_memory_bytes) and what the evaluator measured;
-    `values` the objectives, all to be minimised, or None after a failure; `curve` what was reported epoch by epoch; `run` the folder
-    that it was read from.
+    `values` the objectives, all to be minimised, or None after a failure; `curve` what was reported epoch by epoch; `rung` how high it
+    got in a search of several fidelities; `run` the folder that it was read from.
     """
 
     number: int
@@ -75,6 +75,7 @@ class Trial:
     values: tuple[float, ...] | None
     failure: Failure | None = None
     curve: tuple[dict[str, float], ...] = field(default=(), repr=False)
+    rung: int = 0
     run: Path | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -82,7 +82,7 @@ class Trained:
         self.go_on(folder, self.epochs)
 
     def reader(self) -> Reader:
-        return Reader(lambda f: self.go_on(f, 1), self.make, ("s.safetensors",), ("SupernetError",), every=8)
+        return Reader(lambda f: self.go_on(f, 1), self.make, ("s.safetensors",), ("CheckpointError", "SupernetError"), every=8)
 
 
 class Sharing:

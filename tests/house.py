@@ -26,7 +26,7 @@ LAYERS = [
     {"training", "proxies"},
     {"sharing"},
     {"evaluators"},
-    {"strategies", "supernets"},
+    {"strategies", "supernets", "fidelity"},
     {"runs"},
     {"report", "exporters"},
     {"cli"},

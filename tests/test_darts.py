@@ -16,12 +16,12 @@ from archsearch.evaluators.train import Train
 from archsearch.runs.search import resume, search
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import Setting, SupernetError
-from archsearch.supernets.checkpoint import load_standing
 from archsearch.supernets.course import Course
 from archsearch.supernets.darts import Darts, Derivation, skip_share, supergraph_of
 from archsearch.supernets.op_choices import supergraph_of_ops
 from archsearch.supernets.relaxation import Bilevel, Relaxation, halved
 from archsearch.supernets.switch_modules import extracted
+from archsearch.training.checkpoint import load_standing
 from archsearch.trial import EvaluationError
 from tests.runs import table
 

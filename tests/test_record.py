@@ -36,10 +36,10 @@ from archsearch.spaces.space import SpaceError, load_space, space_names
 from archsearch.strategies import STRATEGIES, Evolution, Exhaustive, Random
 from archsearch.supernets import SUPERNETS, SupernetError
 from archsearch.supernets.budgeted import Budgeted
-from archsearch.supernets.checkpoint import restore_optimizer
 from archsearch.support.option_json import alike, from_plain, to_plain
 from archsearch.support.parts import current, name_of
 from archsearch.tasks import TASKS
+from archsearch.training.checkpoint import restore_optimizer
 from tests.evaluators import Formula, Stillborn
 from tests.runs import OPTIONS, made, small_search, small_space, table
 from tests.warm import run_python

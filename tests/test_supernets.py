@@ -25,9 +25,10 @@ from archsearch.runs.search import METHODS, load_method, resume, search
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import SUPERNETS, Point, Setting, SupernetError, SupernetSearch, load_supernet_search
-from archsearch.supernets.checkpoint import load_standing, save_standing
 from archsearch.supernets.fabric import Fabric
 from archsearch.supernets.prunable_fabric import FactorFabric, PrunableFabric
+from archsearch.training.checkpoint import load_standing, save_standing
+from archsearch.training.failures import CheckpointError
 from archsearch.training.weights import load_weights
 from archsearch.trial import Failure
 from tests.evaluators import Formula
@@ -197,7 +198,7 @@ def test_a_checkpoint_is_read_back_whole_or_refused(tmp_path: Path) -> None:
     assert torch.equal(standing.tensors["a/b"], torch.arange(3))
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(SupernetError, match=r"checkpoint .*supernet.safetensors: .*; delete it"):
+    with pytest.raises(CheckpointError, match=r"checkpoint .*supernet.safetensors: .*; delete it"):
         load_standing(path)
 
 
@@ -224,7 +225,7 @@ def test_a_checkpoint_that_is_whole_but_of_something_else_is_refused(
     whole = load_standing(setting.checkpoint)
     assert whole is not None
     save_standing(setting.checkpoint, {**whole.state, **state}, {**whole.tensors, **tensor})
-    with pytest.raises(SupernetError, match=f"{words}.*; delete it"):
+    with pytest.raises((CheckpointError, SupernetError), match=f"{words}.*; delete it"):
         next(iter(Fabric(tune=1).run(setting)))
 
 

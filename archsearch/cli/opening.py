@@ -12,6 +12,7 @@ from archsearch.analysis import Budget
 from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of, said
+from archsearch.fidelity import Fidelity
 from archsearch.runs.loop import Standing
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
@@ -33,7 +34,7 @@ ELSEWHERE = ("data", "data_dir", "device", "space")
 
 def opening(
     parts: Parts, names: tuple[str, str], objectives: Sequence[Objective], budget: Budget, trials: int, workers: int, seed: int,
-    folder: Path,
+    folder: Path, rungs: Fidelity | None = None,
 ) -> list[str]:  # fmt: skip
     """At most MOST lines; `names` are those of strategy and evaluator."""
     space, strategy, evaluator = parts
@@ -44,7 +45,7 @@ def opening(
         f"strategy   {how}",
         f"objectives {', '.join(('max ' if one.maximise else '') + one.metric for one in objectives)}{within(budget)}",
         *data_lines(evaluator),
-        f"evaluator  {joined(names[1], judged_by(evaluator))}{on_device(evaluator)}",
+        f"evaluator  {joined(names[1], judged_by(evaluator))}{on_device(evaluator)}{climbing(rungs)}",
     ]
     notes: Sequence[str] = remarks_of(evaluator)
     room = MOST - len(lines)
@@ -111,6 +112,11 @@ def limit(name: str, value: float) -> str:
         return f"{prefixed(value, exact=True)} {unit(name).label if name == 'macs' else name}"
     text = prefixed(value, "B", exact=True) if name.endswith("_bytes") else f"{value:g} ms"
     return f"{text} {name.rpartition('_')[0].replace('_', ' ')}"
+
+
+def climbing(rungs: Fidelity | None) -> str:
+    """The rungs where there are some."""
+    return "" if rungs is None else f"; rungs {rungs}, {rungs.schedule}"
 
 
 def on_device(evaluator: Evaluator) -> str:

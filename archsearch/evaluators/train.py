@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import torch
+from torch import nn
 
 from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.network.compiler import compile_network
 from archsearch.support.randomness import seeded
-from archsearch.tasks import measure
+from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training.device import pick_device
+from archsearch.training.epochs import Epochs, identity
 from archsearch.training.loop import Training, check_loss
+from archsearch.training.memory import images_at_once
+from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, save_weights
+
+USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
+"""How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +46,29 @@ class Train(Options):
         """Whether `evaluate` measures on the test part, so that no search may go by it."""
         return self.final
 
+    def usual(self, trials: int) -> tuple[Train, tuple[float, ...]]:
+        """As a search of so many trials trains when nobody says how long: the evaluator with its epochs, and their values rung by rung.
+
+        Every rung trains three times as long as the one below; the lowest sees some thousand images, and two trials or more reach the top.
+        No rungs where a whole training is that short, or trials are few.
+        """
+        images = len(self.feed())
+        whole = replace(self, epochs=min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images))))
+        values: list[float] = [whole.epochs]
+        while values[0] * images >= 3 * FEWEST_IMAGES and trials >= 2 * 3 ** len(values) and len(values) < MOST_RUNGS:
+            below = values[0] / 3
+            values.insert(0, round(below) if below >= 1 else round(below, 3))
+        return whole, tuple(values) if len(values) > 1 else ()
+
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` with its spread where it is limited.
 
-        Reports every epoch its mean training loss, the validation metrics, and the last learning rate.
+        Reports every epoch its mean training loss, the validation metrics, and the last learning rate. A long training that was stopped
+        goes on from its checkpoint beside `candidate.weights`, and reports again what it had.
 
         Raises:
-            EvaluationError: rejected (too slow, or not made for these data) or diverged.
+            EvaluationError: rejected (too slow, or not made for these data), diverged, or stalled.
+            CheckpointError: the checkpoint is damaged, or of another training.
         """
         self.check(candidate.genotype)
         data, device = self.feed(), pick_device(self.device)
@@ -51,18 +76,34 @@ class Train(Options):
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
         metrics = {} if limit is None else within_latency(network, shape, device, limit)
         macs = [output.macs for output in exits(candidate.genotype)]
+        most = self.at_once or images_at_once(candidate.genotype, min(self.batch, len(data)), self.optimizer, device)
+        rung = candidate.rung
+        done = 0 if rung is None else rung.done
+        if rung is not None and rung.start is not None:
+            load_weights(network, rung.start)
         with seeded(candidate.seed, device):  # for dropout
-            training = Training(self, network, data, torch.Generator(device).manual_seed(candidate.seed))
-            for epoch in range(self.epochs):
-                train_loss, lr = training.epoch()
-                found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
-                check_loss(found["loss"], data.task.classes)
-                metrics |= found
-                if report(epoch, {"train_loss": train_loss, **found, "lr": lr}):
-                    break
-        if candidate.weights is not None:
-            save_weights(network, candidate.weights)
+            generator = torch.Generator(device).manual_seed(candidate.seed)
+            numerics = numerics_of(candidate.genotype, self.precision, device)
+            training = Training(replace(self, at_once=most, epochs=self.epochs - done), network, data, generator, numerics)
+            epochs = Epochs(training, partial(self.judged, data, macs), candidate.checkpoint, self.identity(candidate), done)
+            metrics |= epochs.run(report)
+            if candidate.weights is not None:
+                with training.averaged():
+                    save_weights(network, candidate.weights)
+        epochs.finish()
         return {**metrics, **exit_macs(macs)}
+
+    def judged(self, data: Feed, macs: Sequence[int], network: nn.Module) -> dict[str, float]:
+        """Metrics of the validation part. Raises EvaluationError (diverged)."""
+        found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
+        check_loss(found["loss"], data.task.classes)
+        return found
+
+    def identity(self, candidate: Candidate) -> str:
+        """Which training a checkpoint is of: the network, its seed, and every option that is no place."""
+        options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
+        begun = 0 if candidate.rung is None else candidate.rung.before
+        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=begun, **options)
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.

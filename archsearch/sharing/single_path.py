@@ -27,9 +27,11 @@ from archsearch.support.randomness import seeded
 from archsearch.support.reading import one_line, place
 from archsearch.support.seeds import seed_of
 from archsearch.tasks import answers
+from archsearch.training.checkpoint import laid_out
 from archsearch.training.device import pick_device
 from archsearch.training.failures import foreseen
-from archsearch.training.loop import Training, remembers
+from archsearch.training.loop import Training
+from archsearch.training.optimizer import group_of, remembers
 from archsearch.training.options import Options
 
 ATTEMPTS = 1000
@@ -118,7 +120,7 @@ class SinglePath:
     """
 
     def __init__(self, supernet: SharedWeights, space: Space, bank: Bank) -> None:
-        options = replace(options_of(supernet), epochs=supernet.epochs)
+        options = replace(options_of(supernet), epochs=supernet.epochs, ema=0.0, compile=False)  # which are about one network
         sampler = Sampler(space, supernet.budget, options.batch, options.optimizer)
         self.supernet, self.bank, self.device = supernet, bank, bank.device
         self.paths = Paths(bank, sampler, supernet.seed, supernet.paths, supernet.sandwich)
@@ -126,7 +128,8 @@ class SinglePath:
         options.check(first)
         self.training = Training(options, bank.network(first), options.feed(), torch.Generator(bank.device))
         self.training.network = self.paths
-        self.optimizer.param_groups[0]["params"] = []
+        for group in self.optimizer.param_groups:
+            group["params"] = []
         self.known = 0
         self.optimizer.register_step_pre_hook(lambda *_: self.take_in())
         self.take_in()
@@ -140,9 +143,9 @@ class SinglePath:
         """Let the optimiser know of weights that were made since it was last asked."""
         fresh = list(self.bank.parameters(after=self.known))
         self.known = len(self.bank.modules)
-        [group] = self.optimizer.param_groups
-        group["params"].extend(fresh)
-        if group.get("momentum"):  # torch's fused SGD takes steps in which all weights have a buffer, or none
+        for weight in fresh:
+            group_of(self.optimizer, weight)["params"].append(weight)
+        if self.optimizer.param_groups[0].get("momentum"):  # torch's fused SGD takes steps in which all weights have a buffer, or none
             for weight in fresh:
                 self.optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
@@ -177,7 +180,8 @@ class SinglePath:
         for text, kept in memory.items():
             if not remembers(self.optimizer, weights[text], kept):
                 raise foreign(path, text)
-            self.optimizer.state[weights[text]].update(kept)
+            weight = weights[text]
+            self.optimizer.state[weight].update({slot: laid_out(value, weight) for slot, value in kept.items()})
 
 
 def foreign(path: Path, name: str) -> SharingError:

@@ -15,7 +15,13 @@ from archsearch.evaluators.train import Train
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, SupernetError
-from archsearch.supernets.checkpoint import (
+from archsearch.support.randomness import seeded
+from archsearch.support.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
+from archsearch.support.seeds import seed_of
+from archsearch.support.threads import torch_threads
+from archsearch.tasks import Feed, measure
+from archsearch.tasks.anytime import by_exit, exit_macs
+from archsearch.training.checkpoint import (
     load_standing,
     optimizer_tensors,
     prefixed,
@@ -24,12 +30,6 @@ from archsearch.supernets.checkpoint import (
     save_standing,
     under,
 )
-from archsearch.support.randomness import seeded
-from archsearch.support.reading import NUMBER, SCALAR, at, at_least, each, fields, named, reason
-from archsearch.support.seeds import seed_of
-from archsearch.support.threads import torch_threads
-from archsearch.tasks import Feed, measure
-from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training.device import pick_device
 from archsearch.training.failures import foreseen
 from archsearch.training.loop import Training, check_loss
@@ -58,7 +58,7 @@ class Phase(Protocol):
         """All that the rest of the training depends on."""
 
     def restore(self, tensors: Mapping[str, Tensor], done: int) -> None:
-        """Take up what `tensors` gave after so many epochs. Raises SupernetError when it belongs to something else."""
+        """Take up what `tensors` gave after so many epochs. Raises CheckpointError when it belongs to something else."""
 
 
 class Course:

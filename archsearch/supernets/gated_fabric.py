@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.spaces.space import Scalar
-from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course
 from archsearch.supernets.policy import Bernoulli
 from archsearch.supernets.supergraph import Flags, Supergraph
 from archsearch.supernets.switch_modules import compile_switched, extracted
 from archsearch.tasks import joint_loss
-from archsearch.training.loop import Training, check_loss, schedule
+from archsearch.training.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
+from archsearch.training.loop import Training, check_loss
+from archsearch.training.optimizer import rate, set_rates
 from archsearch.training.options import Options
 
 ADDITIVE = ("params", "macs")
@@ -114,7 +115,7 @@ class GateTraining:
             totals += found
         self.done += 1
         loss, ratio = (totals / training.per_epoch).tolist()
-        lr = training.options.lr * schedule((training.step - 1) / training.total, training.options.warmup)
+        lr = rate(training.options, (training.step - 1) / training.total)
         gates = {"ratio": ratio, "price": self.gated.price, "open": float(self.gated.policy.open().mean())}
         return {"train_loss": loss, **gates, "lr": lr}
 
@@ -124,8 +125,7 @@ class GateTraining:
         gates = gated.policy.draw(len(x), generator)
         ratios = gated.ratios(gates, self.limits)
         gated.set_gates(gates)
-        for group in training.optimizer.param_groups:
-            group["lr"] = training.options.lr * schedule(training.step / training.total, training.options.warmup)
+        set_rates(training.optimizer, training.options, training.step / training.total)
         losses = self.losses(gated.network(x), y)
         training.optimizer.zero_grad()
         gated.policy.optimizer.zero_grad()  # of a step in which the gates did not learn
@@ -168,7 +168,7 @@ def kept(gated: GatedFabric) -> dict[str, Tensor]:
 
 
 def give_back(gated: GatedFabric, tensors: Mapping[str, Tensor]) -> None:
-    """Take up what `kept` gave. Raises SupernetError when it belongs to another network."""
+    """Take up what `kept` gave. Raises CheckpointError when it belongs to another network."""
     restore_network(gated.network, under(tensors, "network"))
     gated.policy.restore(under(tensors, "policy"))
     gated.price = float(taken(tensors, "price", torch.tensor(0.0, dtype=torch.float64)))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from archsearch.supernets.checkpoint import restore_optimizer, taken
+from archsearch.training.checkpoint import restore_optimizer, taken
 
 STRETCH, SHRINK, HEAT = 1.1, -0.1, 2 / 3
 """Zeta, gamma and beta of hard-concrete gates (Louizos et al. 2018, arXiv:1712.01312)."""
@@ -60,7 +60,7 @@ class Bernoulli:
         return {"logits": self.logits.detach(), **memory}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave. Raises SupernetError when it belongs to other gates."""
+        """Take up what `tensors` gave. Raises CheckpointError when it belongs to other gates."""
         self.logits.data.copy_(taken(tensors, "logits", self.logits))
         restore_optimizer(self.optimizer, {f"0/{name}": value for name, value in tensors.items() if name != "logits"})
 

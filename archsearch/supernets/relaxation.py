@@ -12,13 +12,14 @@ from torch.nn import functional
 from torch.optim import Adam
 
 from archsearch.spaces.space import Scalar
-from archsearch.supernets.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
 from archsearch.supernets.course import Course
 from archsearch.supernets.supergraph import Supergraph
 from archsearch.supernets.switch_modules import compile_switched
 from archsearch.support.seeds import seed_of
 from archsearch.tasks import Feed, joint_loss
-from archsearch.training.loop import Training, check_loss, schedule
+from archsearch.training.checkpoint import optimizer_tensors, prefixed, restore_network, restore_optimizer, taken, under
+from archsearch.training.loop import Training, check_loss
+from archsearch.training.optimizer import rate, set_rates
 from archsearch.training.options import Options
 
 Pair = tuple[Tensor, Tensor]
@@ -59,7 +60,7 @@ class Relaxation:
         return {**prefixed(self.network.state_dict(), "network"), "scores": self.scores.detach()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave. Raises SupernetError when it belongs to another network."""
+        """Take up what `tensors` gave. Raises CheckpointError when it belongs to another network."""
         restore_network(self.network, under(tensors, "network"))
         self.scores.data.copy_(taken(tensors, "scores", self.scores))
 
@@ -92,18 +93,17 @@ class Bilevel:
         for batches in training.data.epoch(training.batch, generator):
             losses = [self.step(batch, next(others), generator) for batch in batches]
             total += check_loss(float(torch.stack(losses).mean()), training.data.task.classes) * len(losses)
-        rate = training.options.lr * schedule((training.step - 1) / training.total, training.options.warmup)
+        lr = rate(training.options, (training.step - 1) / training.total)
         chosen = self.relaxation.weights().detach().max(1).values
-        return {"train_loss": total / training.per_epoch, "certainty": float(chosen.mean()), "lr": rate}
+        return {"train_loss": total / training.per_epoch, "certainty": float(chosen.mean()), "lr": lr}
 
     def step(self, batch: Pair, other: Pair, generator: torch.Generator) -> Tensor:
         """One step of the scores, one of the weights; the loss of the weights' batch."""
         training, relaxation = self.training, self.relaxation
-        rate = training.options.lr * schedule(training.step / training.total, training.options.warmup)
-        relaxation.scores.grad = self.unrolled(batch, other, rate, generator) if self.second else self.slope(other, generator)
+        lr = rate(training.options, training.step / training.total)
+        relaxation.scores.grad = self.unrolled(batch, other, lr, generator) if self.second else self.slope(other, generator)
         self.optimizer.step()
-        for group in training.optimizer.param_groups:
-            group["lr"] = rate
+        set_rates(training.optimizer, training.options, training.step / training.total)
         training.optimizer.zero_grad()
         loss = self.loss(batch, generator)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -133,7 +133,7 @@ class Bilevel:
         (found,) = torch.autograd.grad(self.loss(batch, generator), [self.relaxation.scores])
         return found
 
-    def unrolled(self, batch: Pair, other: Pair, rate: float, generator: torch.Generator) -> Tensor:
+    def unrolled(self, batch: Pair, other: Pair, lr: float, generator: torch.Generator) -> Tensor:
         """Gradient by the scores of the loss behind one plain step of the weights (arXiv:1806.09055, eq. 7 and 8).
 
         All four losses draw the same options and the same dropout, for else their difference is the noise of the draws over `nudge`.
@@ -143,7 +143,7 @@ class Bilevel:
         before = [weight.detach().clone() for weight in weights]
         with held_norms(self.relaxation.network):
             steps = torch.autograd.grad(self.loss(batch, same()), weights, allow_unused=True)
-            move(weights, before, steps, -rate)
+            move(weights, before, steps, -lr)
             *ahead, found = torch.autograd.grad(self.loss(other, same()), [*weights, self.relaxation.scores], allow_unused=True)
             length = torch.stack([gradient.norm() for gradient in ahead if gradient is not None]).norm()
             nudge = self.nudge / float(length.clamp(min=1e-12))
@@ -152,7 +152,7 @@ class Bilevel:
                 move(weights, before, ahead, sign * nudge)
                 slopes.append(self.slope(batch, same()))
             move(weights, before, ahead, 0.0)
-        return found - rate * (slopes[0] - slopes[1]) / (2 * nudge)
+        return found - lr * (slopes[0] - slopes[1]) / (2 * nudge)
 
     def tensors(self) -> dict[str, Tensor]:
         network, scores = optimizer_tensors(self.training.optimizer), optimizer_tensors(self.optimizer)

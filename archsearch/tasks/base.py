@@ -45,6 +45,10 @@ class Task(ABC):
     def loss(self, answer: Tensor, truth: Tensor, smoothing: float) -> Tensor:
         """Mean loss of a batch of answers, with labels smoothed by that much."""
 
+    @abstractmethod
+    def mass(self, truth: Tensor) -> Tensor:
+        """What the mean loss of a batch is taken over, a scalar: losses of parts, weighed by theirs, add up to that of the whole."""
+
     def weight(self, answer: Tensor) -> Tensor | None:
         """The weights, (classes,), where an answer lies and of its type; None where there are none."""
         return weight_of(self.weights, answer.device, answer.dtype) if self.weights else None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archsearch.tasks.base import Meter, Task, balanced_error
+from archsearch.tasks.base import Meter, Task, balanced_error, weight_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Classification(Task):
 
     def loss(self, answer: Tensor, truth: Tensor, smoothing: float) -> Tensor:
         return functional.cross_entropy(answer, truth, self.weight(answer), label_smoothing=smoothing)
+
+    def mass(self, truth: Tensor) -> Tensor:
+        return weight_of(self.weights or (1.0,) * self.classes, truth.device, torch.float32)[truth].sum()
 
     def meter(self) -> Meter:
         return Scores(self.classes)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import prod
+from math import ceil, prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from archsearch.data import VOID, Data, Part
-from archsearch.data.augment import augment
+from archsearch.data.augment import PLAIN, Changes, augment
 from archsearch.tasks.base import Meter, Task, answers
 
 Pair = tuple[Tensor, Tensor]
@@ -40,6 +40,8 @@ class Feed:
     flip: bool
     views: int
     """Crops of each image in an epoch."""
+    changes: Changes = PLAIN
+    """What training images go through besides."""
 
     def __len__(self) -> int:
         """Training samples in an epoch."""
@@ -55,8 +57,9 @@ class Feed:
         order = torch.randperm(len(self), generator=generator, device=images.device)[: len(self) // batch * batch]
         chosen = order if self.views == 1 else order % len(images)
         for chunk in torch.split(chosen, batch * self._steps(batch)):
-            inputs, labels = augment(images, truth, chunk, self.size, self.flip, generator)
-            yield list(zip(torch.split(self.normalised(inputs), batch), torch.split(labels, batch), strict=True))
+            crops, labels = augment(images, truth, chunk, self.size, self.flip, generator)
+            inputs = self.normalised(self.changes.of_pixels(crops, generator, whole=labels.ndim == 1))
+            yield list(zip(torch.split(self.changes.blanked(inputs, generator), batch), torch.split(labels, batch), strict=True))
 
     def _steps(self, batch: int) -> int:
         elements = batch * self.train[0].shape[1] * prod(self.size)
@@ -100,16 +103,32 @@ def size_of(data: Data, crop: int = 0) -> tuple[int, int]:
     return crop, crop
 
 
+def part_of(feed: Feed, fraction: float, seed: int) -> Feed:
+    """The data with so much of the training part, drawn by a seed, of every class as much; masks are drawn from all."""
+    images, truth = feed.train
+    if fraction == 1:
+        return feed
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(truth.device)
+    groups = [order] if truth.ndim > 1 else [order[truth[order] == label] for label in range(feed.task.classes)]
+    kept = torch.cat([group[: ceil(fraction * len(group))] for group in groups]).sort().values
+    return replace(feed, train=(in_pixels(images[kept]), truth[kept]))
+
+
 def on_device(part: Part, device: torch.device) -> Pair:
-    """One part as tensors."""
-    return torch.tensor(part.images, device=device), torch.tensor(part.labels, device=device)
+    """One part as tensors, the channels of a pixel side by side."""
+    return in_pixels(torch.tensor(part.images, device=device)), torch.tensor(part.labels, device=device)
+
+
+def in_pixels(images: Tensor) -> Tensor:
+    """Images with the channels of a pixel side by side in memory."""
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def padded(pair: Pair, down: int, right: int) -> Pair:
     """Images with a black border of so many pixels above and below, left and right; masks with one that belongs to no class."""
     images, truth = pair
     border = (right, right, down, down)
-    return functional.pad(images, border), functional.pad(truth, border, value=VOID) if truth.ndim > 1 else truth
+    return in_pixels(functional.pad(images, border)), functional.pad(truth, border, value=VOID) if truth.ndim > 1 else truth
 
 
 @torch.inference_mode()

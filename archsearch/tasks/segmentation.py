@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from archsearch.data import VOID
-from archsearch.tasks.base import Meter, Task, balanced_error
+from archsearch.tasks.base import Meter, Task, balanced_error, weight_of
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,14 @@ class Segmentation(Task):
         return (self.classes, *size)
 
     def loss(self, answer: Tensor, truth: Tensor, smoothing: float) -> Tensor:
-        truth, known, weight = truth.long(), truth != VOID, self.weight(answer)
-        total = functional.cross_entropy(answer, truth, weight, ignore_index=VOID, label_smoothing=smoothing, reduction="sum")
-        if weight is None:
-            return total / known.sum().clamp(min=1)  # a crop may hold no pixel that counts
-        return total / (weight[truth * known] * known).sum().clamp(min=weight.min())
+        total = functional.cross_entropy(
+            answer, truth.long(), self.weight(answer), ignore_index=VOID, label_smoothing=smoothing, reduction="sum"
+        )
+        return total / self.mass(truth)
+
+    def mass(self, truth: Tensor) -> Tensor:
+        known, weights = truth != VOID, weight_of(self.weights or (1.0,) * self.classes, truth.device, torch.float32)
+        return (weights[truth.long() * known] * known).sum().clamp(min=weights.min())  # a crop may hold no pixel that counts
 
     def meter(self) -> Meter:
         return Confusion(self.classes)

@@ -11,14 +11,23 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", 
 ONE_VALUE = "Expected more than 1 value per channel when training"
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or is of another training; one line that says what to do."""
+
+
 def failure_of(error: BaseException) -> Failure:
     """The failure that an unforeseen exception of an evaluation stands for: out of memory, a norm with one value, or a crash."""
     text = " ".join(str(error).split())[:300]
     if ONE_VALUE in text:
         return Failure("rejected", "batch norm at 1x1 has one value for each channel, as a batch holds one image; give more images")
-    if isinstance(error, MemoryError) or any(words in text.lower() for words in OUT_OF_MEMORY):
+    if is_out_of_memory(error):
         return Failure("out_of_memory", text or "out of memory")
     return Failure("crashed", f"{type(error).__name__}: {text}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that there is not enough memory."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 @contextmanager

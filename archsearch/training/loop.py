@@ -1,79 +1,147 @@
-"""The loop of training: epochs and steps, the optimiser, the schedule of the learning rate."""
+"""The loop of training: epochs and steps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from archsearch.tasks import Feed, joint_loss
+from archsearch.tasks import Feed, answers, joint_loss
+from archsearch.training.averaging import Average
+from archsearch.training.failures import is_out_of_memory
+from archsearch.training.memory import halved
+from archsearch.training.numerics import Numerics
+from archsearch.training.optimizer import make_optimizer, rate, set_rates
 from archsearch.training.options import Options
 from archsearch.trial import EvaluationError
 
-STEP = "step"
-ADAM = (STEP, "exp_avg", "exp_avg_sq")
-REMEMBERED: Mapping[type[Optimizer], tuple[str, ...]] = {SGD: ("momentum_buffer",), Adam: ADAM, AdamW: ADAM}
-"""What an optimiser keeps of every weight: the number of steps, and tensors of the weight's shape."""
 EXPLODED = 100
 """A loss over so many times that of guessing will not come back."""
+Pair = tuple[Tensor, Tensor]
+Share = tuple[Tensor, Tensor | float]
+"""What is right for a batch, and how much that counts."""
+
+
+class Blend(NamedTuple):
+    """What is right for images that are `share` of one and the rest of another."""
+
+    first: Tensor
+    second: Tensor
+    share: float
 
 
 class Training:
-    """One network in training: its optimiser, its place in the schedule, its random order of images."""
+    """One network in training: its optimiser, its place in the schedule, its random order of images.
 
-    def __init__(self, options: Options, network: nn.Module, data: Feed, generator: torch.Generator) -> None:
-        self.options, self.network, self.data, self.generator = options, network, data, generator
+    `at_once` images go through the network together; a batch of more is several parts whose gradients add up to that of the batch, but
+    for batch norm, whose statistics are those of a part. It is halved when memory runs out.
+    """
+
+    def __init__(
+        self, options: Options, network: nn.Module, data: Feed, generator: torch.Generator, numerics: Numerics | None = None
+    ) -> None:
+        self.options, self.data, self.generator = options, data, generator
+        self.numerics = numerics or Numerics(data.train[0].device)
+        self.network = self.numerics.prepared(network)
         self.batch = min(options.batch, len(data))
         self.per_epoch = len(data) // self.batch
         self.step = 0
+        self.at_once = min(self.batch, options.at_once or self.batch)
         self.optimizer = make_optimizer(options, network)
+        self.average = Average(network, options.ema) if options.ema else None
+        self.compiled: Callable[[Tensor], Any] | None = torch.compile(network) if options.compile else None
 
     def epoch(self) -> tuple[float, float]:
         """Go once through the images; return the mean loss and the last learning rate. Raises EvaluationError (diverged)."""
         self.network.train()
         total = sum(self.steps(batches) for batches in self.data.epoch(self.batch, self.generator))
-        return total / self.per_epoch, self.options.lr * schedule((self.step - 1) / self.total, self.options.warmup)
+        return total / self.per_epoch, rate(self.options, (self.step - 1) / self.total)
 
     @property
     def total(self) -> int:
         """Steps of the whole training."""
-        return self.options.epochs * self.per_epoch
+        return self.options.rounds * self.per_epoch
 
-    def steps(self, batches: list[tuple[Tensor, Tensor]]) -> float:
+    def steps(self, batches: list[Pair]) -> float:
         """One step for each batch; return the sum of their losses. Raises EvaluationError (diverged)."""
-        network, optimizer, task, smoothing = self.network, self.optimizer, self.data.task, self.options.label_smoothing
-        losses = []
-        for x, y in batches:
-            for group in optimizer.param_groups:
-                group["lr"] = self.options.lr * schedule(self.step / self.total, self.options.warmup)
-            loss = joint_loss(task, network(x), y, smoothing)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            self.step += 1
-            losses.append(loss.detach())
+        losses = [self.take_step(images, truth) for images, truth in batches]
         total = float(torch.stack(losses).sum())
-        check_loss(total / len(losses), task.classes)
+        check_loss(total / len(losses), self.data.task.classes)
         return total
 
+    def take_step(self, images: Tensor, truth: Tensor) -> Tensor:
+        """Move the weights by the gradient of one batch; return its loss."""
+        set_rates(self.optimizer, self.options, self.step / self.total)
+        inputs, wanted = self.blended(images, truth) if self.options.mixup else (images, truth)
+        loss = self.gradient(inputs, wanted)
+        if self.options.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
+        self.step += 1
+        return loss
 
-def make_optimizer(options: Options, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser of these options, fused: one call updates all weights."""
-    weights = list(network.parameters())
-    if options.optimizer == "adamw":
-        return torch.optim.AdamW(weights, options.lr, weight_decay=options.weight_decay, fused=True)
-    momentum = 0.9 if options.optimizer == "momentum" else 0.0
-    return torch.optim.SGD(weights, options.lr, momentum, weight_decay=options.weight_decay, nesterov=momentum > 0, fused=True)
+    def gradient(self, images: Tensor, truth: Tensor | Blend) -> Tensor:
+        """Put the gradient of a batch beside the weights, part by part where memory asks for it; return the loss."""
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                return torch.stack([self.back(*part) for part in self.parts(images, truth)]).sum()
+            except (MemoryError, RuntimeError) as error:
+                if self.at_once == 1 or not is_out_of_memory(error):
+                    raise
+            self.at_once = halved(self.at_once)  # outside of the handler, which holds all tensors of the failed step
 
+    def parts(self, images: Tensor, truth: Tensor | Blend) -> Iterator[tuple[Tensor, list[Share]]]:
+        """The batch in parts that go through at once, each with what is right and how much that counts in the mean over the batch."""
+        wanted: list[Share] = [(truth, 1.0)] if isinstance(truth, Tensor) else [(truth.first, truth.share), (truth.second, 1 - truth.share)]
+        if self.at_once >= len(images):
+            yield images, wanted
+            return
+        mass = self.data.task.mass
+        wholes = [mass(right) for right, _ in wanted]
+        for start in range(0, len(images), self.at_once):
+            few = slice(start, start + self.at_once)
+            yield (
+                images[few],
+                [(right[few], count * mass(right[few]) / whole) for (right, count), whole in zip(wanted, wholes, strict=True)],
+            )
 
-def schedule(done: float, warmup: float) -> float:
-    """Factor of the learning rate after a fraction `done` of all steps: up in a line, then down as a cosine (arXiv:1608.03983)."""
-    if done < warmup:
-        return (done + 0.01) / (warmup + 0.01)
-    return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
+    def back(self, images: Tensor, wanted: list[Share]) -> Tensor:
+        """Add the gradient of a part; return its share of the loss."""
+        with self.numerics.autocast():
+            outputs = (self.compiled or self.network)(images)
+        loss = self.loss(outputs, wanted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def loss(self, outputs: Tensor | tuple[Tensor, ...], wanted: list[Share]) -> Tensor:
+        """The loss of answers, in float32."""
+        whole = tuple(answer.float() for answer in answers(outputs))
+        losses = [joint_loss(self.data.task, whole, right, self.options.label_smoothing) * count for right, count in wanted]
+        return losses[0] if len(losses) == 1 else losses[0] + losses[1]
+
+    def blended(self, images: Tensor, truth: Tensor) -> tuple[Tensor, Blend]:
+        """Each image mixed with another of the batch, in shares drawn once for all (mixup, Zhang et al. 2018, arXiv:1710.09412)."""
+        drawn = torch.randint(2**31, (1,), generator=self.generator, device=self.generator.device)
+        share = float(np.random.default_rng(int(drawn)).beta(self.options.mixup, self.options.mixup))
+        other = torch.randperm(len(images), generator=self.generator, device=images.device)
+        return share * images + (1 - share) * images[other], Blend(truth, truth[other], share)
+
+    @contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """The network with the weights to be judged and kept: their moving average where that is asked for."""
+        if self.average is None:
+            yield self.network
+            return
+        with self.average.swapped():
+            yield self.network
 
 
 def check_loss(loss: float, classes: int) -> float:
@@ -81,10 +149,3 @@ def check_loss(loss: float, classes: int) -> float:
     if not loss < EXPLODED * math.log(classes):  # NaN fails this as well
         raise EvaluationError("diverged", f"loss is {loss:.3g}, guessing gives {math.log(classes):.3g}; a lower lr or batch norm may help")
     return loss
-
-
-def remembers(optimizer: Optimizer, weight: Tensor, kept: Mapping[str, Tensor]) -> bool:
-    """Whether an optimiser remembers such things of a weight."""
-    wanted = {name: () if name == STEP else tuple(weight.shape) for name in REMEMBERED[type(optimizer)]}
-    shapes = {name: tuple(value.shape) for name, value in kept.items()}
-    return shapes == wanted and all(value.dtype == torch.float32 for value in kept.values())

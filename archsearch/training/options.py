@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 from archsearch.data import Data, Form, about, code_of, fingerprint, load_data, place_of, remarks
+from archsearch.data.augment import Changes
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
-from archsearch.tasks import Feed, feed_of, size_of, task_of
+from archsearch.tasks import Feed, feed_of, part_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
 from archsearch.training.device import DEVICES, pick_device
+from archsearch.training.numerics import PRECISIONS
+from archsearch.training.optimizer import SCHEDULES
 from archsearch.trial import EvaluationError
 
 OPTIMIZERS = ("adamw", "momentum", "sgd")
+NO_END = 2**31
+WHOLE = (
+    ("data_seed", 0, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END),
+    ("randaugment", 0, 10),
+)  # fmt: skip
+"""Options that are whole numbers: least and most."""
+WORDS = {"optimizer": OPTIMIZERS, "device": DEVICES, "schedule": tuple(SCHEDULES), "precision": PRECISIONS}
+BELOW = {
+    "weight_decay": 1000, "label_smoothing": 1, "warmup": 1, "shift": 0.5, "clip": 1e6, "ema": 1, "cutout": 1, "mixup": 100, "colour": 1,
+}  # fmt: skip
+"""Options that are numbers from 0 up to, not with, these."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +39,28 @@ class Options:
     Args:
         data: Name or path; what is learnt follows from the data: the class of an image, or with masks the class of each pixel.
         data_seed: Splits the data into parts.
-        epochs: Times through the training part.
+        epochs: Times through the training part; under 1, once through so much of it.
         batch: Images a step; an incomplete last batch waits for the next epoch.
         optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
-        lr: Highest learning rate: it rises over the warm-up, then falls to 0 as a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983).
-        weight_decay: Of all weights, decoupled in adamw.
+        lr: Highest learning rate.
+        schedule: `cosine`: it rises over the warm-up in a line, then falls to 0 as a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983);
+            `onecycle`: both as cosines, and momentum goes the other way (Smith & Topin 2019, arXiv:1708.07120); `constant`.
+        weight_decay: Of weights with two axes or more, not of biases and norms; decoupled in adamw.
+        clip: Longest gradient, as its L2 norm over all weights; 0 leaves it as it is.
+        ema: Decay of a moving average of the weights, which is what is judged and kept; 0 keeps the weights themselves.
         label_smoothing: Share of the target that is spread over all classes.
         warmup: Share of all steps in which the learning rate rises.
+        at_once: Images that go through the network together, a batch in parts whose gradients add up (batch norm sees a part); 0 is the
+            batch, or as much of it as the predicted training memory allows. Halved when memory runs out.
+        precision: `float32`, `bfloat16` (autocast; weights and loss stay float32), or `auto`: bfloat16 for the networks that it makes
+            faster on this device.
+        compile: Compile the training step by torch.compile, which takes about a minute and pays in long trainings.
         shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
+        cutout: Side of a square that is blanked in each training image, as a share of its own (DeVries & Taylor 2017, arXiv:1708.04552).
+        mixup: Images of a batch are blended in pairs, in shares of Beta(mixup, mixup) (Zhang et al. 2018, arXiv:1710.09412); 0 for none.
+        colour: Brightness, contrast and saturation change by up to this share.
+        randaugment: Changes drawn for each training image from a list of fourteen (after Cubuk et al. 2019, arXiv:1909.13719); 0 for none.
+        fraction: Share of the training part that is trained on, of every class as much.
         device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
         data_dir: Where the files of a published dataset lie.
         crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
@@ -51,10 +80,21 @@ class Options:
     batch: int = 64
     optimizer: str = "adamw"
     lr: float = 0.02
+    schedule: str = "cosine"
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     warmup: float = 0.25
+    clip: float = 0.0
+    ema: float = 0.0
+    at_once: int = 0
+    precision: str = "auto"
+    compile: bool = False
     shift: float = 0.06
+    cutout: float = 0.0
+    mixup: float = 0.0
+    colour: float = 0.0
+    randaugment: int = 0
+    fraction: float = 1.0
     device: str = "cpu"
     data_dir: str = ""
     crop: int = 0
@@ -66,23 +106,35 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("data", "data_dir"):
             object.__setattr__(self, name, os.fspath(getattr(self, name)))
-        for name, least in (("data_seed", 0), ("epochs", 1), ("batch", 2), ("crop", 0)):
+        for name, least, most in WHOLE:
             value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
-        for name, known in (("optimizer", OPTIMIZERS), ("device", DEVICES)):
+            if type(value) is not int or not least <= value <= most:
+                words = f"of at least {least}" if most == NO_END else f"from {least} to {most}"
+                raise ValueError(f"{name}={value!r} must be a whole number {words}")
+        for name, known in WORDS.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} is unknown; {nearest(str(getattr(self, name)), known)}")
-        for name, high in (("weight_decay", 1000), ("label_smoothing", 1), ("warmup", 1), ("shift", 0.5)):
+        for name, high in BELOW.items():
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value < high:
                 raise ValueError(f"{name}={value!r} must be a number from 0 up to, not with, {high}")
+        part = type(self.epochs) is float and 0 < self.epochs < 1
+        if not part and (type(self.epochs) is not int or not 1 <= self.epochs <= NO_END):
+            raise ValueError(f"epochs={self.epochs!r} must be a whole number of at least 1, or a part of one epoch")
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
-        if type(self.balanced) is not bool:
-            raise ValueError(f"balanced={self.balanced!r} must be true or false")
+        if type(self.fraction) not in (int, float) or not 0 < self.fraction <= 1:
+            raise ValueError(f"fraction={self.fraction!r} must be a number over 0 and at most 1")
+        for name in ("balanced", "compile"):
+            if type(getattr(self, name)) is not bool:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be true or false")
         Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
+
+    @property
+    def rounds(self) -> int:
+        """Times through what is trained on."""
+        return ceil(self.epochs)
 
     def check(self, genotype: Genotype) -> None:
         """Raise EvaluationError (rejected) unless the network takes one image of the data, and all it gives are answers to the task."""
@@ -127,7 +179,10 @@ class Options:
     def feed(self) -> Feed:
         """The data, on the device, as training sees them."""
         data = self._data()
-        return feed_of(task_of(data, self.balanced), data, pick_device(self.device), self.shift, self.crop, self.final)
+        whole = feed_of(task_of(data, self.balanced), data, pick_device(self.device), self.shift, self.crop, self.final)
+        return part_of(
+            replace(whole, changes=Changes(self.cutout, self.colour, self.randaugment)), self.fraction * min(1, self.epochs), self.data_seed
+        )
 
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""

@@ -1,4 +1,4 @@
-"""Where a supernet search stands, in one safetensors file: tensors by name, and the rest as JSON in its header."""
+"""Where a training stands, in one safetensors file: tensors by name, and the rest as JSON in its header."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from archsearch.supernets.base import SupernetError
 from archsearch.support.reading import MAX_TEXT, Kind, at, expect, fields, formatted, is_word, parse, reason
-from archsearch.training.loop import remembers
+from archsearch.training.failures import CheckpointError
+from archsearch.training.optimizer import remembers
 from archsearch.training.weights import WeightsError, put_in, write_tensors
 from archsearch.trial import to_json
 
-FORMAT = "archsearch.supernet/1"
+FORMAT, EARLIER = "archsearch.checkpoint/1", "archsearch.supernet/1"
 STATE = Kind("a text of JSON", lambda value: isinstance(value, str) and len(value) <= MAX_TEXT)
 MAX_TENSORS = 2**20
 
@@ -38,21 +39,21 @@ def load_standing(path: Path) -> Standing | None:
     """Read a checkpoint; None where there is none.
 
     Raises:
-        SupernetError: the file is damaged, or no checkpoint.
+        CheckpointError: the file is damaged, or no checkpoint.
     """
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
             known = dict(file.metadata() or {})
-            formatted(known, FORMAT)
+            formatted(known, FORMAT, EARLIER)
             state = fields(known, {"state": STATE}, "its head")["state"]
             names = list(file.keys())
             if len(names) > MAX_TENSORS or not all(map(is_word, names)):
                 raise ValueError(f"it holds over {MAX_TENSORS:,} tensors, or names that cannot be shown")
             return Standing(expect(parse(state), dict, "its state"), {name: file.get_tensor(name) for name in names})
     except (OSError, ValueError, SafetensorError) as error:
-        raise SupernetError(at(path, f"{reason(error)}; delete it", "checkpoint")) from error
+        raise CheckpointError(at(path, f"{reason(error)}; delete it", "checkpoint")) from error
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -72,34 +73,40 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser back what it remembered. Raises SupernetError for what is not of its weights."""
+    """Give an optimiser back what it remembered. Raises CheckpointError for what is not of its weights."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     memory: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         place, _, what = name.partition("/")
         number = int(place) if place.isdecimal() and len(place) < 10 else len(weights)
         if number >= len(weights):
-            raise SupernetError(f"the checkpoint remembers {name[:60]!r}, which no weight of this network has; delete it to begin again")
+            raise CheckpointError(f"the checkpoint remembers {name[:60]!r}, which no weight of this network has; delete it to begin again")
         memory.setdefault(number, {})[what] = value
     for number, kept in memory.items():
         if not remembers(optimizer, weights[number], kept):
-            raise SupernetError(
+            raise CheckpointError(
                 f"the checkpoint remembers of weight {number} what {type(optimizer).__name__} does not; delete it to begin again"
             )
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
+    alike = {number: {name: laid_out(value, weights[number]) for name, value in kept.items()} for number, kept in memory.items()}
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": alike})
+
+
+def laid_out(value: Tensor, weight: Tensor) -> Tensor:
+    """What is remembered of a weight in the memory layout of the weight, as fused optimisers take it for granted; others as they are."""
+    return value if value.shape != weight.shape else torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def taken(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
-    """The tensor of a name, of the shape and type of another. Raises SupernetError."""
+    """The tensor of a name, of the shape and type of another. Raises CheckpointError."""
     found = tensors.get(name)
     if found is None or found.shape != like.shape or found.dtype != like.dtype:
-        raise SupernetError(f"the checkpoint holds no {name!r} of shape {tuple(like.shape)} as it is kept here; delete it to begin again")
+        raise CheckpointError(f"the checkpoint holds no {name!r} of shape {tuple(like.shape)} as it is kept here; delete it to begin again")
     return found
 
 
 def restore_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give a network back its weights. Raises SupernetError when they are of another one."""
+    """Give a network back its weights. Raises CheckpointError when they are of another one."""
     try:
         put_in(network, tensors)
     except WeightsError as error:
-        raise SupernetError(f"the checkpoint holds {error}; delete it to begin again") from error
+        raise CheckpointError(f"the checkpoint holds {error}; delete it to begin again") from error

@@ -1,0 +1,202 @@
+"""Training steps beside a plain PyTorch loop: `python -m benchmarks.training [--seeds 3] [--epochs 5] [NAME ...]`.
+
+The peer is what one writes by hand: a Dataset that crops, mirrors and normalises image by image, a DataLoader, float32, AdamW and a
+cosine. Both train the same network from the same weights on the same images of CIFAR-10 (JPEG-coded), on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import geometric_mean, mean, median, stdev
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from archsearch import load_space, zoo
+from archsearch.data.base import Part
+from archsearch.data.datasets import load_data
+from archsearch.evaluators.base import Candidate
+from archsearch.evaluators.train import Train
+from archsearch.network.compiler import compile_network
+from archsearch.network.genotype import Genotype
+from archsearch.training.device import pick_device
+from archsearch.training.loop import Training
+from archsearch.training.numerics import numerics_of
+from benchmarks.timing import show
+
+DATA = f"{Path(__file__).parent / 'cifar.py'}:small"
+SHAPE, CLASSES, BATCH, LR, WEIGHT_DECAY, SHIFT = (3, 32, 32), 10, 64, 0.005, 0.05, 4
+ROUNDS, STEPS, WARM = 7, 6, 2
+
+
+def networks() -> dict[str, Genotype]:
+    """The five networks that are trained."""
+    cell = load_space("cell", input=SHAPE, classes=CLASSES)
+    chain = load_space("chain", input=SHAPE, classes=CLASSES)
+    return {
+        "cell, one cell a stage": load_space("cell", input=SHAPE, classes=CLASSES, cells=1).sample(np.random.default_rng(1)).genotype,
+        "cell": cell.sample(np.random.default_rng(2)).genotype,
+        "chain": chain.sample(np.random.default_rng(3)).genotype,
+        "resnet20_cifar": zoo.build("resnet20_cifar", input=SHAPE, classes=CLASSES),
+        "mobilenet_v2": zoo.build("mobilenet_v2", input=SHAPE, classes=CLASSES),
+    }
+
+
+class Images(Dataset[tuple[Tensor, int]]):
+    """Images one by one: padded, cropped, mirrored and normalised, as transforms of training do it."""
+
+    def __init__(self, part: Part, mean_: Tensor, std: Tensor, training: bool) -> None:
+        self.part, self.mean, self.std, self.training = part, mean_, std, training
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        image = torch.from_numpy(np.array(self.part.images[place])).float() / 255
+        if self.training:
+            image = functional.pad(image, (SHIFT,) * 4)
+            top, left = torch.randint(0, 2 * SHIFT + 1, (2,)).tolist()
+            image = image[:, top : top + SHAPE[1], left : left + SHAPE[2]]
+            if torch.rand(()) < 0.5:
+                image = image.flip(2)
+        return (image - self.mean) / self.std, int(self.part.labels[place])
+
+
+class Plain:
+    """The loop by hand."""
+
+    def __init__(self, genotype: Genotype, seed: int, epochs: int) -> None:
+        torch.manual_seed(seed)
+        data = load_data(DATA, 0)
+        mean_, std = (torch.tensor(values)[:, None, None] for values in (data.mean, data.std))
+        self.network, self.epochs = compile_network(genotype, seed), epochs
+        self.loader = DataLoader(Images(data.train, mean_, std, True), BATCH, shuffle=True, drop_last=True)
+        self.judged = DataLoader(Images(data.validation, mean_, std, False), 4 * BATCH)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), LR, weight_decay=WEIGHT_DECAY)
+        steps = epochs * len(self.loader)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: rising_and_falling(step / steps))
+
+    def steps(self) -> Iterator[None]:
+        """One training step after another."""
+        self.network.train()
+        for images, labels in self.loader:
+            loss = functional.cross_entropy(self.network(images), labels, label_smoothing=0.1)
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self.schedule.step()
+            yield
+
+    def accuracy(self) -> float:
+        """Share of right answers on the validation part."""
+        self.network.eval()
+        with torch.inference_mode():
+            right = [int((self.network(images).argmax(1) == labels).sum()) for images, labels in self.judged]
+        return sum(right) / len(self.judged.dataset)  # type: ignore[arg-type]
+
+
+def rising_and_falling(done: float) -> float:
+    """The same schedule as archsearch has by default."""
+    return (done + 0.01) / 0.26 if done < 0.25 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.25) / 0.75)
+
+
+def ours(epochs: int) -> Train:
+    """The options of archsearch that are those of the peer."""
+    return Train(data=DATA, epochs=epochs, batch=BATCH, lr=LR, weight_decay=WEIGHT_DECAY, shift=SHIFT / SHAPE[1])
+
+
+def our_steps(genotype: Genotype) -> Iterator[None]:
+    """One training step of archsearch after another, for ever."""
+    train, device = ours(5), pick_device("cpu")
+    network = compile_network(genotype, 0)
+    training = Training(train, network, train.feed(), torch.Generator().manual_seed(0), numerics_of(genotype, train.precision, device))
+    training.network.train()
+    while True:
+        for batches in training.data.epoch(BATCH, training.generator):
+            for images, truth in batches:
+                training.take_step(images, truth)
+                yield
+        training.step = 0
+
+
+def plain_steps(genotype: Genotype) -> Iterator[None]:
+    """One step of the plain loop after another, for ever."""
+    plain = Plain(genotype, 0, 1000)
+    while True:
+        yield from plain.steps()
+
+
+def seconds_of(steps: Iterator[None]) -> float:
+    """Of one step, the mean of a few."""
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        next(steps)
+    return (time.perf_counter() - began) / STEPS
+
+
+def timed(genotype: Genotype) -> tuple[float, float, float]:
+    """Median seconds of a step of archsearch and of the plain loop, in turn, and the median of their ratios."""
+    both = our_steps(genotype), plain_steps(genotype)
+    for steps in both:
+        for _ in range(WARM):
+            next(steps)
+    rounds = [(seconds_of(both[0]), seconds_of(both[1])) for _ in range(ROUNDS)]
+    return median(a for a, _ in rounds), median(b for _, b in rounds), median(b / a for a, b in rounds)
+
+
+def accuracies(genotype: Genotype, seeds: int, epochs: int) -> tuple[list[float], list[float]]:
+    """Validation accuracy behind so many epochs, of archsearch and of the plain loop, seed by seed."""
+    mine, theirs = [], []
+    for seed in range(seeds):
+        found = ours(epochs).evaluate(Candidate(0, genotype, seed), lambda *_: False)
+        mine.append(1 - found["error"])
+        plain = Plain(genotype, seed, epochs)
+        for _ in range(epochs):
+            for _ in plain.steps():
+                pass
+        theirs.append(plain.accuracy())
+    return mine, theirs
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation in percent."""
+    return f"{100 * mean(values):.1f}" + (f"±{100 * stdev(values):.1f}" if len(values) > 1 else "")
+
+
+def main() -> None:
+    """Time the steps, train for the accuracy, and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="networks; all when left out")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each for the accuracy; 0 for none")
+    parser.add_argument("--epochs", type=int, default=5)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    known, rows, ratios = networks(), [], []
+    began = time.perf_counter()
+    for name in asked.names or known:
+        genotype = known[name]
+        mine, theirs, ratio = timed(genotype)
+        ratios.append(ratio)
+        numerics = "bfloat16" if numerics_of(genotype, "auto", pick_device("cpu")).bfloat16 else "float32"
+        row = [name, numerics, f"{1000 * mine:.1f}", f"{1000 * theirs:.1f}", f"{ratio:.2f}"]
+        if asked.seeds:
+            row += map(spread, accuracies(genotype, asked.seeds, asked.epochs))
+        rows.append(row)
+        print(*row, sep="  ", flush=True)
+    columns = ["network", "numbers", "step ms", "plain ms", "times", *(["accuracy %", "plain %"] if asked.seeds else [])]
+    show(f"A training step, batch {BATCH} of CIFAR-10 (JPEG), one thread; accuracy after {asked.epochs} epochs", columns, rows)
+    print(f"geometric mean {geometric_mean(ratios):.2f} times as fast; {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,7 @@ LAYERS = [
     {"spaces"},
     {"trial"},
     {"tables", "tasks"},
-    {"training"},
+    {"training", "proxies"},
     {"sharing"},
     {"evaluators"},
     {"strategies", "supernets", "fidelity"},

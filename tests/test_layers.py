@@ -29,6 +29,7 @@ HOMES = {
         "design/importer",
         "data",
         "tasks",
+        "proxies",
         "training",
         "sharing",
         "evaluators",

@@ -11,7 +11,7 @@ from typing import Any
 from archsearch.analysis import Budget
 from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
-from archsearch.evaluators.base import Evaluator, remarks_of
+from archsearch.evaluators.base import Evaluator, remarks_of, said
 from archsearch.fidelity import Fidelity
 from archsearch.runs.loop import Standing
 from archsearch.runs.record import options_of
@@ -26,6 +26,8 @@ LONGEST = 200
 """Characters of a line."""
 TOLD = ("epochs", "batch", "optimizer", "lr", "crop", "supernet")
 """Options of an evaluator that decide how long it takes and what it gives: they are told although they were not set."""
+TOLD_UNTRAINED = ("proxies", "images")
+"""Likewise those of an evaluator that trains nothing."""
 ELSEWHERE = ("data", "data_dir", "device", "space")
 """Options that other lines tell."""
 
@@ -80,7 +82,9 @@ def data_lines(evaluator: Evaluator) -> list[str]:
 def judged_by(evaluator: Evaluator) -> dict[str, Any]:
     """Options of an evaluator that matter: those that take the time, and those that are not as they come."""
     options, other = options_of(evaluator), changed(evaluator)
-    return {name: value for name, value in options.items() if (name in TOLD and value) or (name in other and name not in ELSEWHERE)}
+    told = TOLD if said(evaluator, "keeps_weights") else TOLD_UNTRAINED
+    shown = {name: value for name, value in options.items() if (name in told and value) or (name in other and name not in ELSEWHERE)}
+    return {name: ",".join(map(str, value)) if isinstance(value, tuple | list) else value for name, value in shown.items()}
 
 
 def changed(part: object) -> dict[str, Any]:

@@ -11,6 +11,11 @@ from PIL import Image
 
 from archsearch.cli import run
 from archsearch.data import Data, Form, load_data, place_of
+from archsearch.evaluators.train import Train
+from archsearch.runs.executor import ExecutorError
+from archsearch.runs.search import search
+from archsearch.spaces.space import load_space
+from archsearch.strategies import Random
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 6, 5), dtype=np.uint8)
@@ -244,3 +249,15 @@ def test_items_of_a_dataset_are_brought_to_one_size(tmp_path):
         "images of 20 sizes, 6x4 to 6x23, were brought to 8x8: the largest square in the middle, bilinear; masks by the nearest pixel",
         "images in colour were made gray (ITU-R BT.601)",
     )
+
+
+def test_data_that_differ_from_process_to_process_are_refused_before_anything_is_trained(tmp_path):
+    """A function without a seed: the worker would train on other images than those that the run recorded."""
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n\n\ndef load():\n    rng = np.random.default_rng()\n"
+        "    return rng.integers(0, 255, (90, 8, 8), dtype=np.uint8), np.arange(90) % 3\n"
+    )
+    train, space = Train(data=f"{tmp_path / 'mine.py'}:load", epochs=1), load_space("cell", input=(1, 8, 8), classes=3, cells=1, channels=4)
+    with pytest.raises(ExecutorError, match=r"the data here are not those of the run \(other .*\); they must be the same in every process"):
+        search(space, Random(), train, trials=1, workers=1, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -18,6 +18,7 @@ from archsearch.cli.folding import SORTS, fold
 from archsearch.cli.targets import find_network, find_trial, load_ops, trial_network
 from archsearch.cli.trials import print_trial, tested, trial_row
 from archsearch.network.genotype import Genotype
+from archsearch.runs.climb import RUNGS, rung_words
 from archsearch.runs.record import short
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.space import Space, load_space, space_names
@@ -74,7 +75,10 @@ def show_run(run: Run, look: Look, json: bool) -> None:
     print_text(f"{run.folder}: {short(record.strategy)} in {record.space_name}, seed {record.seed}; {done}")
     limits = ", ".join(f"{unit(name).label} {unit(name).text(limit)}" for name, limit in record.budget.limits().items())
     print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}")
-    for number, notes in list(run.notes.items())[-1:]:
+    if record.fidelity is not None:
+        print_text(f"rungs {rung_words(run)}")
+    told = {number: {name: value for name, value in notes.items() if not name.startswith(RUNGS)} for number, notes in run.notes.items()}
+    for number, notes in [(number, notes) for number, notes in told.items() if notes][-1:]:
         print_text(f"{record.strategy}, told of trial {number}: {', '.join(f'{name} {value:.2f}' for name, value in notes.items())}")
     print_failures(run)
     print_text("")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from archsearch.report.page import write_report
 from archsearch.report.summary import Summary
+from archsearch.runs.climb import rung_words
 from archsearch.runs.record import short
 from archsearch.runs.store import Run
 
@@ -42,6 +43,9 @@ def summarise(run: Run) -> Summary:
             **({name: short(place) for name, place in record.description.places.items()} if record.description else {}),
             "trials": record.trials,
             "workers": record.workers,
+            **({"rungs": rung_words(run)} if record.fidelity else {}),
+            **({"prefilter": str(record.prefilter)} if record.prefilter else {}),
+            **({"inherit": True} if record.inherit else {}),
         },
         versions=record.versions,
         links={

@@ -72,7 +72,8 @@ def headline(summary: Summary) -> list[tuple[str, str, str]]:
         rows.append(("On the front", f"{len(summary.front):,}", "no other is better in all objectives"))
     if summary.objectives:
         goal = summary.objectives[0]
-        best = min((trial for trial in trials if trial.values), key=lambda trial: trial.values or (), default=None)
+        top = max((trial.rung for trial in trials), default=0)
+        best = min((trial for trial in trials if trial.values and trial.rung == top), key=lambda trial: trial.values or (), default=None)
         test = summary.tests.get(best.number, {}).get(goal.metric) if best else None
         where = (
             f"trial {best.number}" + (f", {unit(goal.metric).text(test)} on test data" if test is not None else "")

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from archsearch.fidelity import Asha, Rungs, Schedule, Step, schedule_of
 from archsearch.runs.record import Record
 from archsearch.runs.rows import Placed
+from archsearch.runs.store import Run
 from archsearch.trial import Trial
+
+RUNGS = "rung_correlation_"
+"""What notes on how far ranks agree begin with."""
 
 
 @dataclass
@@ -91,7 +95,7 @@ class Climb:
 
     def correlations(self) -> dict[str, float]:
         """Rank correlation of each rung with the next, as notes; nothing where too few trials have been on both."""
-        found = {f"rung_correlation_{rung}": self.rungs.correlation(rung) for rung in range(self.rungs.top)}
+        found = {f"{RUNGS}{rung}": self.rungs.correlation(rung) for rung in range(self.rungs.top)}
         return {name: value for name, value in found.items() if value is not None}
 
     def hopeless(self) -> list[Step]:
@@ -103,3 +107,17 @@ class Climb:
             better = self.rungs.fronts(rung)
             found += [Step(trial, rung) for trial in waiting if trial not in better or better[trial] >= most]
         return found
+
+
+def rung_words(run: Run) -> str:
+    """The rungs of a run, how many trials were on each, and how far the ranks on one agree with the next; empty where there is one rung."""
+    fidelity = run.record.fidelity
+    if fidelity is None:
+        return ""
+    rungs = Rungs(len(fidelity.values), run.record.trials)
+    for placed in run.steps:
+        rungs.tell(Step(placed.trial.number, placed.trial.rung), placed.trial.values)
+    counts = ", ".join(f"{len(results):,}" for results in rungs.results)
+    found = [rungs.correlation(rung) for rung in range(rungs.top)]
+    agreement = ", ".join("unknown" if value is None else f"{value:.2f}" for value in found)
+    return f"{fidelity}, {fidelity.schedule}: {counts} trials; rank correlation with the next rung {agreement}"

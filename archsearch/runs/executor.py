@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Protocol
 
+from archsearch.data.description import Mark
 from archsearch.evaluators.base import Candidate, Evaluator
 from archsearch.runs.worker import Job, Method, end_group, numbers, run_safely, work
 from archsearch.support.spawning import GUARD, UNGUARDED, UNGUARDED_LINE, SpawnError, check_main, refuse_unguarded
@@ -115,7 +116,8 @@ class Processes:
     A worker that dies, or works on one candidate for longer than `timeout_s`, is replaced, and the candidate recorded as a failure;
     how long it worked is what its own clock says, however late it is heard. Children that it started, such as those of a torch
     DataLoader, end with it. On Linux each worker may use `memory_bytes` (its share of the machine's memory when not given), so that a
-    network too large for it fails alone. `files` are Python files of the user's own, with ops or the evaluator.
+    network too large for it fails alone. `files` are Python files of the user's own, with ops or the evaluator. `marks` are those of the
+    data (data.fingerprint): a worker that finds other ones does not begin.
     """
 
     evaluator: Evaluator
@@ -123,6 +125,7 @@ class Processes:
     timeout_s: float | None = None
     memory_bytes: int | None = None
     files: Sequence[str] = ()
+    marks: Mapping[str, Mark] | None = None
     stopper: Stopper | None = None
     watch: Watch | None = None
 
@@ -167,7 +170,7 @@ class Processes:
         ours, theirs = get_context("spawn").Pipe()
         on_cpu = getattr(self.evaluator, "device", "cpu") == "cpu"  # CUDA maps far more than it uses
         memory = self.memory_bytes or (memory_share(self.workers) if on_cpu else None)
-        arguments = (theirs, tuple(self.files), memory, self.stopper is not None)
+        arguments = (theirs, tuple(self.files), memory, self.stopper is not None, self.marks)
         process = get_context("spawn").Process(target=work, args=arguments, daemon=True)
         with one_thread_each():
             process.start()

@@ -12,13 +12,13 @@ from archsearch.pareto import hypervolume
 from archsearch.trial import Objective, Trial
 
 Frame = pd.DataFrame
-FIXED = ("number", "ok", "on_front", "failure", "message", "choices")
+FIXED = ("number", "ok", "on_front", "failure", "message", "choices", "rung")
 MARGIN = 1.1
 """The reference point lies so far out, in spans from the best to the worst value of each objective."""
 
 
 def frame(trials: Sequence[Trial], front: Collection[int], tests: Mapping[int, Mapping[str, float]] | None = None) -> Frame:
-    """One row a trial, in order: number, ok, on_front, failure, message, choices (as text), and every metric as a column.
+    """One row a trial, in order: number, ok, on_front, failure, message, choices (as text), rung, and every metric as a column.
 
     `front` holds numbers of trials; metrics on the test part, by trial, become columns `test_...`.
     """
@@ -31,6 +31,7 @@ def frame(trials: Sequence[Trial], front: Collection[int], tests: Mapping[int, M
             "failure": trial.failure.kind if trial.failure else None,
             "message": trial.failure.message if trial.failure else None,
             "choices": " ".join(f"{name}={value}" for name, value in trial.choices.items()),
+            "rung": trial.rung,
             **{name: value for name, value in trial.metrics.items() if name not in FIXED},
             **{f"test_{name}": value for name, value in known.get(trial.number, {}).items()},
         }
@@ -71,13 +72,14 @@ def exits(trials: Sequence[Trial], front: Collection[int]) -> Frame:
 def progress(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Frame:
     """One row for each number of trials: the best of every objective so far, and the hypervolume of the front so far.
 
-    `trials` counts evaluated ones, failures too. `hypervolume` is a share of the box between the best values of all trials and
+    `trials` counts evaluated ones, failures too; of several rungs only the highest has values that count. `hypervolume` is a share of the box between the best values of all trials and
     a reference point 10% beyond the worst; it is left out (NaN) between up to 200 rows, 30 with three objectives or more.
     """
     ordered = sorted(trials, key=lambda trial: trial.number)
     values = np.full((len(ordered), len(objectives)), np.nan)
+    top = max((trial.rung for trial in ordered), default=0)
     for row, trial in enumerate(ordered):
-        if trial.values is not None:
+        if trial.values is not None and trial.rung == top:
             values[row] = trial.values
     best = Frame(values).cummin().ffill()
     table = Frame({"trials": np.arange(1, len(ordered) + 1)})

@@ -249,4 +249,5 @@ def start_executor(record: Record, evaluator: Evaluator) -> Executor:
     """The executor that a run asks for."""
     if record.workers == 0:
         return Inline(evaluator)
-    return Processes(evaluator, record.workers, record.timeout_s, files=own_files(record.space, record.evaluator))
+    marks = None if record.description is None else record.description.fingerprint
+    return Processes(evaluator, record.workers, record.timeout_s, files=own_files(record.space, record.evaluator), marks=marks)

@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archsearch.evaluators.base import Candidate, Evaluator, Parent, Report, Rung, setting_of
+from archsearch.data.description import Mark, difference
+from archsearch.evaluators.base import Candidate, Evaluator, EvaluatorError, Parent, Report, Rung, has, setting_of
 from archsearch.fidelity import with_option
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
@@ -126,7 +127,7 @@ class Evaluation:
         return stop
 
 
-def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask: bool) -> None:
+def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask: bool, marks: Mapping[str, Mark] | None) -> None:
     """Set up the evaluator, then evaluate job after job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     os.dup2(2, 1)  # what an evaluator prints is a remark; stdout is for results
@@ -134,7 +135,7 @@ def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask
     current_process().daemon = False  # so that it may have children, as a DataLoader wants; they end with its group
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        evaluator = set_up(pipe, files)
+        evaluator = set_up(pipe, files, marks)
     except Exception as error:  # a user's file or evaluator may raise anything; the supervisor says it once
         pipe.send(("unfit", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
         return
@@ -147,12 +148,21 @@ def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask
     end_group(os.getpid())
 
 
-def set_up(pipe: Connection, files: tuple[str, ...]) -> Evaluator:
-    """The evaluator, when the files that may define its class and ops have run, and its data are loaded."""
+def set_up(pipe: Connection, files: tuple[str, ...], marks: Mapping[str, Mark] | None) -> Evaluator:
+    """The evaluator, when the files that may define its class and ops have run, and its data are loaded.
+
+    Raises:
+        EvaluatorError: the data are not those of the run, as when a function of the user's own gives others every time.
+    """
     for file in files:
         load_file(file)
     evaluator: Evaluator = pipe.recv()
     setting_of(evaluator)
+    judge: Any = evaluator
+    if marks is not None and has(evaluator, "describe"):
+        other = difference(marks, judge.describe().fingerprint)
+        if other:
+            raise EvaluatorError(f"the data here are not those of the run ({other}); they must be the same in every process: fix the seed")
     return evaluator
 
 

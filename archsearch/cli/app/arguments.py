@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,9 @@ StrategySet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", hel
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]
+
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def limits_of(params: str | None, macs: str | None, memory: str | None, training_memory: str | None) -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from archsearch.cli.app.arguments import (
     SPACE,
     Channels,
     DataDir,
+    Device,
     Folder,
     Force,
     Json,
@@ -28,8 +29,6 @@ from archsearch.cli.app.arguments import (
     StrategySet,
     limits_of,
 )
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def search(

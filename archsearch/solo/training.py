@@ -26,6 +26,7 @@ from archsearch.support.progress import Progress
 from archsearch.support.reading import at, one_line, reason
 from archsearch.support.threads import torch_threads
 from archsearch.training.failures import foreseen
+from archsearch.trial import EvaluationError
 
 
 @dataclass(frozen=True)
@@ -213,11 +214,24 @@ def trained(
         return False
 
     clock.start()
-    metrics = course.train.learn(epochs, candidate, report)
+    with failing(seed):
+        metrics = course.train.learn(epochs, candidate, report)
     record = replace(record, outcomes=(*record.outcomes, Outcome(seed, metrics, tuple(epochs.curve))))
     write_training(folder, record)
     epochs.finish()
     return record
+
+
+@contextmanager
+def failing(seed: int) -> Iterator[None]:
+    """Whatever a training fails by, as an EvaluationError that names the seed and the kind of failure."""
+    try:
+        with foreseen():
+            yield
+    except EvaluationError as error:
+        failure = error.failure
+        words = f"the training by seed {seed} failed ({failure.kind}): {failure.message}"
+        raise EvaluationError(failure.kind, words) from error
 
 
 def tested(course: Course, record: TrainingRecord, folder: Path) -> TrainingRecord:

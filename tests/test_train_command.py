@@ -24,6 +24,7 @@ from archsearch.cli import run
 from archsearch.cli.training import network_for
 from archsearch.data import load_data
 from archsearch.evaluators.train import Train
+from archsearch.exporters import ExportError
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU
 from archsearch.solo.pretrained import heads, put_pretrained
 from archsearch.solo.record import TrainingError, TrainingRecord, read_training
@@ -131,7 +132,7 @@ def test_a_trial_of_a_run_is_trained_fully(user: Path, capsys: pytest.CaptureFix
     code, out, err = said(capsys, "run:1", "--epochs", "1", "--json")
     assert code == 0, err
     told = json.loads(out)
-    assert (told["export"], told["files"]) == ("results/trained-run trial 1-digits-0", FILES)
+    assert (told["export"], told["files"]) == ("results/trained-run-1-digits-0", FILES)
     assert told["figures"]["error"] == {"mean": told["metrics"]["error"], "std": 0.0}
     assert 0 <= told["test"]["error"] <= 1
 
@@ -231,6 +232,23 @@ def test_another_training_in_the_folder_is_refused(tmp_path: Path, capsys: pytes
     train_network(small(), replace(TRAIN, at_once=128), out, **how)
     with pytest.raises(TrainingError, match="the training in it is finished; choose another --out"):
         train_network(small(), TRAIN, out, **how)
+
+
+def test_what_fails_after_the_training_is_done_by_the_next_call(tmp_path: Path) -> None:
+    out, seen = tmp_path / "x", list[Epoch]()
+    (out / "model.py" / "in the way").mkdir(parents=True)
+    (tmp_path / "x").rename(tmp_path / "y")
+    with pytest.raises(StoppedError):
+        train_network(small(), TRAIN, out, progress=stopping(2))
+    (tmp_path / "y" / "model.py").rename(out / "model.py")
+    with pytest.raises(ExportError, match="cannot be written"):
+        train_network(small(), TRAIN, out)
+    assert len(read_training(out).outcomes) == 1
+    (out / "model.py" / "in the way").rmdir()
+    (out / "model.py").rmdir()
+    assert train_network(small(), TRAIN, out, progress=seen.append).outcome().test
+    assert seen == [], "nothing is trained once more"
+    assert_same(out, out)
 
 
 def test_other_data_under_the_same_name_are_refused(tmp_path: Path) -> None:

@@ -83,31 +83,31 @@ def name_of(target: str) -> str:
     return Path(target).name if Path(target).is_file() else target.rstrip("/").replace(":", " trial ")
 
 
+def folder_name(target: str) -> str:
+    """A target as part of a folder's name."""
+    return Path(target.rstrip("/").replace(":", "-")).stem
+
+
 def train_command(wish: Wish, out: Path | None, ops: list[str], quiet: bool, json: bool) -> None:
     """Train, and say what came of it."""
     load_ops(ops)
     with one_thread_each():  # before torch is imported: on one thread equal seeds give equal weights
         course = wish.course()
-        folder = out or Path("results") / f"trained-{Path(name_of(wish.target)).stem}-{data_name(course.train)}-{wish.seeds[0]}"
+        folder = out or Path("results") / f"trained-{folder_name(wish.target)}-{data_name(course.train)}-{wish.seeds[0]}"
         record = watched(course, folder, wish.threads, quiet)
     print_json(plain(record, folder)) if json else print_training(record, folder)
 
 
 def watched(course: Course, folder: Path, threads: int, quiet: bool) -> TrainingRecord:
     """Train with a progress bar; on Ctrl-C say how to go on, and end with 130."""
-    from archsearch.solo.training import train_network
+    from archsearch.solo.training import carry_out, take_up
 
+    record = take_up(course, folder)
+    for line in () if quiet else opening(course, record, folder):
+        remark(shortened(line))
     try:
         with progress_bar(quiet, standing) as tick:
-
-            def begin(record: TrainingRecord) -> None:
-                for line in opening(course, record, folder) if tick else ():
-                    remark(shortened(line))
-
-            return train_network(
-                course.genotype, course.train, folder, seeds=course.seeds, pretrained=course.pretrained, freeze=course.freeze,
-                title=course.title, threads=threads, begin=begin, progress=tick and foretold(tick),
-            )  # fmt: skip
+            return carry_out(course, record, folder, threads, tick and foretold(tick))
     except KeyboardInterrupt:
         kept = (folder / "training.json").is_file()
         remark("stopped; the same command goes on" if kept else "stopped before the first epoch was done; nothing is left")

@@ -98,7 +98,6 @@ def train_network(
     freeze: Sequence[str] = (),
     title: str = "",
     threads: int = 1,
-    begin: Callable[[TrainingRecord], None] | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> TrainingRecord:
     """Train one network to its end, test it once and export it into the folder `out`; the same call after a stop goes on, to the bit.
@@ -113,27 +112,47 @@ def train_network(
         freeze: Scopes or nodes that keep these weights; norms in them keep their statistics.
         title: Name of the network for people.
         threads: Of the CPU; with one, equal seeds give equal bits.
-        begin: Called with the record as it stands, once all is checked.
         progress: Called after every epoch, and once where a training goes on.
 
     Raises:
-        TrainingError: another training is in the folder, one that is finished, or what was asked for does not fit. EvaluationError: the
-            network does not fit the data, the training diverged, stalled or ran out of memory. CheckpointError, StoreError: the folder
-            is damaged or cannot be written.
+        As `Course`, `take_up` and `carry_out`.
     """
     file = None if pretrained is None else Path(pretrained)
-    course, folder = Course(genotype, train, tuple(seeds), file, tuple(freeze), title), Path(out)
-    record = kept(folder, begun(folder, course.plan(), asdict(Train())))
-    if begin is not None:
-        begin(record)
-    clock = Clock(train.epochs * len(course.seeds), train.epochs * len(record.outcomes))
-    with torch_threads(threads), folder_for(folder), foreseen():
+    course = Course(genotype, train, tuple(seeds), file, tuple(freeze), title)
+    return carry_out(course, take_up(course, Path(out)), Path(out), threads, progress)
+
+
+def take_up(course: Course, folder: Path) -> TrainingRecord:
+    """How far a training is in its folder; nothing is written yet.
+
+    Raises:
+        TrainingError: another training is in the folder, one that is finished, or weights or frozen parts do not fit the network.
+    """
+    record = begun(folder, course.plan(), asdict(Train()))
+    gone = next((one.seed for one in record.outcomes if not weights_file(folder, one.seed).is_file()), None)
+    if gone is not None:
+        raise TrainingError(at(folder, f"the weights of seed {gone} are gone; choose another --out to train once more"))
+    return record
+
+
+def carry_out(
+    course: Course, record: TrainingRecord, folder: Path, threads: int = 1, progress: Callable[[Epoch], None] | None = None
+) -> TrainingRecord:
+    """Do what is left of a training, test all seeds, and export the best.
+
+    Raises:
+        EvaluationError: it diverged, stalled, or ran out of memory. CheckpointError, StoreError, ExportError: the folder is damaged or
+            cannot be written.
+    """
+    clock = Clock(course.train.epochs * len(course.seeds), course.train.epochs * len(record.outcomes))
+    with torch_threads(threads), folder_for(folder):
         for seed in course.seeds[len(record.outcomes) :]:
             record = trained(course, record, folder, seed, progress or (lambda epoch: None), clock)
-        record = tested(course, record, folder)
-        name = f"{record.title}, trained on {one_line(train.data, 60)} for {train.epochs} epochs, seed {record.best}."
-        weights = weights_file(folder, record.outcome().seed)
-        export_network(genotype, folder, weights, record.data.preprocessing(), title=name, overwrite=True)
+        with foreseen():
+            record = tested(course, record, folder)
+        best, options = record.outcome().seed, course.train
+        title = f"{record.title}, trained on {one_line(options.data, 60)} for {options.epochs} epochs, seed {best}."
+        export_network(course.genotype, folder, weights_file(folder, best), record.data.preprocessing(), title=title, overwrite=True)
         write_training(folder, record)
         for seed in course.seeds:
             weights_file(folder, seed).unlink(missing_ok=True)
@@ -144,14 +163,6 @@ def train_network(
 def weights_file(folder: Path, seed: int) -> Path:
     """The weights of a seed, while others are trained."""
     return folder / f"seed-{seed}.safetensors"
-
-
-def kept(folder: Path, record: TrainingRecord) -> TrainingRecord:
-    """The record, whose trained weights are all there. Raises TrainingError."""
-    gone = next((one.seed for one in record.outcomes if not weights_file(folder, one.seed).is_file()), None)
-    if gone is not None:
-        raise TrainingError(at(folder, f"the weights of seed {gone} are gone; choose another --out to train once more"))
-    return record
 
 
 @contextmanager

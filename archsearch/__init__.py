@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from archsearch.design.importer import import_network
     from archsearch.evaluators import load_evaluator
     from archsearch.exporters import export
+    from archsearch.fidelity import Fidelity
     from archsearch.network.builder import Builder, Value
     from archsearch.network.compiler import compile_network
     from archsearch.network.genotype import Genotype, GenotypeError, Node
@@ -31,6 +32,7 @@ HOMES = {
     "archsearch.network.compiler": ("compile_network",),
     "archsearch.evaluators": ("load_evaluator",),
     "archsearch.exporters": ("export",),
+    "archsearch.fidelity": ("Fidelity",),
     "archsearch.network.genotype": ("Genotype", "GenotypeError", "Node"),
     "archsearch.design.importer": ("import_network",),
     "archsearch.ops.base": ("Cost", "Op", "Saved", "Window", "register"),
@@ -53,6 +55,7 @@ __all__ = [
     "Cost",
     "EvaluationError",
     "Failure",
+    "Fidelity",
     "Genotype",
     "GenotypeError",
     "Node",

@@ -64,8 +64,8 @@ class Trial:
     """One evaluated candidate.
 
     `metrics` holds the known costs (params, macs, memory_bytes, training_memory_bytes) and what the evaluator measured;
-    `values` the objectives, all to be minimised, or None after a failure; `curve` what was reported epoch by epoch; `run` the folder
-    that it was read from.
+    `values` the objectives, all to be minimised, or None after a failure; `curve` what was reported epoch by epoch; `rung` how high it
+    got in a search of several fidelities; `run` the folder that it was read from.
     """
 
     number: int
@@ -75,6 +75,7 @@ class Trial:
     values: tuple[float, ...] | None
     failure: Failure | None = None
     curve: tuple[dict[str, float], ...] = field(default=(), repr=False)
+    rung: int = 0
     run: Path | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
@@ -140,3 +140,33 @@ class Timed(Formula):
         time.sleep(0.1)
         candidate.weights.with_suffix(".when").write_text(f"{began} {time.monotonic()}")
         return super().test(candidate)
+
+
+@dataclass(frozen=True)
+class Rising(Formula):
+    """An error that comes nearer to that of `Formula` with every epoch; weights say which epochs were trained, and on what they go on."""
+
+    epochs: int = 9
+    noise: float = 0.02
+    fails: bool = False
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        whole, rung = super().evaluate(replace(candidate, weights=None), lambda *_: False), candidate.rung
+        done, before = (0, "") if rung is None or rung.start is None else (rung.done, rung.start.read_text())
+        if before:
+            assert before.split() == [candidate.genotype.fingerprint, *map(str, range(done))]
+        if self.fails and candidate.seed % 5 == 0:
+            raise EvaluationError("diverged", "as this one does")
+        error = whole["error"]
+        for epoch in range(done, self.epochs):
+            error = whole["error"] + self.noise * (candidate.seed % 97 / 97) + 1 / (epoch + 2)
+            report(epoch, {"error": error})
+        if candidate.weights is not None:
+            epochs = " ".join(map(str, range(self.epochs)))
+            candidate.weights.write_text(f"{candidate.genotype.fingerprint} {epochs}")
+        return {"error": error}
+
+    def test(self, candidate: Candidate) -> dict[str, float]:
+        assert candidate.weights is not None
+        assert candidate.weights.read_text().split()[0] == candidate.genotype.fingerprint
+        return {"error": float(candidate.trial)}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from archsearch import Genotype, Node, analyse, zoo
 from archsearch.design.diff import Cost, Difference, Row, diff
-from archsearch.design.diff.subsequence import MAX_STEP, MAX_TABLE, common, in_order, rising
 from archsearch.design.edit import EditError, apply, parse_edit
+from archsearch.network.matching.subsequence import MAX_STEP, MAX_TABLE, common, in_order, rising
 from archsearch.network.text_form import from_text
 from tests.quickness import assert_quick
 from tests.strategies_hypothesis import genotypes

@@ -130,7 +130,7 @@ def test_a_fit_predicts_as_the_textbook_says() -> None:
     similarities, values = line(40, 1)
     seen, new = slice(0, 25), slice(25, 40)
     shape = Shape((1.0,) * PARTS, 0.3, 1e-2)
-    fit = Fit.to(shape, similarities[:, seen, seen], values[seen])
+    fit = Fit.to(shape, similarities[:, seen, seen], values[seen], np.zeros(25))
     assert fit is not None
     kernel = shape.of(similarities)
     inverse = np.linalg.inv(kernel[seen, seen] + (1e-2 + JITTER) * np.eye(25))
@@ -152,7 +152,7 @@ def test_the_form_that_explains_the_values_comes_first() -> None:
     np.fill_diagonal(similarities[0], 1.0)
     idle = (0.0,) * (PARTS - 2)
     told, misled = Shape((0.0, 1.0, *idle), 0.3, 1e-2), Shape((1.0, 0.0, *idle), 0.3, 1e-2)
-    fits = best_fits([misled, told], similarities, values, 2)
+    fits = best_fits([misled, told], similarities, values, 2, np.zeros(60))
     assert fits[0].shape == told
 
 

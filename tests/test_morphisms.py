@@ -110,7 +110,8 @@ def lively(genotype: Genotype) -> GraphModule:
 
 WIDENED = {
     "add", "avg_pool2d", "batch_norm1d", "batch_norm2d", "depthwise_conv2d", "dropout", "frozen_batch_norm2d", "instance_norm2d",
-    "max_pool2d", "max_unpool2d", "prelu", "relu", "scale", "upsample", "conv2d", "linear", "flatten",
+    "max_pool2d", "max_unpool2d", "prelu", "relu", "scale", "upsample", "conv2d", "linear", "flatten", "separable_conv2d",
+    "conv_transpose2d",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from archsearch import analyse, compile_network
 from archsearch.network.text_form import from_text
+from archsearch.proxies import PROXIES
 from archsearch.runs.store import open_run
 from archsearch.solo.record import read_training
 from archsearch.strategies import STRATEGIES
@@ -121,6 +122,16 @@ def test_weights_are_shared(tmp_path: Path) -> None:
         )
         call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
     assert len(open_run(tmp_path / "results" / "shared").trials) == 4
+
+
+def test_networks_are_judged_without_training(tmp_path: Path) -> None:
+    line = block("console", "--evaluator proxy").strip().replace("--trials 20", "--trials 3 --workers 0 --evaluator-set images=8")
+    call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert open_run(tmp_path / "results" / "proxy").front()
+
+
+def test_every_proxy_is_named() -> None:
+    assert all(f"`{name}`" in README for name in PROXIES)
 
 
 def test_the_text_form_is_a_network() -> None:

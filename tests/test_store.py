@@ -143,7 +143,7 @@ def test_a_full_disk_stops_with_a_clear_line_and_keeps_what_was_recorded(tmp_pat
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
         "from tests.runs import small_search; from archsearch.runs.store import StoreError\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))\n"
         "try: small_search(Path(sys.argv[1]), trials=400)\n"
         "except StoreError as error: print(error); sys.exit(1)\n"
     )

@@ -11,7 +11,8 @@ from typing import Any
 from archsearch.analysis import Budget
 from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
-from archsearch.evaluators.base import Evaluator, remarks_of
+from archsearch.evaluators.base import Evaluator, remarks_of, said
+from archsearch.fidelity import Fidelity
 from archsearch.runs.loop import Standing
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
@@ -25,13 +26,15 @@ LONGEST = 200
 """Characters of a line."""
 TOLD = ("epochs", "batch", "optimizer", "lr", "crop", "supernet")
 """Options of an evaluator that decide how long it takes and what it gives: they are told although they were not set."""
+TOLD_UNTRAINED = ("proxies", "images")
+"""Likewise those of an evaluator that trains nothing."""
 ELSEWHERE = ("data", "data_dir", "device", "space")
 """Options that other lines tell."""
 
 
 def opening(
     parts: Parts, names: tuple[str, str], objectives: Sequence[Objective], budget: Budget, trials: int, workers: int, seed: int,
-    folder: Path,
+    folder: Path, rungs: Fidelity | None = None,
 ) -> list[str]:  # fmt: skip
     """At most MOST lines; `names` are those of strategy and evaluator."""
     space, strategy, evaluator = parts
@@ -42,7 +45,7 @@ def opening(
         f"strategy   {how}",
         f"objectives {', '.join(('max ' if one.maximise else '') + one.metric for one in objectives)}{within(budget)}",
         *data_lines(evaluator),
-        f"evaluator  {joined(names[1], judged_by(evaluator))}{on_device(evaluator)}",
+        f"evaluator  {joined(names[1], judged_by(evaluator))}{on_device(evaluator)}{climbing(rungs)}",
     ]
     notes: Sequence[str] = remarks_of(evaluator)
     room = MOST - len(lines)
@@ -79,7 +82,9 @@ def data_lines(evaluator: Evaluator) -> list[str]:
 def judged_by(evaluator: Evaluator) -> dict[str, Any]:
     """Options of an evaluator that matter: those that take the time, and those that are not as they come."""
     options, other = options_of(evaluator), changed(evaluator)
-    return {name: value for name, value in options.items() if (name in TOLD and value) or (name in other and name not in ELSEWHERE)}
+    told = TOLD if said(evaluator, "keeps_weights") else TOLD_UNTRAINED
+    shown = {name: value for name, value in options.items() if (name in told and value) or (name in other and name not in ELSEWHERE)}
+    return {name: ",".join(map(str, value)) if isinstance(value, tuple | list) else value for name, value in shown.items()}
 
 
 def changed(part: object) -> dict[str, Any]:
@@ -107,6 +112,11 @@ def limit(name: str, value: float) -> str:
         return f"{prefixed(value, exact=True)} {unit(name).label if name == 'macs' else name}"
     text = prefixed(value, "B", exact=True) if name.endswith("_bytes") else f"{value:g} ms"
     return f"{text} {name.rpartition('_')[0].replace('_', ' ')}"
+
+
+def climbing(rungs: Fidelity | None) -> str:
+    """The rungs where there are some."""
+    return "" if rungs is None else f"; rungs {rungs}, {rungs.schedule}"
 
 
 def on_device(evaluator: Evaluator) -> str:

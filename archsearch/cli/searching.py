@@ -22,6 +22,7 @@ from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator, has, said, setting_of
+from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.network.genotype import Genotype
 from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
@@ -85,6 +86,8 @@ class Terms:
     seed: int
     workers: int
     timeout: float | None
+    fidelity: str = "none"
+    schedule: str = "asha"
 
 
 @dataclass(frozen=True)
@@ -130,14 +133,15 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
     budget, wanted = read_budget(terms.limits, terms.max_latency), read_objectives(terms.objectives)
     trials, seed, workers = terms.trials, terms.seed, terms.workers
     space, strategy, evaluator = plan.parts()
+    evaluator, rungs = read_fidelity(terms, plan, Parts(space, strategy, evaluator))
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
 
     def go(tick: Tick) -> Run:
-        told = told_once_begun(tick, lambda: opening(parts, names, wanted, budget, trials, workers, seed, folder)) if tick else None
+        told = told_once_begun(tick, lambda: opening(parts, names, wanted, budget, trials, workers, seed, folder, rungs)) if tick else None
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
-            out=folder, workers=workers, timeout_s=terms.timeout, progress=told,
+            out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, progress=told,
         )  # fmt: skip
 
     run = watched(folder, quiet, wanted, go)
@@ -154,6 +158,28 @@ def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: 
         return resume(folder, *parts, trials=more.trials, workers=more.workers, retry_failed=more.retry_failed, progress=told)
 
     finish(watched(folder, quiet, before.record.objectives, go), json)
+
+
+def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fidelity | None]:
+    """The evaluator, and the rungs of the options; `auto` is what suits the data where nobody says how long a training is.
+
+    Raises:
+        WrongUseError: rungs that cannot be.
+    """
+    said_so = any(pair.partition("=")[0] in ("epochs", "fraction") for pair in plan.evaluator_options)
+    if terms.fidelity == "auto":
+        if said_so or not isinstance(parts.strategy, Strategy) or not hasattr(parts.evaluator, "usual"):
+            return parts.evaluator, None
+        evaluator, values = parts.evaluator.usual(terms.trials)
+        return evaluator, Fidelity("epochs", values, terms.schedule) if values else None
+    if terms.fidelity == "none":
+        return parts.evaluator, None
+    try:
+        fidelity = Fidelity.parse(terms.fidelity, terms.schedule)
+        fidelity.check(parts.evaluator)
+    except FidelityError as error:
+        raise WrongUseError(str(error)) from error
+    return fidelity.of(parts.evaluator, fidelity.top), fidelity
 
 
 def read_places(space: str, strategy: str, evaluator: str, pairs: Sequence[str]) -> Places:

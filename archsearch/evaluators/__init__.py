@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from archsearch.evaluators.base import Evaluator
 
 EVALUATORS: dict[str, str] = {
+    "proxy": "archsearch.evaluators.proxy:Proxy",
     "shared": "archsearch.evaluators.shared:Shared",
     "table": "archsearch.evaluators.table:Table",
     "train": "archsearch.evaluators.train:Train",

@@ -18,11 +18,30 @@ Report = Callable[[int, dict[str, float]], bool]
 
 
 @dataclass(frozen=True)
+class Rung:
+    """Where a candidate stands in a search of several fidelities: the evaluator that judges it has `value` for its `option`.
+
+    `start` are the weights that it was left with on the rung below, where the option was `before`; None where it begins with fresh ones.
+    """
+
+    option: str
+    value: float
+    before: float = 0.0
+    start: Path | None = None
+
+    @property
+    def done(self) -> int:
+        """Epochs that its weights have behind them, where the rungs are epochs."""
+        return int(self.before) if self.option == "epochs" and self.start is not None else 0
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A network to be evaluated.
 
     `seed` decides weights and data order; trained weights go to the file `weights` (safetensors) when it is given; a network
-    slower than `max_latency_ms` for one forward pass is to be rejected before it is trained. `choices` are those that led to it.
+    slower than `max_latency_ms` for one forward pass is to be rejected before it is trained. `choices` are those that led to it. On a
+    `rung` an evaluator may go on from the weights of the one below; one that does not trains anew.
     """
 
     trial: int
@@ -31,6 +50,7 @@ class Candidate:
     weights: Path | None = None
     max_latency_ms: float | None = None
     choices: Choices = field(default_factory=dict)
+    rung: Rung | None = None
 
     @property
     def checkpoint(self) -> Path | None:

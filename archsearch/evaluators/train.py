@@ -25,6 +25,9 @@ from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, save_weights
 
+USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
+"""How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
+
 
 @dataclass(frozen=True)
 class Train(Options):
@@ -44,6 +47,20 @@ class Train(Options):
         """Whether `evaluate` measures on the test part, so that no search may go by it."""
         return self.final
 
+    def usual(self, trials: int) -> tuple[Train, tuple[float, ...]]:
+        """As a search of so many trials trains when nobody says how long: the evaluator with its epochs, and their values rung by rung.
+
+        Every rung trains three times as long as the one below; the lowest sees some thousand images, and two trials or more reach the top.
+        No rungs where a whole training is that short, or trials are few.
+        """
+        images = len(self.feed())
+        whole = replace(self, epochs=min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images))))
+        values: list[float] = [whole.epochs]
+        while values[0] * images >= 3 * FEWEST_IMAGES and trials >= 2 * 3 ** len(values) and len(values) < MOST_RUNGS:
+            below = values[0] / 3
+            values.insert(0, round(below) if below >= 1 else round(below, 3))
+        return whole, tuple(values) if len(values) > 1 else ()
+
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` with its spread where it is limited.
 
@@ -59,6 +76,8 @@ class Train(Options):
         network = compile_network(candidate.genotype, candidate.seed).to(device)
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
         latency = {} if limit is None else within_latency(network, shape, device, limit)
+        if candidate.rung is not None and candidate.rung.start is not None:
+            load_weights(network, candidate.rung.start)
         epochs = self.epochs_of(candidate, network)
         metrics = self.learn(epochs, candidate, report)
         epochs.finish()
@@ -73,9 +92,10 @@ class Train(Options):
         most = self.at_once or images_at_once(genotype, min(self.batch, len(data)), self.optimizer, device)
         generator = torch.Generator(device).manual_seed(candidate.seed)
         numerics = numerics_of(genotype, self.precision, device)
-        training = Training(replace(self, at_once=most), network, data, generator, numerics, frozen)
+        done = 0 if candidate.rung is None else candidate.rung.done
+        training = Training(replace(self, at_once=most, epochs=self.epochs - done), network, data, generator, numerics, frozen)
         judge = partial(self.judged, data, [output.macs for output in exits(genotype)])
-        return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, **(more or {})), every=every)
+        return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, **(more or {})), done, every)
 
     def learn(self, epochs: Epochs, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train, keep the weights, and return the metrics of the last epoch; the checkpoint stays until `finish`. Raises as `evaluate`."""
@@ -96,7 +116,8 @@ class Train(Options):
     def identity(self, candidate: Candidate, **more: Any) -> str:
         """Which training a checkpoint is of: the network, its seed, every option that is no place, and what more there is to say."""
         options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
-        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, **options, **more)
+        begun = 0 if candidate.rung is None else candidate.rung.before
+        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=begun, **options, **more)
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.

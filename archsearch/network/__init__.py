@@ -1,1 +1,1 @@
-"""Networks as data: genotypes and their forms, equality, builder, passes, similarity, morphisms, text; and the compiler to torch."""
+"""Networks as data: genotypes, their forms, equality, builder, passes, similarity, matching, morphisms, inheritance, text; the compiler."""

@@ -47,6 +47,7 @@ class Cost:
 
 
 Channels = Literal["made", "kept", "spread", "mixed"]
+Side = Literal["out", "in", ""]
 Layers = Any  # torch.nn with our own modules, or what records the source of a call to them
 
 
@@ -60,7 +61,9 @@ class Op(ABC):
     them make two values of one. `stays`: fields that keep their value while others are edited, although None would be worked out
     anew; `either`: fields of which one is given. `associative`: one of one is one of all operands in a row; `keeps_elements`: it
     returns its input's in order, in another shape; `is_zero`: it returns zeros; `never_negative`: nothing returned is under 0.
-    `measured`: its shape and costs are read off torch, and kept with the node in JSON.
+    `measured`: its shape and costs are read off torch, and kept with the node in JSON. `kernel_tensors`: of an op with `kernel`, and
+    perhaps `padding`, the names of its module's tensors that end in the kernel's axes (in a row where there are three axes), if zeros
+    around the kernel and as much more padding leave its function as it is.
     """
 
     kind: ClassVar[str]
@@ -74,6 +77,7 @@ class Op(ABC):
     random: ClassVar[bool] = False
     stays: ClassVar[tuple[str, ...]] = ()
     either: ClassVar[tuple[str, ...]] = ()
+    kernel_tensors: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def infer(self, *inputs: Any, **named: Any) -> TensorSpec:
@@ -126,6 +130,11 @@ class Op(ABC):
     def channels_are(self) -> Channels:
         """How channels pass: `made` anew from all of the input's, `kept` apart, `spread` over the features of a vector, or `mixed`."""
         return "mixed"
+
+    def tensor_axes(self, name: str) -> tuple[Side, Side]:
+        """What the first two axes of a tensor of its module count, if it has them: channels of the result or the input, or neither."""
+        how = self.channels_are()
+        return ("out" if how in ("made", "kept") else "", "in" if how == "made" else "")
 
     def __str__(self) -> str:
         """The kind, and fields that differ from what they would be if they were not given."""

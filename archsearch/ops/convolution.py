@@ -12,6 +12,7 @@ from archsearch.ops.base import (
     Layers,
     Op,
     Saved,
+    Side,
     Size,
     Window,
     check_counts,
@@ -100,6 +101,7 @@ class Conv2d(Convolution):
     groups: int = 1
     bias: bool = True
     takes_boxes = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "groups")
@@ -163,6 +165,7 @@ class DepthwiseConv2d(Convolution):
     dilation: Size = 1
     multiplier: int = 1
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "multiplier")
@@ -214,6 +217,7 @@ class SeparableConv2d(Convolution):
     padding: Size | None = None
     dilation: Size = 1
     bias: bool = True
+    kernel_tensors = ("0.weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels")
@@ -235,6 +239,12 @@ class SeparableConv2d(Convolution):
         middle, pointwise = self.slid(x, x.channels), self._parts()[1]
         return Saved(inputs=(0,), inner=(Inner(middle.elements, pointwise.cost(middle).params),), eval_elements=middle.elements)
 
+    def channels_are(self) -> Channels:
+        return "made"
+
+    def tensor_axes(self, name: str) -> tuple[Side, Side]:
+        return ("in", "") if name == "0.weight" else ("out", "in")
+
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         depthwise, pointwise = self._parts()
         return layers.Sequential(depthwise.build(layers, x), pointwise.build(layers, depthwise.infer(x)))
@@ -254,6 +264,7 @@ class CoordConv2d(Convolution):
     padding: Size | None = None
     radius: bool = False
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels")

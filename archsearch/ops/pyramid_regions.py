@@ -208,6 +208,7 @@ class PyramidConv2d(Op):
     kernel: int = 3
     sizes: tuple[tuple[int, int], ...] = ((1, 1),)
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "kernel")

@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from archsearch.ops.base import Channels, Cost, Layers, Op, Saved, Size, Window, check_counts, check_flags, check_sizes, pair, register
+from archsearch.ops.base import (
+    Channels,
+    Cost,
+    Layers,
+    Op,
+    Saved,
+    Side,
+    Size,
+    Window,
+    check_counts,
+    check_flags,
+    check_sizes,
+    pair,
+    register,
+)
 from archsearch.ops.reading import Reads, spreading
 from archsearch.ops.tensor import ShapeError, TensorSpec
 
@@ -30,6 +44,7 @@ class ConvTranspose2d(Op):
     dilation: Size = 1
     groups: int = 1
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "groups")
@@ -79,7 +94,12 @@ class ConvTranspose2d(Op):
         return Reads("window", down, across)
 
     def channels_are(self) -> Channels:
-        return "mixed"
+        return "made" if self.groups == 1 else "mixed"
+
+    def tensor_axes(self, name: str) -> tuple[Side, Side]:
+        if self.groups > 1:
+            return ("", "")
+        return ("in", "out") if name == "weight" else ("out", "")
 
     def build(self, layers: Layers, x: TensorSpec) -> Any:
         make = layers.ConvTranspose2d if len(x.shape) == 3 else layers.BoxConvTranspose2d

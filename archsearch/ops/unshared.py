@@ -24,6 +24,7 @@ class LocallyConnected2d(Convolution):
     stride: Size = 1
     padding: Size | None = None
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels")
@@ -67,6 +68,7 @@ class SparseConv2d(Convolution):
     stride: Size = 1
     padding: Size | None = None
     bias: bool = True
+    kernel_tensors = ("weight",)
 
     def __post_init__(self) -> None:
         self._check_table()

@@ -27,6 +27,7 @@ class WeightNormConv2d(Convolution):
     dilation: Size = 1
     groups: int = 1
     bias: bool = True
+    kernel_tensors = ("weight_v",)
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "groups")

@@ -19,10 +19,13 @@ CREATE TABLE IF NOT EXISTS refusals (trial INTEGER, reason TEXT, count INTEGER N
 CREATE TABLE IF NOT EXISTS tests (trial INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (trial INTEGER PRIMARY KEY, notes TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS rungs (
+    step INTEGER PRIMARY KEY, trial INTEGER NOT NULL, rung INTEGER NOT NULL, known INTEGER NOT NULL, epochs INTEGER NOT NULL,
+    metrics TEXT NOT NULL, objectives TEXT, failure TEXT, message TEXT);
 """
 TABLES = {part.split()[5]: " ".join(part.split()).replace("IF NOT EXISTS ", "") for part in SCHEMA.split(";") if part.strip()}
 """How the database itself words each table, by name."""
-LATER = ("notes",)
+LATER = ("notes", "rungs")
 """Tables that a run of an earlier version has not."""
 FILES = (
     "run.json",
@@ -122,9 +125,9 @@ def lock(folder: Path) -> sqlite3.Connection:
     return holder
 
 
-def weights_file(folder: Path, number: int) -> Path:
-    """Where the trained weights of a trial are kept while it is on the front."""
-    return folder / "weights" / f"{number:06d}.safetensors"
+def weights_file(folder: Path, number: int, rung: int | None = None) -> Path:
+    """Where the trained weights of a trial are kept while it is on the front; of a lower rung, while it may climb."""
+    return folder / "weights" / f"{number:06d}{'' if rung is None else f'.rung{rung}'}.safetensors"
 
 
 def checkpoint_file(folder: Path) -> Path:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
@@ -24,9 +24,10 @@ from archsearch.trial import Failure, FailureKind
 
 Stopper = Callable[[int, int, dict[str, float]], bool]
 """Called with trial, epoch and metrics; true stops that evaluation early."""
-Watch = Callable[[int, int], None]
-"""Called with a trial and how many of its epochs are done: 0 when its evaluation begins, ENDED when it is over."""
+Watch = Callable[[int, int, Mapping[str, float]], None]
+"""Called with a trial, how many of its epochs are done, and what the last one reported: 0 when it begins, ENDED when it is over."""
 ENDED = -1
+NOTHING: Mapping[str, float] = {}
 
 MAX_FALSE_STARTS = 3
 MOST_HEARD = 1000
@@ -80,7 +81,7 @@ class Inline:
 
         def report(epoch: int, metrics: dict[str, float]) -> bool:
             curve.append(numbers(metrics))
-            self._tell(candidate.trial, int(epoch) + 1)
+            self._tell(candidate.trial, int(epoch) + 1, curve[-1])
             return self._stopper is not None and self._stopper(candidate.trial, epoch, metrics)
 
         self._tell(candidate.trial, 0)
@@ -89,9 +90,9 @@ class Inline:
         self._tell(candidate.trial, ENDED)
         return Outcome(candidate.trial, metrics, failure, tuple(curve), time.perf_counter() - began)
 
-    def _tell(self, trial: int, epochs: int) -> None:
+    def _tell(self, trial: int, epochs: int, metrics: Mapping[str, float] = NOTHING) -> None:
         if self.watch is not None:
-            self.watch(trial, epochs)
+            self.watch(trial, epochs, metrics)
 
     def close(self) -> None:
         self._queue.clear()
@@ -188,9 +189,9 @@ class Processes:
                 worker.job, worker.began, worker.curve = job, time.perf_counter(), []
                 self._tell(job.trial, 0)
 
-    def _tell(self, trial: int, epochs: int) -> None:
+    def _tell(self, trial: int, epochs: int, metrics: Mapping[str, float] = NOTHING) -> None:
         if self.watch is not None:
-            self.watch(trial, epochs)
+            self.watch(trial, epochs, metrics)
 
     def _patience(self) -> float | None:
         if self.timeout_s is None:
@@ -224,7 +225,7 @@ class Processes:
 
     def _take_report(self, worker: _Worker, trial: int, epoch: int, metrics: dict[str, float], seconds: float) -> None:
         worker.curve.append(metrics)
-        self._tell(trial, epoch + 1)
+        self._tell(trial, epoch + 1, metrics)
         if self.timeout_s is not None and seconds > self.timeout_s:
             self._bury(worker, self._late())
         elif self.stopper is not None:

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from archsearch.analysis import COSTS
-from archsearch.evaluators.base import Candidate, Evaluator, has, said
+from archsearch.evaluators.base import Candidate, Evaluator, Rung, has, said
+from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import dominates
+from archsearch.runs.climb import Climb
 from archsearch.runs.clock import Clock, Running
 from archsearch.runs.executor import ENDED, Executor, Outcome
+from archsearch.runs.gathering import gather
 from archsearch.runs.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.runs.record import Record
-from archsearch.runs.store import Run, Store, checkpoint_file, disk_errors, open_run
-from archsearch.spaces.catalogue import Entry
+from archsearch.runs.store import Place, Run, Store, open_run
 from archsearch.spaces.space import Choices
-from archsearch.strategies import Noted
-from archsearch.supernets import Point, Setting, SupernetError, SupernetSearch
+from archsearch.strategies import Climbing, Noted
+from archsearch.supernets import SupernetSearch
 from archsearch.support.progress import Progress
 from archsearch.support.seeds import seed_of
-from archsearch.training.failures import CheckpointError
 from archsearch.trial import Failure, Trial
-
-STEP = "step"
-"""The metric that says which of a supernet's points a trial is, counted from 0."""
 
 LASTING = ("diverged", "rejected", "stalled")
 """Failures that trying again would only repeat."""
@@ -66,32 +63,42 @@ class Loop:
     progress: Callable[[Standing], None] | None
     supernet: SupernetSearch | None = None
     retry_failed: bool = False
-    told: int = 0
     trials: dict[int, Trial] = field(default_factory=dict)
     front: list[Trial] = field(default_factory=list)
     asked: dict[int, Proposal] = field(default_factory=dict)
+    under_way: dict[int, int] = field(default_factory=dict)
+    heard: Counter[int] = field(default_factory=Counter)
+    going_on: set[int] = field(default_factory=set)
+    climb: Climb = field(init=False)
     refused: int = 0
     failed: int = 0
     clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.record.workers if self.supernet is None else 1, epochs_of(self.evaluator))
-        self.executor.watch = None if self.progress is None else self.watch
+        self.clock = Clock(self.record.workers if self.supernet is None else 1, self.epochs)
+        self.executor.watch = self.watch
+        self.climb = Climb(self.record, {})
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs of every evaluation, where all have as many."""
+        return epochs_of(self.evaluator) if self.record.fidelity is None else None
 
     def run(self) -> None:
-        """Evaluate what is missing, in order of trial numbers, then test the front."""
+        """Evaluate what is missing, step by step, then test the front."""
         before = self.current(self.before.trials)
         again = [trial for trial in before if self.retry_failed and trial.failure]
         for trial in before:
             if not (self.retry_failed and trial.failure):
                 self.take_in(trial)
         self.refused = sum(self.before.refusals.values())
+        self.climb = Climb.of(self.record, self.before.steps, before)
         self.show()
         self.retry(again)
         if self.supernet is None:
             self.ask()
         elif len(self.trials) < self.record.trials:
-            self.gather(self.supernet)
+            gather(self, self.supernet)
         self.test_front()
 
     def current(self, trials: Sequence[Trial]) -> Sequence[Trial]:
@@ -103,116 +110,77 @@ class Loop:
 
     def retry(self, failed: Sequence[Trial]) -> None:
         """Evaluate again what failed, before the strategy is told; each failure stays recorded until its new outcome takes its place."""
+        places = {placed.trial.number: placed for placed in self.climb.recorded.values()}  # the last step of each
         for trial in failed:
             genotype, costs = self.before.genotype(trial.number), {name: trial.metrics[name] for name in COSTS if name in trial.metrics}
             self.asked[trial.number] = Proposal(genotype, trial.choices, costs, Counter())
-            self.executor.submit(self.candidate(trial.number, genotype, trial.choices))
+            self.executor.submit(self.candidate(trial.number, genotype, trial.choices, trial.rung))
         for _ in failed:
             outcome = self.executor.wait()
-            proposal = self.asked.pop(outcome.trial)
-            trial = self.made(outcome, proposal)
-            self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds)
+            proposal, placed = self.asked.pop(outcome.trial), places[outcome.trial]
+            trial = self.made(outcome, proposal, placed.trial.rung)
+            place = None if self.record.fidelity is None else Place(placed.step, placed.known)
+            self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds, place)
+            self.climb.recorded[placed.step] = placed._replace(trial=trial)
             self.clock.end(trial.number, outcome.seconds)
             self.take_in(trial)
             self.show()
 
     def ask(self) -> None:
-        """Evaluate what the strategy asks for."""
-        for number in range(self.record.trials):
-            self.catch_up(number - self.record.ahead(number) + 1)
-            if number in self.trials:
-                self.proposer.seen.add(self.trials[number].fingerprint)
-            elif not self.launch(number):
+        """Evaluate what the strategy asks for, and of several rungs those that its schedule lets climb."""
+        climb = self.climb
+        while True:
+            self.catch_up(climb.wanted)
+            step = climb.next()
+            if step is not None:
+                self.begin(step)
+            elif climb.told < len(climb.steps):
+                self.catch_up(climb.told + 1)
+            else:
                 break
-        self.catch_up(len(self.trials) + len(self.asked))
-
-    def gather(self, supernet: SupernetSearch) -> None:
-        """Record what a supernet yields; what is over the budget or known is refused, and what was taken in before it stopped passes."""
-        passed = len(self.trials) + self.refused  # a point is a trial or one refusal
-        self.proposer.seen.update(trial.fingerprint for trial in self.trials.values())
-        refused, began = Refused(self.before.refusals_before(len(self.trials))), time.perf_counter()
-        try:
-            with disk_errors(self.store.folder):
-                for point in supernet.run(self.setting()):
-                    if point.number < passed:
-                        continue
-                    if self.take_point(point, refused, time.perf_counter() - began):
-                        refused, began = Refused(), time.perf_counter()
-                    if len(self.trials) == self.record.trials:
-                        break
-        except (CheckpointError, SupernetError) as error:
-            raise SearchError(str(error)) from error
-        if not self.trials:
-            closest = refused.costs(self.record.budget.limits())
-            raise SearchError(f"no network that the supernet came to met the budget; the closest had {closest}")
-
-    def take_point(self, point: Point, refused: Refused, seconds: float) -> bool:
-        """Record a network of a supernet; false when it is refused, or a trial already, which it then renews where it is no worse."""
-        number = len(self.trials)
-        entry = self.proposer.check(point.choices, np.random.default_rng([self.record.seed, number]), refused)
-        if entry is None:
-            if point.failure and not self.trials:
-                raise SearchError(f"the supernet failed ({point.failure.kind}): {point.failure.message}")
-            if not self.renew(point, refused, seconds):
-                self.store.refuse(number, refused.reasons)
-            self.refused += 1
-            return False
-        self.proposer.seen.add(entry.fingerprint)
-        if point.save is not None:
-            point.save(self.store.weights(number))
-        self.asked[number] = self.proposal(entry, refused)
-        self.finish(outcome_of(point, number, seconds))
-        return True
-
-    def renew(self, point: Point, refused: Refused, seconds: float) -> bool:
-        """Put a network that its supernet has trained further in the place of its trial, unless it has become worse."""
-        try:
-            entry = self.proposer.problem.catalogue.look_up(point.choices)
-        except ValueError:
-            return False  # no network
-        old = next((trial for trial in self.trials.values() if trial.fingerprint == entry.fingerprint), None)
-        if old is None or point.failure:
-            return False
-        proposal = self.proposal(entry, refused)
-        trial = self.made(outcome_of(point, old.number, seconds), proposal)
-        if trial.values is None or (old.values is not None and dominates(old.values, trial.values)):
-            return False
-        if point.save is not None:
-            point.save(self.store.weights(old.number))
-        refused.reasons = refused.reasons - Counter({"duplicate": 1}) + Counter({"duplicate, trained further": 1})
-        self.store.renew(trial, proposal.genotype, refused.reasons, len(self.trials), seconds)
-        self.front = [other for other in self.front if other.number != old.number]
-        self.failed -= old.values is None
-        self.take_in(trial)
-        return True
-
-    def proposal(self, entry: Entry, refused: Refused) -> Proposal:
-        """A network of a supernet as one that was proposed."""
-        return Proposal(self.proposer.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
-
-    def setting(self) -> Setting:
-        """What the supernet is to know."""
-        record, proposer = self.record, self.proposer
-        checkpoint = checkpoint_file(self.store.folder)
-        return Setting(
-            proposer.problem.catalogue, self.evaluator, record.budget, record.seed, checkpoint, self.limit_ms(),
-            watch=self.watch_supernet,
-        )  # fmt: skip
+        for trial in self.trials.values():
+            for rung in range(self.record.top):
+                self.store.drop_weights(trial.number, rung)
 
     def catch_up(self, count: int) -> None:
-        """Wait until the first `count` trials are there, and tell the strategy of them in order."""
-        while self.told < count:
-            while self.told not in self.trials:
+        """Wait until the first `count` steps are done, and tell schedule and strategy of them in order."""
+        climb, strategy = self.climb, self.proposer.strategy
+        while climb.told < count:
+            while climb.told not in climb.results:
                 self.finish(self.executor.wait())
-            strategy = self.proposer.strategy
-            strategy.tell(self.trials[self.told])
-            if isinstance(strategy, Noted) and strategy.notes:
-                self.store.note(self.told, strategy.notes)
-            self.told += 1
+            first = climb.is_first(climb.told)
+            trial = climb.tell()
+            if first or isinstance(strategy, Climbing):
+                strategy.tell(trial)
+            notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations()}
+            if notes:
+                self.store.note(trial.number, notes)
+            for lost in climb.hopeless():
+                self.store.drop_weights(lost.trial, lost.rung)
+
+    def begin(self, step: Step) -> None:
+        """Take what is known of a step, or have it evaluated: a new network, or one that climbs."""
+        number = len(self.climb.steps) - 1
+        if number in self.climb.results:
+            self.proposer.seen.add(self.climb.results[number].fingerprint)
+            return
+        if not self.climb.is_first(number):
+            trial = self.trials[step.trial]
+            costs = {name: trial.metrics[name] for name in COSTS if name in trial.metrics}
+            self.asked[step.trial] = Proposal(self.genotype(step.trial), trial.choices, costs, Counter())
+        elif not self.launch(step.trial):
+            self.climb.take_back()
+            return
+        proposal = self.asked[step.trial]
+        self.under_way[step.trial] = number
+        candidate = self.candidate(step.trial, proposal.genotype, proposal.choices, step.rung)
+        if candidate.rung is not None and candidate.rung.start is not None:
+            self.going_on.add(step.trial)
+        self.executor.submit(candidate)
 
     def launch(self, number: int) -> bool:
-        """Propose trial `number` and queue it; false when the space has no further network to offer."""
-        before = [self.trials.get(i) or self.asked[i] for i in range(self.told, number)]
+        """Propose trial `number`; false when the space has no further network to offer."""
+        before = [self.trials.get(i) or self.asked[i] for i in self.climb.pending if i != number]
         proposal = self.proposer.propose(number, [trial.choices for trial in before])
         if isinstance(proposal, Refused):
             self.store.refuse(number, proposal.reasons)
@@ -220,13 +188,27 @@ class Loop:
             return False
         self.asked[number] = proposal
         self.refused += proposal.refusals.total()
-        self.executor.submit(self.candidate(number, proposal.genotype, proposal.choices))
         return True
 
-    def candidate(self, number: int, genotype: Genotype, choices: Choices) -> Candidate:
-        """What the evaluator gets; its seed belongs to the run's seed and the trial's number alone."""
-        seed = seed_of(self.record.seed, number)
-        return Candidate(number, genotype, seed, self.store.weights(number).resolve(), self.limit_ms(), choices)
+    def genotype(self, number: int) -> Genotype:
+        """The network of a trial that was recorded."""
+        return open_run(self.store.folder).genotype(number)
+
+    def candidate(self, number: int, genotype: Genotype, choices: Choices, rung: int = 0) -> Candidate:
+        """What the evaluator gets; its seed belongs to the run's seed, the trial's number and its rung alone."""
+        seed = seed_of(self.record.seed, number, *([rung] if rung else []))
+        weights = self.store.weights(number, None if rung == self.record.top else rung).resolve()
+        return Candidate(number, genotype, seed, weights, self.limit_ms(), choices, self.rung(number, rung))
+
+    def rung(self, number: int, rung: int) -> Rung | None:
+        """Where a trial stands, and the weights that it goes on with, if they are there."""
+        fidelity = self.record.fidelity
+        if fidelity is None:
+            return None
+        start = self.store.weights(number, rung - 1).resolve() if rung else None
+        if start is None or not start.is_file():
+            return Rung(fidelity.option, fidelity.values[rung])
+        return Rung(fidelity.option, fidelity.values[rung], fidelity.values[rung - 1], start)
 
     def limit_ms(self) -> float | None:
         """Limit of the latency, infinite where it is measured and not limited; None where it is not measured."""
@@ -234,29 +216,43 @@ class Loop:
         return float("inf") if wanted and self.record.budget.latency_ms is None else self.record.budget.latency_ms
 
     def finish(self, outcome: Outcome) -> None:
-        """Turn an outcome into a trial, record it, and keep only weights that the front needs."""
-        proposal = self.asked.pop(outcome.trial)
-        trial = self.made(outcome, proposal)
-        self.store.add(trial, proposal.genotype, proposal.refusals, outcome.seconds)
+        """Turn an outcome into a trial, record it, and keep only weights that the front, or a climb, needs."""
+        proposal, number = self.asked.pop(outcome.trial), self.under_way.pop(outcome.trial)
+        del self.heard[outcome.trial]
+        rung = self.climb.steps[number].rung
+        trial = self.made(outcome, proposal, rung)
+        place = None if self.record.fidelity is None else Place(number, self.climb.knew[number])
+        if trial.number in self.trials:
+            self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds, place)
+        else:
+            self.store.add(trial, proposal.genotype, proposal.refusals, outcome.seconds, place)
+        self.going_on.discard(trial.number)
+        if rung:
+            self.store.drop_weights(trial.number, rung - 1)
+        self.climb.results[number] = trial
         self.clock.end(trial.number, outcome.seconds)
         self.take_in(trial)
         self.show()
 
-    def made(self, outcome: Outcome, proposal: Proposal) -> Trial:
-        """The trial that an outcome comes to; one that lacks an objective has failed."""
+    def made(self, outcome: Outcome, proposal: Proposal, rung: int = 0) -> Trial:
+        """The trial that an outcome comes to; one that lacks an objective has failed. Its curve goes on from that of the rung below."""
         metrics = {**proposal.costs, **outcome.metrics}
         lacking = [objective.metric for objective in self.record.objectives if objective.metric not in metrics]
         failure = outcome.failure or (Failure("rejected", f"this network has no {lacking[0]}") if lacking else None)
         values = None if failure else tuple(float(objective.value(metrics)) for objective in self.record.objectives)
-        fingerprint = proposal.genotype.fingerprint
-        return Trial(outcome.trial, proposal.choices, fingerprint, metrics, values, failure, finite_curve(outcome.curve))
+        before = self.trials.get(outcome.trial) if outcome.trial in self.going_on else None
+        curve = (*(before.curve if before else ()), *finite_curve(outcome.curve))
+        return Trial(outcome.trial, proposal.choices, proposal.genotype.fingerprint, metrics, values, failure, curve, rung)
 
     def take_in(self, trial: Trial) -> None:
         """Count a trial and update the front; weights of what is off the front go."""
         self.trials[trial.number] = trial
         if trial.values is None:
             self.failed += 1
-            self.store.drop_weights(trial.number, checkpoint=trial.failure is None or trial.failure.kind in LASTING)
+            lasting = trial.failure is None or trial.failure.kind in LASTING
+            self.store.drop_weights(trial.number, None if trial.rung == self.record.top else trial.rung, checkpoint=lasting)
+            return
+        if trial.rung < self.record.top:
             return
         if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
             self.store.drop_weights(trial.number)
@@ -266,18 +262,17 @@ class Loop:
             self.store.drop_weights(other.number)
         self.front.append(trial)
 
-    def watch(self, trial: int, epochs: int) -> None:
+    def watch(self, trial: int, epochs: int, metrics: Mapping[str, float]) -> None:
         """An evaluation has begun, done so many epochs, or ended; of the end its outcome tells more."""
         if epochs == ENDED:
             self.clock.end(trial, None)
             return
+        if metrics and trial in self.under_way:
+            before = self.trials[trial].curve if trial in self.going_on else ()
+            self.store.report(trial, len(before) + self.heard[trial], finite_curve([dict(metrics)])[0])
+            self.heard[trial] += 1
         self.clock.hear(trial, epochs)
         self.show()
-
-    def watch_supernet(self, done: int, of: int) -> None:
-        """A supernet has done so many epochs of those before its next point."""
-        self.clock.hear(len(self.trials), done, of)
-        self.show((done, of))
 
     def show(self, epoch: tuple[int, int] | None = None) -> None:
         """Say where the run stands."""
@@ -305,7 +300,7 @@ class Loop:
         run = open_run(self.store.folder)
         for together in [waiting] if self.limit_ms() is None else [[number] for number in waiting]:
             for number in together:
-                self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices), "test")
+                self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices, self.record.top), "test")
             for _ in together:
                 self.take_test(self.executor.wait())
 
@@ -320,11 +315,6 @@ class Loop:
             self.store.add_test(outcome.trial, {})
         else:
             raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
-
-
-def outcome_of(point: Point, number: int, seconds: float) -> Outcome:
-    """What a supernet measured of a network, as the outcome of a trial."""
-    return Outcome(number, {**point.metrics, STEP: point.number}, point.failure, point.curve, seconds)
 
 
 def epochs_of(evaluator: Evaluator) -> int | None:

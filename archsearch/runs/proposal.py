@@ -63,7 +63,7 @@ def problem_of(record: Record, space: Space, evaluator: Evaluator) -> Problem:
     """What a search is about. Raises SpaceError for a space that fails, or of which no random network is valid."""
     space.check_drawable(ATTEMPTS)
     catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"))
-    return Problem(catalogue, record.objectives, record.budget, record.trials)
+    return Problem(catalogue, record.objectives, record.budget, record.trials, record.top)
 
 
 @dataclass

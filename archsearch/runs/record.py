@@ -12,6 +12,7 @@ from typing import Any
 
 from archsearch.analysis import Budget
 from archsearch.data.description import Description
+from archsearch.fidelity import Fidelity
 from archsearch.support.option_json import from_plain, options_to_plain
 from archsearch.support.parts import split_source
 from archsearch.support.reading import OBJECT, TEXT, at_least, each, fields, formatted, maybe, named, over, parse
@@ -32,6 +33,7 @@ FIELDS = {
     "description": maybe(OBJECT),
     "widened": each(each(at_least(1), least=2)),
     "versions": named(TEXT),
+    "fidelity": maybe(OBJECT),
 }
 """What run.json holds."""
 
@@ -42,7 +44,7 @@ class Record:
 
     Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
     in a run of an earlier version, until it is resumed. `widened` are pairs of a trial and the lookahead from there on, where a run was
-    resumed with more workers than the lookahead before kept busy.
+    resumed with more workers than the lookahead before kept busy. With a `fidelity` networks climb rungs.
     """
 
     space: str
@@ -64,6 +66,12 @@ class Record:
     description: Description | None = None
     widened: tuple[tuple[int, int], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    fidelity: Fidelity | None = None
+
+    @property
+    def top(self) -> int:
+        """The rung on which results count."""
+        return 0 if self.fidelity is None else self.fidelity.top
 
     @property
     def space_name(self) -> str:
@@ -91,6 +99,7 @@ class Record:
         data |= {name: options_to_plain(data[name], owner) for name, owner in OPTIONS.items()}
         data |= {"objectives": [str(objective) for objective in self.objectives], "budget": self.budget.limits()}
         data["description"] = None if self.description is None else self.description.to_dict()
+        data["fidelity"] = None if self.fidelity is None else self.fidelity.to_dict()
         return json.dumps({"format": FORMAT, **data}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
@@ -99,12 +108,13 @@ class Record:
         data = parse(text)
         if formatted(data, FORMAT, EARLIER) == EARLIER:
             data = {**LATER, **data}
-        read = fields({"widened": [], **data}, FIELDS, "the run")  # none where nobody has widened it
+        read = fields({"widened": [], "fidelity": None, **data}, FIELDS, "the run")  # none where nobody has widened it
         read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
         read["widened"] = pairs(read["widened"])
         read["objectives"] = tuple(map(Objective.parse, read["objectives"]))
         read["budget"] = Budget.of(read["budget"])
         read["description"] = None if read["description"] is None else Description.from_dict(read["description"])
+        read["fidelity"] = None if read["fidelity"] is None else Fidelity.from_dict(read["fidelity"])
         return cls(**read)
 
 

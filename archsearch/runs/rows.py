@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from archsearch.runs.database import StoreError
 from archsearch.spaces.space import Choices
@@ -29,7 +30,24 @@ def read_trial(row: Row, curve: tuple[dict[str, float], ...], folder: Path, obje
             raise ValueError("neither result nor failure")
         kind = None if failure is None else read_failure(failure, message)
         goals = None if values is None else read_values(values, objectives)
-        return Trial(number, read_choices(choices), fingerprint, parsed_metrics(metrics), goals, kind, curve, folder)
+        return Trial(number, read_choices(choices), fingerprint, parsed_metrics(metrics), goals, kind, curve, run=folder)
+
+
+class Placed(NamedTuple):
+    """An evaluation on a rung: its number, how many steps were known when it was decided, and its trial as it was after it."""
+
+    step: int
+    known: int
+    trial: Trial
+
+
+def read_step(row: Row, curve: tuple[dict[str, float], ...], folder: Path, objectives: int, top: int) -> Placed:
+    """A step of a climb from a row. Raises ValueError."""
+    step, known, rung, epochs, *rest = row
+    if not (is_number(step) and is_number(known) and is_number(epochs) and is_number(rung) and rung <= top and known <= step):
+        raise ValueError("a step of a climb with numbers that cannot be")
+    trial = read_trial(tuple(rest), curve[:epochs], folder, objectives)
+    return Placed(step, known, replace(trial, rung=rung))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 from archsearch.analysis import COSTS, Budget
 from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, said
+from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.runs.executor import Executor, Inline, Processes
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
 from archsearch.runs.loop import Loop, Standing
@@ -40,6 +41,7 @@ def search(
     out: str | PathLike[str],
     workers: int = 1,
     timeout_s: float | None = None,
+    fidelity: Fidelity | None = None,
     progress: Callable[[Standing], None] | None = None,
 ) -> Run:
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
@@ -55,6 +57,7 @@ def search(
         out: A folder that does not exist yet, or is empty.
         workers: Processes that evaluate side by side; 0 evaluates in this process.
         timeout_s: Limit for one evaluation in seconds.
+        fidelity: An option of the evaluator and its rising values: the best networks climb, and the front is of those on the top rung.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
@@ -63,11 +66,10 @@ def search(
     """
     refuse_unguarded()
     check_numbers(trials, workers, seed, timeout_s)
-    record = recorded(
-        Parts(space, strategy, evaluator), objectives, budget=budget or Budget(), trials=trials, seed=seed, workers=workers,
-        lookahead=lookahead(workers), timeout_s=timeout_s,
-    )  # fmt: skip
-    return go(Store.create(Path(out), record), record, Parts(space, strategy, evaluator), progress)
+    parts, limits = Parts(space, strategy, evaluator), budget or Budget()
+    asked = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s, "fidelity": fidelity}
+    record = recorded(parts, objectives, budget=limits, lookahead=lookahead(workers), **asked)
+    return go(Store.create(Path(out), record), record, parts, progress)
 
 
 def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) -> Record:
@@ -75,9 +77,22 @@ def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) 
     check_evaluator(parts.evaluator)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, parts.evaluator)
+    check_fidelity(asked.get("fidelity"), parts)
     record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
     return record
+
+
+def check_fidelity(fidelity: Fidelity | None, parts: Parts) -> None:
+    """Raise SearchError for rungs that the evaluator does not take, or of a search that trains by itself."""
+    if fidelity is None:
+        return
+    if isinstance(parts.strategy, SupernetSearch):
+        raise SearchError("a supernet trains all networks together, so there are no rungs for it; leave the fidelity out")
+    try:
+        fidelity.check(parts.evaluator)
+    except FidelityError as error:
+        raise SearchError(str(error)) from error
 
 
 def check_record(record: Record) -> None:

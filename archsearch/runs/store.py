@@ -7,10 +7,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archsearch.evaluators.base import checkpoint_of
 from archsearch.network.genotype import Genotype
@@ -32,7 +32,7 @@ from archsearch.runs.database import (
     weights_file,
 )
 from archsearch.runs.record import Record
-from archsearch.runs.rows import V, by_trial, counts_of, curves_of, damage, parsed_metrics, read_trial, seconds_of
+from archsearch.runs.rows import Placed, V, by_trial, counts_of, curves_of, damage, parsed_metrics, read_step, read_trial, seconds_of
 from archsearch.support.reading import at, place, read_text, reason
 from archsearch.support.writing import write_text
 from archsearch.trial import Trial, to_json
@@ -41,6 +41,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["LockedError", "Run", "RunExistsError", "Store", "StoreError", "checkpoint_file", "connect", "disk_errors", "open_run"]
+
+
+class Place(NamedTuple):
+    """Which step of a climb an evaluation was, and how many steps were known when it was decided."""
+
+    step: int
+    known: int
 
 
 class Store:
@@ -94,13 +101,16 @@ class Store:
         with disk_errors(self.folder):
             write_text(self.folder / "run.json", record.to_json())
 
-    def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float) -> None:
-        """Record a trial with its curve and the refusals before it, all or nothing."""
+    def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None) -> None:
+        """Record a trial with its curve, the refusals before it, and its place among the steps of a climb, all or nothing."""
         with disk_errors(self.folder), self._db:
             self._add(trial, genotype, seconds)
+            self._place(trial, place)
             self._refuse(trial.number, refusals)
 
-    def renew(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], number: int, seconds: float) -> None:
+    def renew(
+        self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], number: int, seconds: float, place: Place | None = None
+    ) -> None:
         """Record a trial again, which took `seconds` more, with the refusals that stand before trial `number`, all or nothing."""
         with disk_errors(self.folder), self._db:
             for (before,) in self._db.execute("SELECT seconds FROM timings WHERE trial = ?", (trial.number,)).fetchall():
@@ -109,6 +119,7 @@ class Store:
             for table in ("curves", "timings", "tests"):
                 self._db.execute(f"DELETE FROM {table} WHERE trial = ?", (trial.number,))
             self._add(trial, genotype, seconds)
+            self._place(trial, place)
             self._refuse(number, refusals)
 
     def _add(self, trial: Trial, genotype: Genotype, seconds: float) -> None:
@@ -117,8 +128,17 @@ class Store:
         row = (trial.number, to_json(trial.choices), trial.fingerprint, genotype.to_json(), to_json(trial.metrics), objectives,
                failure.kind if failure else None, failure.message if failure else None)  # fmt: skip
         self._db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("DELETE FROM curves WHERE trial = ?", (trial.number,))
         self._db.executemany("INSERT INTO curves VALUES (?, ?, ?)", [(trial.number, i, to_json(m)) for i, m in enumerate(trial.curve)])
         self._db.execute("INSERT INTO timings VALUES (?, ?)", (trial.number, seconds))
+
+    def _place(self, trial: Trial, place: Place | None) -> None:
+        if place is None:
+            return
+        objectives, failure = None if trial.values is None else to_json(trial.values), trial.failure
+        row = (place.step, trial.number, trial.rung, place.known, len(trial.curve), to_json(trial.metrics), objectives,
+               failure.kind if failure else None, failure.message if failure else None)  # fmt: skip
+        self._db.execute("INSERT OR REPLACE INTO rungs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def refuse(self, number: int, refusals: Mapping[str, int]) -> None:
         """Record refusals that led to no trial."""
@@ -138,16 +158,22 @@ class Store:
         with disk_errors(self.folder), self._db:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (number, to_json(dict(notes))))
 
-    def weights(self, number: int) -> Path:
-        """File of a trial's trained weights."""
-        return weights_file(self.folder, number)
+    def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Record a step of the curve of a trial under way; the whole curve takes its place in the end."""
+        with disk_errors(self.folder), self._db:
+            self._db.execute("INSERT OR REPLACE INTO curves VALUES (?, ?, ?)", (number, step, to_json(dict(metrics))))
 
-    def drop_weights(self, number: int, checkpoint: bool = True) -> None:
+    def weights(self, number: int, rung: int | None = None) -> Path:
+        """File of a trial's trained weights, or of those that a lower rung left it with."""
+        return weights_file(self.folder, number, rung)
+
+    def drop_weights(self, number: int, rung: int | None = None, checkpoint: bool = True) -> None:
         """Delete the weights of a trial, if there are any, and the place that its training kept."""
+        path = self.weights(number, rung)
         with disk_errors(self.folder):
-            self.weights(number).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             if checkpoint:
-                checkpoint_of(self.weights(number)).unlink(missing_ok=True)
+                checkpoint_of(path).unlink(missing_ok=True)
 
     def take_back(self, keep_checkpoint: bool = True) -> None:
         """Close, and remove what `create` made; a run with a trial, or one that was there before, stays, and one with a checkpoint may."""
@@ -187,7 +213,24 @@ class Run:
         )
         with damage(self.folder):
             by_number, goals = curves_of(curves), len(self.record.objectives)
-            return tuple(read_trial(row, by_number.get(row[0], ()), self.folder, goals) for row in rows)
+            found = [read_trial(row, by_number.get(row[0], ()), self.folder, goals) for row in rows]
+        last = {step.trial.number: step.trial for step in self.steps}  # whose curves end where it was recorded, whatever is under way
+        own = (last.get(each.number, each) for each in found)
+        return tuple(replace(each, rung=at.rung, curve=at.curve) for each, at in zip(found, own, strict=True))
+
+    @cached_property
+    def steps(self) -> tuple[Placed, ...]:
+        """Every evaluation of a search of several fidelities, by number, with what was known of its trial after it; else none."""
+        if self.record.fidelity is None or not self._has("rungs"):
+            return ()
+        curves, rows = self._read(
+            ("SELECT trial, metrics FROM curves ORDER BY trial, step", ()),
+            ("SELECT r.step, r.known, r.rung, r.epochs, r.trial, t.choices, t.fingerprint, r.metrics, r.objectives, r.failure, r.message"
+             " FROM rungs r JOIN trials t ON t.number = r.trial ORDER BY r.step", ()),
+        )  # fmt: skip
+        with damage(self.folder):
+            by_number, goals = curves_of(curves), len(self.record.objectives)
+            return tuple(read_step(row, by_number.get(row[4], ()), self.folder, goals, self.record.top) for row in rows)
 
     @cached_property
     def tests(self) -> dict[int, dict[str, float]]:
@@ -206,8 +249,8 @@ class Run:
     @cached_property
     def notes(self) -> dict[int, dict[str, float]]:
         """What the strategy said of itself, such as how well its model ranked unseen trials, by the trial that it was told of then."""
-        if not self._query("SELECT name FROM sqlite_master WHERE name = 'notes'"):
-            return {}  # a run of an earlier version
+        if not self._has("notes"):
+            return {}
         return self._by_trial("SELECT trial, notes FROM notes ORDER BY trial", parsed_metrics)
 
     @cached_property
@@ -221,8 +264,8 @@ class Run:
         return self._by_trial("SELECT trial, seconds FROM timings", seconds_of)
 
     def front(self) -> list[Trial]:
-        """Trials that none dominates in the objectives, best first objective first."""
-        found = [(trial.values, trial.number, trial) for trial in self.trials if trial.values is not None]
+        """Trials that none dominates in the objectives, best first objective first; of several rungs those on the top one."""
+        found = [(trial.values, trial.number, trial) for trial in self.trials if trial.values is not None and trial.rung == self.record.top]
         return [found[i][2] for i in sorted(front([values for values, _, _ in found]), key=lambda i: found[i][:2])]
 
     def best(self) -> int | None:
@@ -254,6 +297,10 @@ class Run:
         from archsearch.runs.frame import frame  # pandas is slow to import: only now
 
         return frame(self.trials, [trial.number for trial in self.front()], self.tests)
+
+    def _has(self, table: str) -> bool:
+        """Whether there is a table, which a run of an earlier version may lack."""
+        return bool(self._query("SELECT name FROM sqlite_master WHERE name = ?", (table,)))
 
     def _by_trial(self, sql: str, read: Callable[[Any], V]) -> dict[int, V]:
         rows = self._query(sql)

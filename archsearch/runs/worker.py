@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archsearch.evaluators.base import Candidate, Evaluator, Report, setting_of
+from archsearch.evaluators.base import Candidate, Evaluator, Report, Rung, setting_of
+from archsearch.fidelity import with_option
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
 from archsearch.support.own_code import load_file
@@ -35,25 +36,31 @@ class Job(NamedTuple):
     weights: str | None
     max_latency_ms: float | None
     choices: Choices
+    rung: tuple[str, float, float, str | None] | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, method: Method) -> Job:
         """The job that a candidate makes."""
-        weights = None if candidate.weights is None else str(candidate.weights)
-        return cls(
-            method, candidate.trial, candidate.genotype.to_json(), candidate.seed, weights, candidate.max_latency_ms, candidate.choices
-        )
+        on = candidate.rung
+        rung = None if on is None else (on.option, on.value, on.before, None if on.start is None else str(on.start))
+        plain = (str(candidate.weights) if candidate.weights else None, candidate.max_latency_ms, candidate.choices, rung)
+        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain)
 
     def candidate(self) -> Candidate:
         """The candidate again."""
         weights = None if self.weights is None else Path(self.weights)
-        return Candidate(self.trial, Genotype.from_json(self.genotype), self.seed, weights, self.max_latency_ms, self.choices)
+        rung = None
+        if self.rung is not None:
+            option, value, before, start = self.rung
+            rung = Rung(option, value, before, None if start is None else Path(start))
+        return Candidate(self.trial, Genotype.from_json(self.genotype), self.seed, weights, self.max_latency_ms, self.choices, rung)
 
 
 def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, report: Report) -> tuple[dict[str, float], Failure | None]:
     """Metrics of a candidate, or the failure that its exception stands for."""
     try:
-        judge: Any = evaluator  # one without `test` is never asked for it
+        rung = candidate.rung
+        judge: Any = evaluator if rung is None else with_option(evaluator, rung.option, rung.value)  # never asked for a test it lacks
         metrics = numbers(judge.evaluate(candidate, report) if method == "evaluate" else judge.test(candidate))
     except EvaluationError as error:
         return {}, error.failure

@@ -144,7 +144,7 @@ def carry_out(
         EvaluationError: it diverged, stalled, or ran out of memory. CheckpointError, StoreError, ExportError: the folder is damaged or
             cannot be written.
     """
-    clock = Clock(course.train.epochs * len(course.seeds), course.train.epochs * len(record.outcomes))
+    clock = Clock(course.train.rounds * len(course.seeds), course.train.rounds * len(record.outcomes))
     with torch_threads(threads), folder_for(folder):
         for seed in course.seeds[len(record.outcomes) :]:
             record = trained(course, record, folder, seed, progress or (lambda epoch: None), clock)
@@ -220,7 +220,7 @@ def trained(
         nonlocal resumed
         if number + 1 == len(epochs.curve):
             write_training(folder, record)
-            tell(clock.tick(seed, epochs.curve, course.train.epochs, resumed))
+            tell(clock.tick(seed, epochs.curve, course.train.rounds, resumed))
             resumed = False
         return False
 

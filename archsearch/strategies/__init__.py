@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archsearch.strategies.base import Noted, Problem, Strategy, StrategyError, begin
+from archsearch.strategies.base import Climbing, Noted, Problem, Strategy, StrategyError, begin
 from archsearch.support.parts import load_part
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _MODULES = {cls: module for module, _, cls in (home.partition(":") for home in S
 __all__ = [
     "STRATEGIES",
     "Auto",
+    "Climbing",
     "Evolution",
     "Exhaustive",
     "FromFunction",

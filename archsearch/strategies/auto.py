@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from archsearch.spaces.space import Choices
 from archsearch.strategies import load_strategy
-from archsearch.strategies.base import Noted, Problem, Strategy, begin
+from archsearch.strategies.base import Climbing, Noted, Problem, Strategy, begin
 from archsearch.trial import Trial
 
 
@@ -33,7 +34,9 @@ class Auto:
     alone: int = 20
     _parts: tuple[Strategy, ...] = field(init=False, repr=False)
     _problem: Problem | None = field(default=None, init=False, repr=False)
+    climbs: ClassVar[bool] = True
     _told: int = field(default=0, init=False, repr=False)
+    _known: set[int] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
         names = (self.first, self.beside, self.then)
@@ -65,9 +68,12 @@ class Auto:
         return (first if begun < self.alone or begun % 2 == 0 else beside).ask(rng)
 
     def tell(self, trial: Trial) -> None:
-        for strategy in self._listening(self._told):
-            strategy.tell(trial)
-        self._told += 1
+        first = trial.number not in self._known
+        self._known.add(trial.number)
+        self._told += first
+        for strategy in self._listening(self._told - 1):
+            if first or isinstance(strategy, Climbing):
+                strategy.tell(trial)
 
     def _listening(self, trial: int) -> tuple[Strategy, ...]:
         """The strategies that are told of a trial: those that may still be asked."""

@@ -22,14 +22,15 @@ class StrategyError(Exception):
 class Problem:
     """What a search is about, for strategies that plan: its networks with their known costs, objectives, budget, planned trials.
 
-    `seen` holds the fingerprints of all networks so far, those under way included; `pending` the choices of trials under way, of
-    which the strategy has not been told: both are the same when a run is resumed.
+    `top` is the highest of the rungs on which networks are evaluated. `seen` holds the fingerprints of all networks so far, those under way
+    included; `pending` the choices of trials under way, of which the strategy has not been told: both are the same when a run is resumed.
     """
 
     catalogue: Catalogue
     objectives: tuple[Objective, ...]
     budget: Budget
     trials: int
+    top: int = 0
     seen: set[str] = field(default_factory=set)
     pending: tuple[Choices, ...] = ()
 
@@ -75,6 +76,13 @@ class Noted(Protocol):
     @property
     def notes(self) -> Mapping[str, float]:
         """Numbers by name, empty when there is nothing new; they depend on tells alone."""
+
+
+@runtime_checkable
+class Climbing(Protocol):
+    """A strategy that is told of a trial again whenever it climbed to a higher rung, `trial.rung`; any other is told once, of the first."""
+
+    climbs: bool
 
 
 def begin(strategy: Strategy, problem: Problem) -> None:

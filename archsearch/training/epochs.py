@@ -68,12 +68,12 @@ class Epochs:
         for epoch, found in enumerate(self.curve):
             stopped = report(self.before + epoch, found) or stopped
         saved, guessing = time.monotonic(), guessing_loss(self.training.data, self.training.options.label_smoothing)
-        while len(self.curve) < self.training.options.epochs and not stopped:
+        while len(self.curve) < self.training.options.rounds and not stopped:
             self._epoch()
             if self.before == 0:
-                check_progress(self.curve, self.training.options.epochs, guessing)
+                check_progress(self.curve, self.training.options.rounds, guessing)
             stopped = report(self.before + len(self.curve) - 1, self.curve[-1])
-            if (self.every or time.monotonic() - saved > SECONDS_BETWEEN) and len(self.curve) < self.training.options.epochs:
+            if (self.every or time.monotonic() - saved > SECONDS_BETWEEN) and len(self.curve) < self.training.options.rounds:
                 self._save()
                 saved = time.monotonic()
         return {name: value for name, value in self.curve[-1].items() if name not in OWN}

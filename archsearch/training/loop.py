@@ -71,7 +71,7 @@ class Training:
     @property
     def total(self) -> int:
         """Steps of the whole training."""
-        return self.options.epochs * self.per_epoch
+        return self.options.rounds * self.per_epoch
 
     def steps(self, batches: list[Pair]) -> float:
         """One step for each batch; return the sum of their losses. Raises EvaluationError (diverged)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from math import ceil
 
 from archsearch.data import Data, Form, about, code_of, fingerprint, load_data, place_of, remarks
 from archsearch.data.augment import Changes
@@ -20,7 +21,7 @@ from archsearch.trial import EvaluationError
 OPTIMIZERS = ("adamw", "momentum", "sgd")
 NO_END = 2**31
 WHOLE = (
-    ("data_seed", 0, NO_END), ("epochs", 1, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END),
+    ("data_seed", 0, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END),
     ("randaugment", 0, 10),
 )  # fmt: skip
 """Options that are whole numbers: least and most."""
@@ -38,7 +39,7 @@ class Options:
     Args:
         data: Name or path; what is learnt follows from the data: the class of an image, or with masks the class of each pixel.
         data_seed: Splits the data into parts.
-        epochs: Times through the training part.
+        epochs: Times through the training part; under 1, once through so much of it.
         batch: Images a step; an incomplete last batch waits for the next epoch.
         optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
         lr: Highest learning rate.
@@ -117,6 +118,9 @@ class Options:
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value < high:
                 raise ValueError(f"{name}={value!r} must be a number from 0 up to, not with, {high}")
+        part = type(self.epochs) is float and 0 < self.epochs < 1
+        if not part and (type(self.epochs) is not int or not 1 <= self.epochs <= NO_END):
+            raise ValueError(f"epochs={self.epochs!r} must be a whole number of at least 1, or a part of one epoch")
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
         if type(self.fraction) not in (int, float) or not 0 < self.fraction <= 1:
@@ -126,6 +130,11 @@ class Options:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be true or false")
         Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
+
+    @property
+    def rounds(self) -> int:
+        """Times through what is trained on."""
+        return ceil(self.epochs)
 
     def check(self, genotype: Genotype) -> None:
         """Raise EvaluationError (rejected) unless the network takes one image of the data, and all it gives are answers to the task."""
@@ -171,7 +180,9 @@ class Options:
         """The data, on the device, as training sees them."""
         data = self._data()
         whole = feed_of(task_of(data, self.balanced), data, pick_device(self.device), self.shift, self.crop, self.final)
-        return part_of(replace(whole, changes=Changes(self.cutout, self.colour, self.randaugment)), self.fraction, self.data_seed)
+        return part_of(
+            replace(whole, changes=Changes(self.cutout, self.colour, self.randaugment)), self.fraction * min(1, self.epochs), self.data_seed
+        )
 
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""

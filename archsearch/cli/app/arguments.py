@@ -24,12 +24,18 @@ Size = Annotated[
 Channels = Annotated[int, typer.Option(metavar="1|3", help="Make all images gray, or give all three channels. [default: as they are]")]
 MaxLatency = Annotated[float | None, typer.Option(metavar="MS", help="Hard limit on one forward pass, measured before training.")]
 StrategySet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=30.")]
+EvaluatorSet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option(help="Where networks train; auto uses a GPU where there is one. [default: the evaluator's: cpu]"),
+]
+Fidelity = Annotated[
+    str, typer.Option(metavar="NAME=VALUES", help="Rungs, such as epochs=3,9,27; auto: those that suit the data; none: all in full.")
+]
+Schedule = Annotated[Literal["asha", "halving", "hyperband"], typer.Option(help="Which networks climb from rung to rung.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]
-
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def limits_of(params: str | None, macs: str | None, memory: str | None, training_memory: str | None) -> dict[str, str | None]:

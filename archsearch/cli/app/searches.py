@@ -14,6 +14,8 @@ from archsearch.cli.app.arguments import (
     Channels,
     DataDir,
     Device,
+    EvaluatorSet,
+    Fidelity,
     Folder,
     Force,
     Json,
@@ -24,6 +26,7 @@ from archsearch.cli.app.arguments import (
     MaxTrainingMemory,
     Ops,
     Quiet,
+    Schedule,
     Setting,
     Size,
     StrategySet,
@@ -52,12 +55,10 @@ def search(
     setting: Setting = None,
     strategy_set: StrategySet = None,
     evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
-    evaluator_set: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")
-    ] = None,
-    device: Annotated[
-        Device | None, typer.Option(help="Where networks train; auto uses a GPU where there is one. [default: the evaluator's: cpu]")
-    ] = None,
+    evaluator_set: EvaluatorSet = None,
+    device: Device = None,
+    fidelity: Fidelity = "auto",
+    schedule: Schedule = "asha",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
     quiet: Quiet = False,
@@ -69,7 +70,8 @@ def search(
     options = (setting or [], strategy_set or [], evaluator_set or [])
     plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
-    search_command(plan, Terms(limits, max_latency, wanted, trials, seed, workers, timeout), out, quiet, json)
+    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule)
+    search_command(plan, terms, out, quiet, json)
 
 
 def resume(

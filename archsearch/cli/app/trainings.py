@@ -30,7 +30,7 @@ def train(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train so many times, for mean and deviation; the best is exported.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The (first) seed; the same one trains the same.")] = 0,
-    device: Annotated[Device, typer.Option(help="Where it trains; auto uses a GPU where there is one.")] = "cpu",
+    device: Device = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the CPU; with one, equal seeds give equal bits.")] = 1,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: results/trained-NETWORK-DATA-SEED]")] = None,
     ops: Ops = None,
@@ -40,7 +40,7 @@ def train(
     """Train one network to its end, test it, and write its model files; the same command goes on where it was stopped."""
     from archsearch.cli.training import Wish, train_command
 
-    where = {"data_dir": data_dir, "size": size, "channels": channels, "epochs": epochs, "device": device}
+    where = {"data_dir": data_dir, "size": size, "channels": channels, "epochs": epochs, "device": device or ""}
     names = [name for text in freeze or [] for name in text.split(",") if name]
     wish = Wish(target, data, where, options or [], pretrained, names, tuple(range(seed, seed + seeds)), threads)
     train_command(wish, out, ops or [], quiet, json)

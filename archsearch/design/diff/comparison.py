@@ -7,8 +7,8 @@ from functools import cached_property
 
 from archsearch.analysis import analyse
 from archsearch.design.diff.difference import Change, Cost, Difference
-from archsearch.design.diff.matching import matched
 from archsearch.network.genotype import Genotype, GenotypeError
+from archsearch.network.matching import matched
 from archsearch.network.text_form.op_syntax import op_text
 
 COSTS = ("params", "macs", "inference_peak_bytes", "training_peak_bytes", "window_field")

@@ -19,6 +19,8 @@ LEAST_WEIGHT = 0.01
 TAIL = 3.0
 REACH = 0.1
 ROUNDS = 10
+APART = 0.1
+"""How fast the kernel falls from rung to rung."""
 
 
 class Belief(NamedTuple):
@@ -39,11 +41,12 @@ class Fit:
     mean: float
     solved: Vector
     factor: Matrix
+    gaps: Vector
 
     @classmethod
-    def to(cls, shape: Shape, similarities: Matrix, values: Vector) -> Fit | None:
+    def to(cls, shape: Shape, similarities: Matrix, values: Vector, gaps: Vector) -> Fit | None:
         """Fit one form; None where the numbers give out."""
-        kernel = shape.of(similarities)
+        kernel = shape.of(similarities) * likeness(gaps, gaps)
         kernel[np.diag_indices_from(kernel)] += shape.noise + JITTER
         try:
             factor: Matrix = np.asarray(np.linalg.cholesky(kernel), dtype=np.float64)
@@ -54,19 +57,24 @@ class Fit:
         solved = cho_solve((factor, True), values - mean)
         scale = max(float((values - mean) @ solved) / len(values), 1e-6)
         likelihood = -0.5 * len(values) * np.log(scale) - float(np.log(np.diag(factor)).sum())
-        return cls(shape, likelihood, scale, mean, solved, factor)
+        return cls(shape, likelihood, scale, mean, solved, factor, gaps)
 
     def predict(self, similarities: Matrix) -> tuple[Vector, Vector]:
-        """Mean and deviation of networks by their similarities (PARTS, networks, seen)."""
-        kernel = self.shape.of(similarities)
+        """Mean and deviation of networks, on the top rung, by their similarities (PARTS, networks, seen)."""
+        kernel = self.shape.of(similarities) * likeness(np.zeros(1), self.gaps)
         mean = self.mean + kernel @ self.solved
         spread = solve_triangular(self.factor, kernel.T, lower=True, check_finite=False)
         return mean, np.sqrt(np.maximum(self.scale * (1 - (spread**2).sum(axis=0)), 1e-12))
 
 
-def best_fits(shapes: Sequence[Shape], similarities: Matrix, values: Vector, most: int) -> list[Fit]:
-    """The forms that explain the values best, best first."""
-    fits = [fit for shape in shapes if (fit := Fit.to(shape, similarities, values)) is not None]
+def likeness(gaps: Vector, others: Vector) -> Matrix:
+    """(gaps, others): how far values on two rungs belong together, by how far each lies below the top; 1 on one rung."""
+    return np.asarray(np.exp(-APART * np.abs(gaps[:, None] - others[None, :])))
+
+
+def best_fits(shapes: Sequence[Shape], similarities: Matrix, values: Vector, most: int, gaps: Vector) -> list[Fit]:
+    """The forms that explain the values best, best first; `gaps` says how far below the top rung each value was measured."""
+    fits = [fit for shape in shapes if (fit := Fit.to(shape, similarities, values, gaps)) is not None]
     return sorted(fits, key=lambda fit: -fit.likelihood)[:most]
 
 

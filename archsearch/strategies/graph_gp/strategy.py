@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from archsearch.strategies.graph_gp.kernel import Shape
 from archsearch.strategies.graph_gp.model import Vector, cut_scores, normal_scores
 from archsearch.strategies.graph_gp.pool import Pool
 from archsearch.strategies.graph_gp.view import Computed, Modelled, View, promise, weigh
+from archsearch.strategies.heard import Heard
 from archsearch.trial import Trial
 
 FORMS = 5
@@ -38,7 +40,8 @@ class GraphGP:
     forms are averaged over by marginal likelihood. One objective: expected improvement in log form; two: expected hypervolume
     improvement, and every third trial the first that is measured, alone; more: random Chebyshev weights (Knowles 2006,
     doi:10.1109/TEVC.2005.851274). Params, MACs and memory are computed, never modelled. Trials under way count as if they had come out
-    as the model expects; failures as the worst seen.
+    as the model expects; failures as the worst seen. Of several rungs it learns from all: values are brought to the top one, and the
+    kernel falls with the distance between two rungs.
 
     Args:
         start: Random networks at first.
@@ -49,9 +52,10 @@ class GraphGP:
     start: int = 5
     breadth: int = 96
     refit: int = 5
+    climbs: ClassVar[bool] = True
     _problem: Problem | None = field(default=None, init=False, repr=False)
     _pool: Pool | None = field(default=None, init=False, repr=False)
-    _trials: list[Trial] = field(default_factory=list, init=False, repr=False)
+    _heard: Heard = field(default_factory=Heard, init=False, repr=False)
     _forms: dict[int, tuple[int, list[Shape]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,24 +67,25 @@ class GraphGP:
         self._pool = Pool(problem.catalogue, CANDIDATES)
 
     def tell(self, trial: Trial) -> None:
-        self._trials.append(trial)
+        self._heard.tell(trial)
 
     def ask(self, rng: np.random.Generator) -> Choices:
         problem, pool = self._problem, self._pool
-        if problem is None or pool is None or sum(trial.ok for trial in self._trials) < self.start:
+        if problem is None or pool is None or sum(trial.ok for trial in self._heard.known()) < self.start:
             return {}
-        while len(pool.seen) < len(self._trials):
-            self._take_in(problem, pool, self._trials[len(pool.seen)])
+        while len(pool.seen) < len(self._heard.ends):
+            self._take_in(problem, pool, self._heard.known(self._heard.ends[len(pool.seen)]))
         candidates = [i for i, entry in enumerate(pool.entries) if entry.fingerprint not in problem.seen]
         if not candidates:
             return {}
         return dict(pool.entries[self._best(problem, pool, candidates, rng)].choices)
 
-    def _take_in(self, problem: Problem, pool: Pool, trial: Trial) -> None:
-        """Number a trial, and let candidates join the pool; drawn by the trial itself, so that a resumed run has the same pool."""
+    def _take_in(self, problem: Problem, pool: Pool, known: list[Trial]) -> None:
+        """Number the last of these trials, and let candidates join the pool; drawn by it, so that a resumed run has the same pool."""
+        trial = known[-1]
         rng = np.random.default_rng([trial.number, int(trial.fingerprint[:15], 16)])
         pool.seen.append(pool.number(problem.catalogue.look_up(trial.choices, rng)))
-        done = [t for t in self._trials[: len(pool.seen)] if t.values is not None]
+        done = [t for t in known if t.values is not None]
         best = preference([t.values for t in done if t.values is not None])[:PARENTS] if done else ()
         near = [choices for i in best for choices in problem.catalogue.neighbours(done[i].choices)]
         rng.shuffle(near)
@@ -109,7 +114,7 @@ class GraphGP:
             return [self._modelled(pool, weighted(rng.dirichlet(np.ones(count))), weighted(np.full(count, 1 / count)))]
         costs = [self._computed(problem, pool, place) for place in range(count)]
         measured = [place for place, cost in enumerate(costs) if cost is None]
-        alone = count == 1 or (len(self._trials) + len(problem.pending)) % ALONE == 0
+        alone = count == 1 or (len(self._heard.ends) + len(problem.pending)) % ALONE == 0
         if alone and measured:
             return [self._modelled(pool, ranked(measured[0]))]
         return [cost or self._modelled(pool, cut(place), place=place + 1) for place, cost in enumerate(costs)]
@@ -125,14 +130,22 @@ class GraphGP:
 
         They are weighed by what was known then, whenever that is asked for, so that a resumed run has the same.
         """
-        count, okay = len(self._trials), next(i for i, trial in enumerate(self._trials, 1) if trial.ok)
+        tells = self._heard.tells
+        count, okay = len(tells), next(i for i, trial in enumerate(tells, 1) if trial.ok)
         since = max(okay, count if count < 4 * self.refit else count - count % self.refit)
         weighed, forms = self._forms.get(place, (0, []))
         if weighed != since:
-            scores, _ = (weighing or score)(filled([trial.values for trial in self._trials[:since]]))
-            forms = weigh(pool, pool.seen[:since], scores, FORMS)
+            then = self._heard.known(since)
+            scores, _ = (weighing or score)(filled([trial.values for trial in then]))
+            forms = weigh(pool, pool.seen[: len(then)], scores, FORMS, self._gaps(then))
             self._forms[place] = (since, forms)
-        return Modelled.fitted(pool, pool.seen, *score(filled([trial.values for trial in self._trials])), forms)
+        now = self._heard.known()
+        return Modelled.fitted(pool, pool.seen, *score(filled([trial.values for trial in now])), forms, self._gaps(now))
+
+    def _gaps(self, trials: Sequence[Trial]) -> Vector:
+        """How far below the top rung each trial is."""
+        top = 0 if self._problem is None else self._problem.top
+        return np.array([top - trial.rung for trial in trials], dtype=np.float64)
 
 
 def ranked(place: int) -> Score:

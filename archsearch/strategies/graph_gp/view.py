@@ -72,13 +72,15 @@ class Modelled:
     reference: float
     remembered: Sequence[int]
     fits: Sequence[Fit]
+    gaps: Vector
 
     @classmethod
-    def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, reference: float, forms: Sequence[Shape]) -> Modelled:
+    def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, reference: float, forms: Sequence[Shape], gaps: Vector) -> Modelled:
         """The model of these scores."""
         chosen = remembered(scores)
         kept = [numbers[i] for i in chosen]
-        return cls(pool, numbers, scores, reference, kept, best_fits(forms, pool.similarities(kept, kept), scores[chosen], len(forms)))
+        fits = best_fits(forms, pool.similarities(kept, kept), scores[chosen], len(forms), gaps[chosen])
+        return cls(pool, numbers, scores, reference, kept, fits, gaps)
 
     def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
         return beliefs(self.fits[:forms], self.pool.similarities(numbers, self.remembered))
@@ -86,14 +88,15 @@ class Modelled:
     def imagined(self, number: int) -> Modelled:
         expected = self.believe([number], 1)[0].mean
         shapes = [fit.shape for fit in self.fits]
-        return self.fitted(self.pool, [*self.numbers, number], np.append(self.seen, expected), self.reference, shapes)
+        gaps = np.append(self.gaps, 0.0)
+        return self.fitted(self.pool, [*self.numbers, number], np.append(self.seen, expected), self.reference, shapes, gaps)
 
 
-def weigh(pool: Pool, numbers: Sequence[int], scores: Vector, most: int) -> list[Shape]:
+def weigh(pool: Pool, numbers: Sequence[int], scores: Vector, most: int, gaps: Vector) -> list[Shape]:
     """The forms of the kernel that explain these scores best."""
     chosen = remembered(scores)
     numbers = [numbers[i] for i in chosen]
-    return [fit.shape for fit in best_fits(list(shapes()), pool.similarities(numbers, numbers), scores[chosen], most)]
+    return [fit.shape for fit in best_fits(list(shapes()), pool.similarities(numbers, numbers), scores[chosen], most, gaps[chosen])]
 
 
 def remembered(scores: Vector) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -14,7 +15,8 @@ from archsearch.analysis import COSTS
 from archsearch.pareto import Points, front, hypervolume, preference
 from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
-from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Trees, Vector
+from archsearch.strategies.heard import Heard
+from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Sample, Trees, Vector
 from archsearch.strategies.predictor.features import Features, Network
 from archsearch.strategies.predictor.pool import Pool
 from archsearch.strategies.predictor.recurrent import Recurrent
@@ -33,7 +35,8 @@ class Predictor:
     """An ensemble predicts what networks come to, and the most promising candidate is proposed (White et al. 2021, arXiv:1910.11858).
 
     Each candidate gets a value drawn from what the members believe of it (independent Thompson sampling); with several objectives the
-    hypervolume that it would add decides. Known costs are computed, not predicted. `quality` says at every fit how well trials were ranked
+    hypervolume that it would add decides. Known costs are computed, not predicted. Of several rungs it learns from all: values are brought
+    to the top one, and the rung is a feature. `quality` says at every fit how well trials were ranked
     by members that had not seen them.
 
     Args:
@@ -51,8 +54,10 @@ class Predictor:
     parents: int = 10
     trees: int = 5
     recurrent: int = 2
+    climbs: ClassVar[bool] = True
     quality: list[Fit] = field(default_factory=list, init=False, repr=False)
     _problem: Problem | None = field(default=None, init=False, repr=False)
+    _heard: Heard = field(default_factory=Heard, init=False, repr=False)
     _told: list[Trial] = field(default_factory=list, init=False, repr=False)
     _seen: list[Network] = field(default_factory=list, init=False, repr=False)
     _ensembles: dict[int, Ensemble] = field(default_factory=dict, init=False, repr=False)
@@ -70,10 +75,10 @@ class Predictor:
     def notes(self) -> dict[str, float]:
         """What is worth recording with the trial told last: Kendall's tau of each objective, when the ensemble was fitted anew."""
         objectives = self._problem.objectives if self._problem else ()
-        return {f"kendall_tau_{objectives[fit.objective].metric}": fit.tau for fit in self.quality if fit.trials == len(self._told)}
+        return {f"kendall_tau_{objectives[fit.objective].metric}": fit.tau for fit in self.quality if fit.trials == len(self._heard.tells)}
 
     def begin(self, problem: Problem) -> None:
-        self._problem, self._pool = problem, Pool(problem, MOST)
+        self._problem, self._pool, self._top = problem, Pool(problem, MOST), problem.top
         self._features = Features(self._pool.encoding)
         self._measured = [i for i, objective in enumerate(problem.objectives) if objective.metric not in COSTS]
 
@@ -88,17 +93,18 @@ class Predictor:
         network = None if self._problem is None else self._pool.network(trial.choices, np.random.default_rng(0))
         if network is None or not len(network.places):
             return
-        self._told.append(trial)
-        self._seen.append(network)
+        if self._heard.tell(trial):
+            self._seen.append(network)
+        self._told = self._heard.known()
         self._pool.grow(self._told, self.parents, self.candidates)
         done = sum(told.values is not None for told in self._told)
-        if done >= self.startup and (not self._fitted or len(self._told) - self._fitted >= max(self.refit, self._fitted // GROWTH)):
+        if done >= self.startup and (not self._fitted or len(self._heard.tells) - self._fitted >= max(self.refit, self._fitted // GROWTH)):
             self._fit()
 
     def _fit(self) -> None:
         rows = self._remembered()
-        sample = self._features.fit([self._seen[i] for i in rows])
-        self._fitted = len(self._told)
+        sample = on_rungs(self._features.fit([self._seen[i] for i in rows]), [self._told[i].rung for i in rows], self._top)
+        self._fitted = len(self._heard.tells)
         self._beliefs.clear()
         for objective in self._measured:
             self._ensembles[objective] = Ensemble([Trees] * self.trees + [partial(Recurrent, self._pool.encoding)] * self.recurrent)
@@ -141,10 +147,15 @@ class Predictor:
         new = [network for network in candidates if network.entry.fingerprint not in self._beliefs]
         if not new:
             return
-        sample = self._features.of(new)
+        sample = on_rungs(self._features.of(new), [self._top] * len(new), self._top)
         said = {objective: np.transpose(ensemble.believe(sample)).tolist() for objective, ensemble in self._ensembles.items()}
         for i, network in enumerate(new):
             self._beliefs[network.entry.fingerprint] = {objective: (rows[i][0], rows[i][1]) for objective, rows in said.items()}
+
+
+def on_rungs(sample: Sample, rungs: Sequence[int], top: int) -> Sample:
+    """Networks with the rung on which each was measured, or is to be, as one feature more; as they are where there is one rung."""
+    return sample._replace(features=np.column_stack([sample.features, np.array(rungs) / top])) if top else sample
 
 
 def most_gain(seen: Points, promised: Points) -> int:

@@ -1,16 +1,10 @@
-"""Genotype + weights -> Genotype + weights that compute the same function: wider, deeper, or with a skip connection.
-
-Function-preserving transformations (Chen et al. 2016, Net2Net, arXiv:1511.05641; Wei et al. 2016, arXiv:1603.01670), so that a
-changed network goes on from what its parent learned. Weights are state dicts of `compile_network(genotype)`; nothing is changed in
-place.
-"""
+"""Wider: copies of channels, shared out among those who read them (Chen et al. 2016, Net2Net, arXiv:1511.05641)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,62 +13,10 @@ from torch import Tensor
 
 from archsearch.network.compiler import module_path
 from archsearch.network.genotype import Genotype, Node
-from archsearch.ops import Add, Conv2d, Linear, Op
-from archsearch.support.nearest import nearest
+from archsearch.network.morphisms.change import Morphed, MorphismError, Weights, value_of
 
-Weights = Mapping[str, Tensor]
 Copies = NDArray[np.int64]
 """For every new channel: the old one that it is a copy of."""
-
-
-class MorphismError(ValueError):
-    """A change that would not keep the function; one line that names the node and says what to do."""
-
-
-class Morphed(NamedTuple):
-    """The changed network: its genotype, and a state dict for it."""
-
-    genotype: Genotype
-    weights: dict[str, Tensor]
-
-
-def deepen(genotype: Genotype, weights: Weights, after: str, kernel: int = 3) -> Morphed:
-    """Insert a convolution (after images) or a linear map (after vectors) that starts as the identity, behind a node.
-
-    Raises:
-        MorphismError: no such node, or an even kernel, which has no middle.
-    """
-    value = value_of(genotype, after)
-    width, is_image = genotype.specs[value].shape[0], len(genotype.specs[value].shape) == 3
-    if is_image and kernel % 2 == 0:
-        raise MorphismError(f"deepen: kernel={kernel} has no middle; use an odd one")
-    op: Op = Conv2d(width, kernel) if is_image else Linear(width)
-    weight = torch.eye(width)
-    if is_image:
-        weight = torch.zeros(width, width, kernel, kernel)
-        weight[range(width), range(width), kernel // 2, kernel // 2] = 1
-    node = Node(op, (value,), free_name(genotype, f"{after}_deeper"))
-    path = module_path(node.name)
-    return Morphed(splice(genotype, value, [node]), {**weights, f"{path}.weight": weight, f"{path}.bias": torch.zeros(width)})
-
-
-def add_skip(genotype: Genotype, weights: Weights, source: str, target: str) -> Morphed:
-    """Add the value of `source` to that of a later node `target`, through a 1x1 convolution (or linear map) that starts at zero.
-
-    Raises:
-        MorphismError: no such nodes, images of different sizes, or a target that comes first.
-    """
-    first, last = value_of(genotype, source), value_of(genotype, target)
-    a, b = genotype.specs[first].shape, genotype.specs[last].shape
-    if first >= last:
-        raise MorphismError(f"add_skip: '{source}' must come before '{target}'")
-    if len(a) != len(b) or a[1:] != b[1:]:
-        raise MorphismError(f"add_skip: '{source}' {a} and '{target}' {b} must have one image size; choose nodes of one stage")
-    op: Op = Conv2d(b[0], 1, bias=False) if len(a) == 3 else Linear(b[0], bias=False)
-    shortcut = Node(op, (first,), free_name(genotype, f"{target}_skip"))
-    total = Node(Add(), (last, last + 1), free_name(genotype, f"{target}_add"))
-    zeros = torch.zeros(b[0], a[0], *(1,) * (len(a) - 1))
-    return Morphed(splice(genotype, last, [shortcut, total]), {**weights, f"{module_path(shortcut.name)}.weight": zeros})
 
 
 def widen(genotype: Genotype, weights: Weights, name: str, channels: int, rng: np.random.Generator) -> Morphed:
@@ -179,44 +121,20 @@ def wider(node: Node, channels: int) -> Node:
 
 
 def stretch(weights: dict[str, Tensor], node: Node, axes: Mapping[str, Copies], rng: np.random.Generator) -> None:
-    """Index a node's tensors by copies of outputs (axis 0) and inputs (axis 1, shared out among the copies).
+    """Index a node's tensors by copies of outputs and inputs (`Op.tensor_axes`); an input that outputs mix is shared out among its copies.
 
     Shares are drawn, not equal: equal copies with equal shares would get equal gradients and never part.
     """
     prefix = module_path(node.name) + "."
     for key in [key for key in weights if key.startswith(prefix)]:
-        tensor = weights[key]
-        if tensor.dim() == 0:
-            continue
-        if "out" in axes:
-            tensor = tensor[torch.from_numpy(axes["out"])]
-        if "in" in axes and tensor.dim() > 1:
-            index = axes["in"]
-            parts = rng.uniform(0.5, 1.5, len(index))
-            share = torch.from_numpy(parts / np.bincount(index, parts)[index]).to(tensor.dtype)
-            tensor = tensor[:, torch.from_numpy(index)] * share.reshape(1, -1, *(1,) * (tensor.dim() - 2))
+        tensor, sides = weights[key], node.op.tensor_axes(key.removeprefix(prefix))
+        for axis, side in enumerate(sides[: tensor.dim()]):
+            if side not in axes:
+                continue
+            index = axes[side]
+            tensor = tensor.index_select(axis, torch.from_numpy(index).to(tensor.device))
+            if side == "in" and "out" in sides:
+                parts = rng.uniform(0.5, 1.5, len(index))
+                share = torch.from_numpy(parts / np.bincount(index, parts)[index]).to(tensor)
+                tensor = tensor * share.reshape(*(1,) * axis, -1, *(1,) * (tensor.dim() - 1 - axis))
         weights[key] = tensor.clone()
-
-
-def splice(genotype: Genotype, value: int, nodes: Sequence[Node]) -> Genotype:
-    """Put nodes right behind a value; they count on from it, and all that read it before now read the last of them."""
-    offset, by = len(genotype.inputs), len(nodes)
-    moved = {i: i + by if i >= value else i for i in range(len(genotype.specs))}
-    before = genotype.nodes[: value + 1 - offset]
-    behind = (node._replace(inputs=tuple(moved[i] for i in node.inputs)) for node in genotype.nodes[value + 1 - offset :])
-    return Genotype(genotype.inputs, (*before, *nodes, *behind), tuple(moved[i] for i in genotype.outputs))
-
-
-def value_of(genotype: Genotype, name: str) -> int:
-    """Number of the value that a node makes. Raises MorphismError."""
-    for value, node in enumerate(genotype.nodes, len(genotype.inputs)):
-        if node.name == name:
-            return value
-    raise MorphismError(f"no node '{name}'; {nearest(name, [node.name for node in genotype.nodes])}")
-
-
-def free_name(genotype: Genotype, name: str) -> str:
-    """The name, with a number if it is taken."""
-    taken = {node.name for node in genotype.nodes}
-    numbered = (f"{name}_{count}" if count else name for count in range(len(taken) + 1))
-    return next(candidate for candidate in numbered if candidate not in taken)

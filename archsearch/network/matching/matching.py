@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from archsearch.design.diff.graph import Edge, Graph, Numbers, mapped
-from archsearch.design.diff.subsequence import common, rising
 from archsearch.network.genotype import Genotype
+from archsearch.network.matching.graph import Edge, Graph, Numbers, mapped
+from archsearch.network.matching.subsequence import common, rising
 
 Agree = Callable[[int, int], bool]
 

@@ -1,0 +1,38 @@
+"""Asynchronous successive halving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archsearch.fidelity.base import Rungs, Step, last_resort
+
+
+@dataclass(frozen=True)
+class Asha:
+    """Promote whoever is among the best of a rung, one in `eta`, as soon as that is known; else begin with a new network.
+
+    Li et al. 2020 (arXiv:1810.05934); with several objectives the best are those of the lowest fronts (Schmucker et al. 2021,
+    arXiv:2106.12639).
+    """
+
+    eta: int = 3
+
+    def most(self, rungs: Rungs, rung: int) -> int:
+        return max(1, rungs.trials // int(self.eta ** (rung + 1)))
+
+    def next(self, rungs: Rungs) -> Step | None:
+        for rung in reversed(range(rungs.top)):
+            found = self.promoted(rungs, rung)
+            if found is not None:
+                return found
+        if rungs.is_open:
+            return Step(rungs.fresh, 0)
+        return None if rungs.under_way else last_resort(rungs)
+
+    def promoted(self, rungs: Rungs, rung: int) -> Step | None:
+        """The best trial of a rung that has not climbed yet, if it is good enough."""
+        most = len(rungs.results[rung]) // self.eta if rungs.trusted(rung) else len(rungs.results[rung])
+        for trial in rungs.ranked(rung)[:most]:
+            if trial not in rungs.begun[rung + 1]:
+                return Step(trial, rung + 1)
+        return None

@@ -1,0 +1,150 @@
+"""What is known of every rung, and what a schedule is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from archsearch.pareto import Points, contributions, preference, ranks
+
+Values = tuple[float, ...]
+TRUSTED, PAIRS = 0.4, 20
+"""Rank correlation of two rungs below which the lower one stops nobody, once so many trials have been on both."""
+
+EXACT, REFERENCE = 2, 1.1
+"""Objectives for which hypervolumes are quickly exact, and the reference point, in spans from the best to the worst of a rung."""
+
+
+class Step(NamedTuple):
+    """An evaluation: of a trial by its number, on a rung, the lowest 0."""
+
+    trial: int
+    rung: int
+
+
+@dataclass
+class Rungs:
+    """What a schedule knows: for each rung the trials that began on it, and what came out as far as it was told.
+
+    Objectives are minimised; a failure has no values. `more` is whether there are further networks to begin with.
+    """
+
+    count: int
+    trials: int
+    more: bool = True
+    fresh: int = 0
+    """Number of the next new trial; trials are numbered as they begin, on whatever rung."""
+    under_way: int = 0
+    begun: list[set[int]] = field(init=False)
+    results: list[dict[int, Values | None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = [set() for _ in range(self.count)]
+        self.results = [{} for _ in range(self.count)]
+
+    @property
+    def top(self) -> int:
+        """The highest rung."""
+        return self.count - 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a new trial may begin."""
+        return self.more and self.fresh < self.trials
+
+    def begin(self, step: Step) -> None:
+        """Note that an evaluation is under way."""
+        self.begun[step.rung].add(step.trial)
+        self.fresh = max(self.fresh, step.trial + 1)
+        self.under_way += 1
+
+    def take_back(self, step: Step) -> None:
+        """A new trial did not begin: there is no further network."""
+        self.begun[step.rung].discard(step.trial)
+        self.fresh -= 1
+        self.under_way -= 1
+        self.more = False
+
+    def tell(self, step: Step, values: Values | None) -> None:
+        """Take in what came out."""
+        self.results[step.rung][step.trial] = values
+        self.under_way -= 1
+
+    def ranked(self, rung: int, among: Collection[int] | None = None) -> list[int]:
+        """Trials with a result on a rung, the best first: by non-dominated rank, then by the hypervolume that each alone adds.
+
+        With several objectives this is how multi-objective ASHA promotes (Schmucker et al. 2021, arXiv:2106.12639); the hypervolume, each
+        objective scaled to what the rung has seen, puts the ends of the front last where they are cheap and good for nothing.
+        """
+        known = [(trial, values) for trial, values in sorted(self.results[rung].items()) if values is not None]
+        found = [(trial, values) for trial, values in known if among is None or trial in among]
+        return [found[place][0] for place in ordered(np.array([values for _, values in found]))] if found else []
+
+    def fronts(self, rung: int) -> dict[int, int]:
+        """How many trials are on better fronts of a rung, by trial; those without a result are left out."""
+        known = [(trial, values) for trial, values in sorted(self.results[rung].items()) if values is not None]
+        if not known:
+            return {}
+        rank = ranks([values for _, values in known])
+        return {trial: int((rank < own).sum()) for (trial, _), own in zip(known, rank, strict=True)}
+
+    def correlation(self, rung: int) -> float | None:
+        """Spearman's rank correlation of the first objective on a rung and the next, over the trials on both; None for less than three."""
+        low, high = self.results[rung], self.results[rung + 1]
+        pairs = [(low[trial], values) for trial, values in high.items() if values is not None and trial in low]
+        both = [(a[0], b[0]) for a, b in pairs if a is not None]
+        if len(both) < 3:
+            return None
+        first, second = (middle_ranks([pair[side] for pair in both]) for side in (0, 1))
+        if first.std() == 0 or second.std() == 0:
+            return 0.0
+        return float(np.corrcoef(first, second)[0, 1])
+
+    def trusted(self, rung: int) -> bool:
+        """Whether a rung may stop anybody: not while its ranks say little of those on the next."""
+        found = self.correlation(rung)
+        on_both = sum(trial in self.results[rung] for trial in self.results[rung + 1])
+        return found is None or on_both < PAIRS or found >= TRUSTED
+
+
+class Schedule(Protocol):
+    """Says what is evaluated next. All of its memory is in the rungs, so that a resumed run decides as the first time."""
+
+    def next(self, rungs: Rungs) -> Step | None:
+        """The next evaluation; None while that depends on what is under way, or when nothing is left."""
+
+    def most(self, rungs: Rungs, rung: int) -> int:
+        """How many of the best on a rung may ever climb from it, while its ranks are trusted."""
+
+
+def ordered(points: Points) -> list[int]:
+    """Places of points from best to worst; a single objective by its value, three and more within a front by crowding."""
+    if points.shape[1] != EXACT:
+        return [int(place) for place in preference(points)]
+    low, high = points.min(axis=0), points.max(axis=0)
+    scaled = (points - low) / np.where(high > low, high - low, 1)
+    rank, worth = ranks(points), np.zeros(len(points))
+    for level in np.unique(rank):
+        worth[rank == level] = contributions(scaled[rank == level], np.full(EXACT, REFERENCE))
+    return [int(place) for place in np.lexsort((-worth, rank))]
+
+
+def middle_ranks(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Ranks of values; equal ones share the mean of theirs."""
+    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return ((ends - (counts - 1) / 2)[where]).astype(np.float64)
+
+
+def last_resort(rungs: Rungs) -> Step | None:
+    """When nothing else is left and no trial has a result on the top rung: let the best of the highest rung climb on."""
+    if rungs.ranked(rungs.top):
+        return None
+    for rung in reversed(range(rungs.top)):
+        for trial in rungs.ranked(rung):
+            if trial not in rungs.begun[rung + 1]:
+                return Step(trial, rung + 1)
+    return None

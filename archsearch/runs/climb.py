@@ -1,0 +1,102 @@
+"""The steps of a run in their order: which trial is evaluated on which rung, as recorded or as the schedule says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from archsearch.fidelity import Asha, Rungs, Schedule, Step, schedule_of
+from archsearch.runs.record import Record
+from archsearch.runs.rows import Placed
+from archsearch.trial import Trial
+
+
+@dataclass
+class Climb:
+    """The steps so far, what came out of them, and how many of them were told, in order.
+
+    Without a fidelity every trial is one step on one rung. What was recorded is taken as it was decided then; what was under way when a
+    run ended is decided again from what was known, so that it comes out the same.
+    """
+
+    record: Record
+    recorded: dict[int, Placed]
+    rungs: Rungs = field(init=False)
+    schedule: Schedule = field(init=False)
+    steps: list[Step] = field(default_factory=list)
+    knew: list[int] = field(default_factory=list)
+    first: dict[int, int] = field(default_factory=dict)
+    results: dict[int, Trial] = field(default_factory=dict)
+    told: int = 0
+
+    def __post_init__(self) -> None:
+        fidelity = self.record.fidelity
+        self.rungs = Rungs(self.record.top + 1, self.record.trials)
+        self.schedule = Asha() if fidelity is None else schedule_of(fidelity)
+
+    @classmethod
+    def of(cls, record: Record, placed: Iterable[Placed], trials: Iterable[Trial]) -> Climb:
+        """The climb of a run from what it recorded: its steps, or without a fidelity its trials."""
+        if record.fidelity is None:
+            placed = [Placed(trial.number, 0, trial) for trial in trials]
+        return cls(record, {each.step: each for each in placed})
+
+    @property
+    def wanted(self) -> int:
+        """How many steps are to be told before the next is decided."""
+        number = len(self.steps)
+        known = self.recorded[number].known if number in self.recorded and self.record.fidelity is not None else 0
+        return max(known, number - self.record.ahead(number) + 1)
+
+    @property
+    def pending(self) -> list[int]:
+        """Trials that began and of which nothing was told."""
+        return [step.trial for number, step in enumerate(self.steps[self.told :], self.told) if self.first[step.trial] == number]
+
+    def next(self) -> Step | None:
+        """The next step, which is then under way; None while it depends on what is, or when nothing is left."""
+        number = len(self.steps)
+        known = self.recorded.get(number)
+        step = Step(known.trial.number, known.trial.rung) if known else self.schedule.next(self.rungs)
+        if step is None:
+            return None
+        self.steps.append(step)
+        self.knew.append(self.told)
+        self.first.setdefault(step.trial, number)
+        self.rungs.begin(step)
+        if known:
+            self.results[number] = known.trial
+        return step
+
+    def take_back(self) -> None:
+        """The last step is none: the space has no further network to begin with."""
+        step = self.steps.pop()
+        self.knew.pop()
+        del self.first[step.trial]
+        self.rungs.take_back(step)
+
+    def tell(self) -> Trial:
+        """Tell the schedule what came out of the next step that it does not know, and return it."""
+        step, trial = self.steps[self.told], self.results[self.told]
+        self.rungs.tell(step, trial.values)
+        self.told += 1
+        return trial
+
+    def is_first(self, number: int) -> bool:
+        """Whether a step is the first of its trial."""
+        return self.first[self.steps[number].trial] == number
+
+    def correlations(self) -> dict[str, float]:
+        """Rank correlation of each rung with the next, as notes; nothing where too few trials have been on both."""
+        found = {f"rung_correlation_{rung}": self.rungs.correlation(rung) for rung in range(self.rungs.top)}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def hopeless(self) -> list[Step]:
+        """Trials that cannot climb any more from the rung that they are on, whatever comes."""
+        found: list[Step] = []
+        for rung in range(self.rungs.top):
+            most = self.schedule.most(self.rungs, rung)
+            waiting = [trial for trial in self.rungs.results[rung] if trial not in self.rungs.begun[rung + 1]]
+            better = self.rungs.fronts(rung)
+            found += [Step(trial, rung) for trial in waiting if trial not in better or better[trial] >= most]
+        return found

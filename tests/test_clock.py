@@ -16,7 +16,7 @@ from archsearch import load_space, search
 from archsearch.cli.timing import GAP, duration, fitted, timing
 from archsearch.evaluators.train import Train
 from archsearch.runs.clock import Clock, Running, seconds_left
-from archsearch.runs.loop import Standing
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import open_run
 from archsearch.strategies import Random
 from tests.warm import run_python

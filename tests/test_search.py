@@ -19,9 +19,9 @@ from archsearch.evaluators.train import Train
 from archsearch.exporters import ExportError, export_trial
 from archsearch.network.passes import canonicalise
 from archsearch.pareto import dominates
-from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import resume, search
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import RunExistsError, open_run
 from archsearch.spaces.space import Choices, load_space
 from archsearch.strategies import STRATEGIES, Evolution, Random

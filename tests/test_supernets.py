@@ -19,9 +19,9 @@ from archsearch import Space, analyse, canonicalise, compile_network, load_space
 from archsearch.analysis import Budget
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
-from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import METHODS, load_method, resume, search
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.supernets import SUPERNETS, Point, Setting, SupernetError, SupernetSearch, load_supernet_search

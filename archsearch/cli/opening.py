@@ -13,9 +13,9 @@ from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of, said
 from archsearch.fidelity import Fidelity
-from archsearch.runs.loop import Standing
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run
 from archsearch.trial import Objective
 from archsearch.units import prefixed, unit

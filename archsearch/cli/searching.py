@@ -24,10 +24,11 @@ from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator, has, said, setting_of
 from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.network.genotype import Genotype
-from archsearch.runs.loop import Standing
 from archsearch.runs.proposal import SearchError
+from archsearch.runs.record import Prefilter
 from archsearch.runs.restoring import Parts, Places, restored
 from archsearch.runs.search import load_method, resume, search
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, open_run
 from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Strategy
@@ -88,6 +89,8 @@ class Terms:
     timeout: float | None
     fidelity: str = "none"
     schedule: str = "asha"
+    prefilter: str = ""
+    inherit: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
     trials, seed, workers = terms.trials, terms.seed, terms.workers
     space, strategy, evaluator = plan.parts()
     evaluator, rungs = read_fidelity(terms, plan, Parts(space, strategy, evaluator))
+    prefilter = read_prefilter(terms.prefilter)
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
 
@@ -141,7 +145,7 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
         told = told_once_begun(tick, lambda: opening(parts, names, wanted, budget, trials, workers, seed, folder, rungs)) if tick else None
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
-            out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, progress=told,
+            out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, prefilter=prefilter, inherit=terms.inherit, progress=told,
         )  # fmt: skip
 
     run = watched(folder, quiet, wanted, go)
@@ -180,6 +184,14 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
     except FidelityError as error:
         raise WrongUseError(str(error)) from error
     return fidelity.of(parts.evaluator, fidelity.top), fidelity
+
+
+def read_prefilter(text: str) -> Prefilter | None:
+    """The filter of the options. Raises WrongUseError."""
+    try:
+        return Prefilter.parse(text) if text else None
+    except ValueError as error:
+        raise WrongUseError(str(error)) from error
 
 
 def read_places(space: str, strategy: str, evaluator: str, pairs: Sequence[str]) -> Places:

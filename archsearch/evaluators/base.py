@@ -36,12 +36,21 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """A network that was trained before, and the file of its weights, from which a similar one may begin."""
+
+    genotype: Genotype
+    weights: Path
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A network to be evaluated.
 
     `seed` decides weights and data order; trained weights go to the file `weights` (safetensors) when it is given; a network
     slower than `max_latency_ms` for one forward pass is to be rejected before it is trained. `choices` are those that led to it. On a
-    `rung` an evaluator may go on from the weights of the one below; one that does not trains anew.
+    `rung` an evaluator may go on from the weights of the one below; one that does not trains anew. It
+    may begin with weights of a `parent`. `proxies` are those that are asked for where it is only to be foretold.
     """
 
     trial: int
@@ -51,6 +60,8 @@ class Candidate:
     max_latency_ms: float | None = None
     choices: Choices = field(default_factory=dict)
     rung: Rung | None = None
+    parent: Parent | None = None
+    proxies: tuple[str, ...] = ()
 
     @property
     def checkpoint(self) -> Path | None:
@@ -73,6 +84,8 @@ class Evaluator(Protocol):
       front only; without it the front is not tested. With `keeps_weights = False` it is, although there are no trained weights.
     - `metrics`: names of what `evaluate` measures; `latency_ms` may be among them where a limit asks for it.
     - `batch`, `optimizer`: samples in a training batch and optimiser as `analyse` names it, for the analysis of training memory.
+    - `foretell(candidate)`: values of the zero-cost proxies `candidate.proxies`, without training; `inherits`: whether it begins with the
+      weights of `candidate.parent` where there is one.
     - `setting()`: what the data ask of a network, such as `input` shape and number of `classes`; `task`: what is learnt from them.
     - `check(genotype)` raises `EvaluationError` for a network that does not fit the data; `describe()` gives their `Description`;
       `remarks()` lines that are said when a search starts.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from torch import nn
 from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.network.compiler import compile_network
+from archsearch.network.inheritance import inherit
+from archsearch.proxies.scoring import minibatch, proxy_scores
 from archsearch.support.randomness import seeded
 from archsearch.tasks import Feed, measure
 from archsearch.tasks.anytime import by_exit, exit_macs
@@ -23,10 +25,15 @@ from archsearch.training.memory import images_at_once
 from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
-from archsearch.training.weights import load_weights, save_weights
+from archsearch.training.weights import load_weights, put_in, read_weights, save_weights
 
 USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
 """How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
+
+LEARNED = 0.75
+"""So much less is the learning rate where all weights are inherited: they have learned already (benchmarks.inheritance)."""
+FORETOLD = 64
+"""Images that proxies see."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Train(Options):
     Raises:
         ValueError: an option out of range, a device that is not there, or data that cannot be loaded (when they are first needed).
     """
+
+    inherits: ClassVar[bool] = True
 
     @property
     def sees_test(self) -> bool:
@@ -76,24 +85,27 @@ class Train(Options):
         network = compile_network(candidate.genotype, candidate.seed).to(device)
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
         latency = {} if limit is None else within_latency(network, shape, device, limit)
-        if candidate.rung is not None and candidate.rung.start is not None:
-            load_weights(network, candidate.rung.start)
-        epochs = self.epochs_of(candidate, network)
+        done, share = begun(network, candidate)
+        inherited = {"inherited": share} if candidate.parent is not None else {}
+        epochs = self.epochs_of(candidate, network, done=done, share=share)
         metrics = self.learn(epochs, candidate, report)
         epochs.finish()
-        return {**latency, **metrics}
+        return {**latency, **inherited, **metrics}
 
     def epochs_of(
-        self, candidate: Candidate, network: nn.Module, frozen: Sequence[nn.Module] = (), more: Mapping[str, Any] | None = None,
-        every: bool = False,
+        self, candidate: Candidate, network: nn.Module, *, done: int = 0, share: float = 0.0, frozen: Sequence[nn.Module] = (),
+        more: Mapping[str, Any] | None = None, every: bool = False,
     ) -> Epochs:  # fmt: skip
-        """The training of a network, which may have weights already, and parts that keep theirs; `more` facts tell it from others."""
+        """The training of a network, which may have weights already: with `done` epochs behind them, or a `share` that is inherited.
+
+        Modules that are `frozen` keep theirs; `more` facts tell this training from others; with `every` each epoch leaves a checkpoint.
+        """
         data, device, genotype = self.feed(), pick_device(self.device), candidate.genotype
         most = self.at_once or images_at_once(genotype, min(self.batch, len(data)), self.optimizer, device)
         generator = torch.Generator(device).manual_seed(candidate.seed)
         numerics = numerics_of(genotype, self.precision, device)
-        done = 0 if candidate.rung is None else candidate.rung.done
-        training = Training(replace(self, at_once=most, epochs=self.epochs - done), network, data, generator, numerics, frozen)
+        fitting = replace(self, at_once=most, epochs=self.epochs - done, lr=self.lr * (1 - LEARNED * share))
+        training = Training(fitting, network, data, generator, numerics, frozen)
         judge = partial(self.judged, data, [output.macs for output in exits(genotype)])
         return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, **(more or {})), done, every)
 
@@ -107,6 +119,11 @@ class Train(Options):
                     save_weights(network, candidate.weights)
         return {**metrics, **exit_macs([output.macs for output in exits(candidate.genotype)])}
 
+    def foretell(self, candidate: Candidate) -> dict[str, float]:
+        """Values of zero-cost proxies on a minibatch of the training part. Raises EvaluationError (rejected)."""
+        self.check(candidate.genotype)
+        return proxy_scores(candidate.genotype, candidate.proxies, minibatch(self.feed(), FORETOLD, self.data_seed), candidate.seed)
+
     def judged(self, data: Feed, macs: Sequence[int], network: nn.Module) -> dict[str, float]:
         """Metrics of the validation part. Raises EvaluationError (diverged)."""
         found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
@@ -116,8 +133,9 @@ class Train(Options):
     def identity(self, candidate: Candidate, **more: Any) -> str:
         """Which training a checkpoint is of: the network, its seed, every option that is no place, and what more there is to say."""
         options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
-        begun = 0 if candidate.rung is None else candidate.rung.before
-        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=begun, **options, **more)
+        before = 0 if candidate.rung is None else candidate.rung.before
+        parent = None if candidate.parent is None else candidate.parent.genotype.fingerprint
+        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=before, parent=parent, **options, **more)
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.
@@ -130,3 +148,20 @@ class Train(Options):
         shape, macs = candidate.genotype.inputs[0].shape, [output.macs for output in exits(candidate.genotype)]
         latency = {} if candidate.max_latency_ms is None else time_network(network, [shape], device).metrics()
         return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **latency}
+
+
+def begun(network: nn.Module, candidate: Candidate) -> tuple[int, float]:
+    """Give a network the weights that it begins with; how many epochs they have behind them, and the share that is inherited.
+
+    Raises:
+        WeightsError: they cannot be read, or are not of its own, or its parent's, network.
+    """
+    rung, parent = candidate.rung, candidate.parent
+    if rung is not None and rung.start is not None:
+        load_weights(network, rung.start)
+        return rung.done, 0.0
+    if parent is None:
+        return 0, 0.0
+    found = inherit(candidate.genotype, parent.genotype, read_weights(parent.weights), network.state_dict())
+    put_in(network, found.weights)
+    return 0, found.share

@@ -27,6 +27,8 @@ class Climb:
     knew: list[int] = field(default_factory=list)
     first: dict[int, int] = field(default_factory=dict)
     results: dict[int, Trial] = field(default_factory=dict)
+    known: dict[int, Trial] = field(default_factory=dict)
+    """Every trial as it was told last."""
     told: int = 0
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class Climb:
         """Tell the schedule what came out of the next step that it does not know, and return it."""
         step, trial = self.steps[self.told], self.results[self.told]
         self.rungs.tell(step, trial.values)
+        self.known[trial.number] = trial
         self.told += 1
         return trial
 

@@ -9,45 +9,30 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from archsearch.analysis import COSTS
-from archsearch.evaluators.base import Candidate, Evaluator, Rung, has, said
+from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung, has, said
 from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import dominates
 from archsearch.runs.climb import Climb
-from archsearch.runs.clock import Clock, Running
+from archsearch.runs.clock import Clock
 from archsearch.runs.executor import ENDED, Executor, Outcome
+from archsearch.runs.filtering import FORETOLD, most_similar, proposed
 from archsearch.runs.gathering import gather
 from archsearch.runs.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.runs.record import Record
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import Place, Run, Store, open_run
+from archsearch.runs.worker import Method
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Climbing, Noted
 from archsearch.supernets import SupernetSearch
-from archsearch.support.progress import Progress
 from archsearch.support.seeds import seed_of
 from archsearch.trial import Failure, Trial
 
+TEST: Method = "test"
+RETRAIN: Method = "retrain"
 LASTING = ("diverged", "rejected", "stalled")
 """Failures that trying again would only repeat."""
-
-
-@dataclass(frozen=True)
-class Standing(Progress):
-    """Where a run stands: at its beginning, when an evaluation begins, after every epoch, and after every trial that is recorded.
-
-    `epoch` of a supernet (done, of all before its next point); the trials `running`; seconds `elapsed` since the run began or went on;
-    about how many are `left` to the last trial, None while nobody can know; whether the front is `testing`.
-    """
-
-    best: tuple[float, ...] | None
-    front: int
-    refused: int
-    failed: int
-    epoch: tuple[int, int] | None = None
-    running: tuple[Running, ...] = ()
-    elapsed: float = 0.0
-    left: float | None = None
-    testing: bool = False
 
 
 @dataclass
@@ -69,6 +54,7 @@ class Loop:
     under_way: dict[int, int] = field(default_factory=dict)
     heard: Counter[int] = field(default_factory=Counter)
     going_on: set[int] = field(default_factory=set)
+    testing: bool = False
     climb: Climb = field(init=False)
     refused: int = 0
     failed: int = 0
@@ -138,9 +124,16 @@ class Loop:
                 self.catch_up(climb.told + 1)
             else:
                 break
-        for trial in self.trials.values():
+        self.clean()
+
+    def clean(self) -> None:
+        """Delete the weights that only a climb, or children, needed."""
+        kept = {trial.number for trial in self.front}
+        for number in self.trials:
             for rung in range(self.record.top):
-                self.store.drop_weights(trial.number, rung)
+                self.store.drop_weights(number, rung)
+            if self.record.inherit and number not in kept:
+                self.store.drop_weights(number)
 
     def catch_up(self, count: int) -> None:
         """Wait until the first `count` steps are done, and tell schedule and strategy of them in order."""
@@ -155,7 +148,7 @@ class Loop:
             notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations()}
             if notes:
                 self.store.note(trial.number, notes)
-            for lost in climb.hopeless():
+            for lost in climb.hopeless() if not self.record.inherit else ():
                 self.store.drop_weights(lost.trial, lost.rung)
 
     def begin(self, step: Step) -> None:
@@ -166,7 +159,7 @@ class Loop:
             return
         if not self.climb.is_first(number):
             trial = self.trials[step.trial]
-            costs = {name: trial.metrics[name] for name in COSTS if name in trial.metrics}
+            costs = {name: value for name, value in trial.metrics.items() if name in COSTS or name.startswith(FORETOLD)}
             self.asked[step.trial] = Proposal(self.genotype(step.trial), trial.choices, costs, Counter())
         elif not self.launch(step.trial):
             self.climb.take_back()
@@ -181,7 +174,7 @@ class Loop:
     def launch(self, number: int) -> bool:
         """Propose trial `number`; false when the space has no further network to offer."""
         before = [self.trials.get(i) or self.asked[i] for i in self.climb.pending if i != number]
-        proposal = self.proposer.propose(number, [trial.choices for trial in before])
+        proposal = proposed(self, number, [trial.choices for trial in before])
         if isinstance(proposal, Refused):
             self.store.refuse(number, proposal.reasons)
             self.refused += proposal.reasons.total()
@@ -198,7 +191,19 @@ class Loop:
         """What the evaluator gets; its seed belongs to the run's seed, the trial's number and its rung alone."""
         seed = seed_of(self.record.seed, number, *([rung] if rung else []))
         weights = self.store.weights(number, None if rung == self.record.top else rung).resolve()
-        return Candidate(number, genotype, seed, weights, self.limit_ms(), choices, self.rung(number, rung))
+        parent = self.parent(number, choices) if self.record.inherit else None
+        return Candidate(number, genotype, seed, weights, self.limit_ms(), choices, self.rung(number, rung), parent)
+
+    def parent(self, number: int, choices: Choices) -> Parent | None:
+        """The most similar network before, of those that were told; a trial that has been evaluated begins with weights of its own."""
+        if number in self.trials:
+            return None
+        known = [trial for trial in self.climb.known.values() if trial.values is not None]
+        found = most_similar(choices, known)
+        if found is None:
+            return None
+        weights = self.store.weights(found.number, None if found.rung == self.record.top else found.rung).resolve()
+        return Parent(self.genotype(found.number), weights) if weights.is_file() else None
 
     def rung(self, number: int, rung: int) -> Rung | None:
         """Where a trial stands, and the weights that it goes on with, if they are there."""
@@ -227,7 +232,7 @@ class Loop:
         else:
             self.store.add(trial, proposal.genotype, proposal.refusals, outcome.seconds, place)
         self.going_on.discard(trial.number)
-        if rung:
+        if rung and not self.record.inherit:
             self.store.drop_weights(trial.number, rung - 1)
         self.climb.results[number] = trial
         self.clock.end(trial.number, outcome.seconds)
@@ -255,15 +260,22 @@ class Loop:
         if trial.rung < self.record.top:
             return
         if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
-            self.store.drop_weights(trial.number)
+            self.lose(trial.number)
             return
         for other in [other for other in self.front if other.values is not None and dominates(trial.values, other.values)]:
             self.front.remove(other)
-            self.store.drop_weights(other.number)
+            self.lose(other.number)
         self.front.append(trial)
+
+    def lose(self, number: int) -> None:
+        """Delete the weights of a trial off the front, unless others may inherit them."""
+        if not self.record.inherit:
+            self.store.drop_weights(number)
 
     def watch(self, trial: int, epochs: int, metrics: Mapping[str, float]) -> None:
         """An evaluation has begun, done so many epochs, or ended; of the end its outcome tells more."""
+        if trial < 0:
+            return  # a proposal that is being foretold
         if epochs == ENDED:
             self.clock.end(trial, None)
             return
@@ -280,12 +292,11 @@ class Loop:
             return
         best = min((trial.values for trial in self.front if trial.values), default=None)
         running = self.clock.running()
-        testing = any(one.trial in self.trials for one in running)
-        left = None if testing else self.clock.left(self.record.trials - len(self.trials))
+        left = None if self.testing else self.clock.left(self.record.trials - len(self.trials))
         self.progress(
             Standing(
                 len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,
-                left, testing,
+                left, self.testing,
             )
         )  # fmt: skip
 
@@ -294,13 +305,13 @@ class Loop:
         evaluator = self.evaluator
         if not has(evaluator, "test"):
             return
-        trains = said(evaluator, "keeps_weights")
+        trains, how = said(evaluator, "keeps_weights"), RETRAIN if self.record.inherit else TEST
         ready = [trial.number for trial in self.front if not trains or self.store.weights(trial.number).is_file()]
         waiting = [number for number in ready if number not in self.before.tests]
-        run = open_run(self.store.folder)
+        run, self.testing = open_run(self.store.folder), True
         for together in [waiting] if self.limit_ms() is None else [[number] for number in waiting]:
             for number in together:
-                self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices, self.record.top), "test")
+                self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices, self.record.top), how)
             for _ in together:
                 self.take_test(self.executor.wait())
 

@@ -90,15 +90,15 @@ class Proposer:
         entry, refused = chosen
         return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
 
-    def choose(self, number: int, pending: Sequence[Choices] = ()) -> Chosen | Refused:
+    def choose(self, number: int, pending: Sequence[Choices] = (), variant: int = 0) -> Chosen | Refused:
         """Choose the network of trial `number` without building it.
 
-        `pending` are the choices of trials before it of which the strategy has not been told.
+        `pending` are the choices of trials before it of which the strategy has not been told; every `variant` draws in its own way.
 
         Raises:
             SearchError: no network that was asked for is valid, or none fits the budget.
         """
-        rng, refused = np.random.default_rng([self.seed, number]), Refused()
+        rng, refused = np.random.default_rng([self.seed, number, *([variant] if variant else [])]), Refused()
         self.problem.pending = tuple(pending)
         for attempt in range(ATTEMPTS):
             choices = self.strategy.ask(rng) if attempt < ATTEMPTS // 2 else {}

@@ -13,16 +13,20 @@ from typing import Any
 from archsearch.analysis import Budget
 from archsearch.data.description import Description
 from archsearch.fidelity import Fidelity
+from archsearch.proxies import check_proxies
 from archsearch.support.option_json import from_plain, options_to_plain
 from archsearch.support.parts import split_source
-from archsearch.support.reading import OBJECT, TEXT, at_least, each, fields, formatted, maybe, named, over, parse
+from archsearch.support.reading import FLAG, OBJECT, TEXT, at_least, each, fields, formatted, holding, maybe, named, over, parse
 from archsearch.trial import Objective
 
+MOST_FILTERED = 10_000
 FORMAT, EARLIER = "archsearch.run/2", "archsearch.run/1"
 TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "evaluator_sha256")
 OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
 LATER = {"strategy_sha256": "", "evaluator_sha256": "", "description": None}
 """What runs of the format before did not say."""
+NEWER: dict[str, Any] = {"widened": [], "fidelity": None, "prefilter": None, "inherit": False}
+"""What runs of this format need not say: nobody widened them, no rungs, no filter, no inheritance."""
 FIELDS = {
     **dict.fromkeys(TEXTS, TEXT),
     **dict.fromkeys((*OPTIONS, "budget"), OBJECT),
@@ -34,8 +38,34 @@ FIELDS = {
     "widened": each(each(at_least(1), least=2)),
     "versions": named(TEXT),
     "fidelity": maybe(OBJECT),
+    "prefilter": maybe(holding({"count": at_least(2), "proxies": each(TEXT, least=1)})),
+    "inherit": FLAG,
 }
 """What run.json holds."""
+
+
+@dataclass(frozen=True)
+class Prefilter:
+    """Of `count` proposals the one that proxies find best is evaluated. Raises ValueError for less than two, or unknown proxies."""
+
+    count: int
+    proxies: tuple[str, ...] = ("synflow", "naswot")
+
+    def __post_init__(self) -> None:
+        if type(self.count) is not int or not 2 <= self.count <= MOST_FILTERED:
+            raise ValueError(f"prefilter={self.count!r} must be a number of proposals from 2 to {MOST_FILTERED}")
+        check_proxies(self.proxies)
+
+    @classmethod
+    def parse(cls, text: str) -> Prefilter:
+        """Read `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
+        count, _, names = text.partition(":")
+        if not count.strip().isdecimal():
+            raise ValueError(f"prefilter {text[:60]!r} must be a number of proposals, such as 10, or 10:synflow,naswot")
+        return cls(int(count), tuple(names.split(","))) if names else cls(int(count))
+
+    def __str__(self) -> str:
+        return f"best of {self.count} by {' x '.join(self.proxies)}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +74,8 @@ class Record:
 
     Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
     in a run of an earlier version, until it is resumed. `widened` are pairs of a trial and the lookahead from there on, where a run was
-    resumed with more workers than the lookahead before kept busy. With a `fidelity` networks climb rungs.
+    resumed with more workers than the lookahead before kept busy. With a `fidelity` networks climb rungs, with
+    a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others.
     """
 
     space: str
@@ -67,6 +98,8 @@ class Record:
     widened: tuple[tuple[int, int], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     fidelity: Fidelity | None = None
+    prefilter: Prefilter | None = None
+    inherit: bool = False
 
     @property
     def top(self) -> int:
@@ -99,6 +132,7 @@ class Record:
         data |= {name: options_to_plain(data[name], owner) for name, owner in OPTIONS.items()}
         data |= {"objectives": [str(objective) for objective in self.objectives], "budget": self.budget.limits()}
         data["description"] = None if self.description is None else self.description.to_dict()
+        data["prefilter"] = None if self.prefilter is None else vars(self.prefilter)
         data["fidelity"] = None if self.fidelity is None else self.fidelity.to_dict()
         return json.dumps({"format": FORMAT, **data}, indent=2, allow_nan=False) + "\n"
 
@@ -108,13 +142,17 @@ class Record:
         data = parse(text)
         if formatted(data, FORMAT, EARLIER) == EARLIER:
             data = {**LATER, **data}
-        read = fields({"widened": [], "fidelity": None, **data}, FIELDS, "the run")  # none where nobody has widened it
+        read = fields(
+            {"widened": [], "fidelity": None, "prefilter": None, "inherit": False, **data}, FIELDS, "the run"
+        )  # none where nobody has widened it
         read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
         read["widened"] = pairs(read["widened"])
         read["objectives"] = tuple(map(Objective.parse, read["objectives"]))
         read["budget"] = Budget.of(read["budget"])
         read["description"] = None if read["description"] is None else Description.from_dict(read["description"])
         read["fidelity"] = None if read["fidelity"] is None else Fidelity.from_dict(read["fidelity"])
+        found = read["prefilter"]
+        read["prefilter"] = None if found is None else Prefilter(found["count"], tuple(found["proxies"]))
         return cls(**read)
 
 

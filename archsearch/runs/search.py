@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import COSTS, Budget
-from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, said
+from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, has, said
 from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.runs.executor import Executor, Inline, Processes
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
-from archsearch.runs.loop import Loop, Standing
+from archsearch.runs.loop import Loop
 from archsearch.runs.proposal import Proposer, SearchError, problem_of
-from archsearch.runs.record import Record, versions
+from archsearch.runs.record import Prefilter, Record, versions
 from archsearch.runs.restoring import Parts
+from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, Store, open_run
 from archsearch.spaces.space import Space
 from archsearch.strategies import Random, Strategy
@@ -42,6 +43,8 @@ def search(
     workers: int = 1,
     timeout_s: float | None = None,
     fidelity: Fidelity | None = None,
+    prefilter: Prefilter | None = None,
+    inherit: bool = False,
     progress: Callable[[Standing], None] | None = None,
 ) -> Run:
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
@@ -58,6 +61,8 @@ def search(
         workers: Processes that evaluate side by side; 0 evaluates in this process.
         timeout_s: Limit for one evaluation in seconds.
         fidelity: An option of the evaluator and its rising values: the best networks climb, and the front is of those on the top rung.
+        prefilter: Of several proposals only the one that zero-cost proxies find best is evaluated.
+        inherit: Networks begin with the weights of the most similar one before, as far as they fit; the front is trained anew in the end.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
@@ -65,19 +70,21 @@ def search(
         StoreError: `out` exists or cannot be written.
     """
     refuse_unguarded()
-    check_numbers(trials, workers, seed, timeout_s)
     parts, limits = Parts(space, strategy, evaluator), budget or Budget()
-    asked = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s, "fidelity": fidelity}
+    asked: dict[str, Any] = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s}
+    asked |= {"fidelity": fidelity, "prefilter": prefilter, "inherit": inherit}
     record = recorded(parts, objectives, budget=limits, lookahead=lookahead(workers), **asked)
     return go(Store.create(Path(out), record), record, parts, progress)
 
 
 def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) -> Record:
     """The record of a search. Raises SearchError or EvaluatorError for one that cannot be, or could not be read back."""
+    check_numbers(asked["trials"], asked["workers"], asked["seed"], asked["timeout_s"])
     check_evaluator(parts.evaluator)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, parts.evaluator)
     check_fidelity(asked.get("fidelity"), parts)
+    check_extras(parts, asked.get("prefilter"), bool(asked.get("inherit")))
     record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
     return record
@@ -93,6 +100,17 @@ def check_fidelity(fidelity: Fidelity | None, parts: Parts) -> None:
         fidelity.check(parts.evaluator)
     except FidelityError as error:
         raise SearchError(str(error)) from error
+
+
+def check_extras(parts: Parts, prefilter: Prefilter | None, inherit: bool) -> None:
+    """Raise SearchError for a filter or an inheritance that the evaluator, or a supernet, knows nothing of."""
+    for wanted, method, words in ((prefilter, "foretell", "a prefilter"), (inherit, "inherits", "inheritance of weights")):
+        if not wanted:
+            continue
+        if isinstance(parts.strategy, SupernetSearch):
+            raise SearchError(f"a supernet trains all networks together, so {words} is nothing for it; leave it out")
+        if not has(parts.evaluator, method):
+            raise SearchError(f"evaluator {type(parts.evaluator).__name__} knows nothing of {words}; leave it out, or use train")
 
 
 def check_record(record: Record) -> None:

@@ -7,15 +7,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection, current_process, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archsearch.evaluators.base import Candidate, Evaluator, Report, Rung, setting_of
+from archsearch.evaluators.base import Candidate, Evaluator, Parent, Report, Rung, setting_of
 from archsearch.fidelity import with_option
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
@@ -23,7 +23,8 @@ from archsearch.support.own_code import load_file
 from archsearch.training.failures import failure_of
 from archsearch.trial import EvaluationError, Failure, finite
 
-Method = Literal["evaluate", "test"]
+Method = Literal["evaluate", "test", "retrain", "foretell"]
+"""Train and measure; measure on the test part; that, and again after a training from scratch; ask zero-cost proxies."""
 
 
 class Job(NamedTuple):
@@ -37,6 +38,8 @@ class Job(NamedTuple):
     max_latency_ms: float | None
     choices: Choices
     rung: tuple[str, float, float, str | None] | None = None
+    parent: tuple[str, str] | None = None
+    proxies: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, candidate: Candidate, method: Method) -> Job:
@@ -44,7 +47,8 @@ class Job(NamedTuple):
         on = candidate.rung
         rung = None if on is None else (on.option, on.value, on.before, None if on.start is None else str(on.start))
         plain = (str(candidate.weights) if candidate.weights else None, candidate.max_latency_ms, candidate.choices, rung)
-        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain)
+        parent = None if candidate.parent is None else (candidate.parent.genotype.to_json(), str(candidate.parent.weights))
+        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain, parent, candidate.proxies)
 
     def candidate(self) -> Candidate:
         """The candidate again."""
@@ -53,7 +57,11 @@ class Job(NamedTuple):
         if self.rung is not None:
             option, value, before, start = self.rung
             rung = Rung(option, value, before, None if start is None else Path(start))
-        return Candidate(self.trial, Genotype.from_json(self.genotype), self.seed, weights, self.max_latency_ms, self.choices, rung)
+        parent = None if self.parent is None else Parent(Genotype.from_json(self.parent[0]), Path(self.parent[1]))
+        genotype = Genotype.from_json(self.genotype)
+        return Candidate(
+            self.trial, genotype, self.seed, weights, self.max_latency_ms, self.choices, rung, parent, self.proxies
+        )  # fmt: skip
 
 
 def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, report: Report) -> tuple[dict[str, float], Failure | None]:
@@ -61,7 +69,7 @@ def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, repor
     try:
         rung = candidate.rung
         judge: Any = evaluator if rung is None else with_option(evaluator, rung.option, rung.value)  # never asked for a test it lacks
-        metrics = numbers(judge.evaluate(candidate, report) if method == "evaluate" else judge.test(candidate))
+        metrics = numbers(METHODS[method](judge, candidate, report))
     except EvaluationError as error:
         return {}, error.failure
     except Exception as error:  # a user's evaluator may raise anything; it becomes data and is shown
@@ -69,6 +77,21 @@ def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, repor
     if not finite(metrics):
         return {}, Failure("diverged", f"metrics are not finite: {metrics}")
     return metrics, None
+
+
+def retrained(judge: Any, candidate: Candidate, report: Report) -> dict[str, float]:
+    """Metrics on the test part of a network trained from scratch, whose weights are kept; `inherited_error` is that of those before."""
+    before = judge.test(candidate)
+    judge.evaluate(replace(candidate, rung=None, parent=None, max_latency_ms=None), report)
+    return {**judge.test(candidate), "inherited_error": before["error"]}
+
+
+METHODS: Mapping[Method, Callable[[Any, Candidate, Report], Mapping[str, float]]] = {
+    "evaluate": lambda judge, candidate, report: judge.evaluate(candidate, report),
+    "test": lambda judge, candidate, report: judge.test(candidate),
+    "retrain": retrained,
+    "foretell": lambda judge, candidate, report: judge.foretell(candidate),
+}
 
 
 def numbers(metrics: Mapping[str, float]) -> dict[str, float]:

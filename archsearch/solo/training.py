@@ -213,7 +213,7 @@ def trained(
     network, _, frozen = course.network(seed)
     candidate = Candidate(0, course.genotype, seed, weights=weights_file(folder, seed))
     more = {"pretrained": record.pretrained, "freeze": list(course.freeze)}
-    epochs = course.train.epochs_of(candidate, network, frozen, more, every=True)
+    epochs = course.train.epochs_of(candidate, network, frozen=frozen, more=more, every=True)
     resumed = candidate.checkpoint is not None and candidate.checkpoint.is_file()
 
     def report(number: int, metrics: dict[str, float]) -> bool:

@@ -32,6 +32,10 @@ Device = Annotated[
 Fidelity = Annotated[
     str, typer.Option(metavar="NAME=VALUES", help="Rungs, such as epochs=3,9,27; auto: those that suit the data; none: all in full.")
 ]
+Prefilter = Annotated[
+    str, typer.Option(metavar="COUNT[:PROXIES]", help="Train the best of so many proposals by zero-cost proxies; 10:synflow,naswot.")
+]
+Inherit = Annotated[bool, typer.Option("--inherit", help="Networks begin with the weights of the most similar one before.")]
 Schedule = Annotated[Literal["asha", "halving", "hyperband"], typer.Option(help="Which networks climb from rung to rung.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]

@@ -18,6 +18,7 @@ from archsearch.cli.app.arguments import (
     Fidelity,
     Folder,
     Force,
+    Inherit,
     Json,
     MaxLatency,
     MaxMacs,
@@ -25,6 +26,7 @@ from archsearch.cli.app.arguments import (
     MaxParams,
     MaxTrainingMemory,
     Ops,
+    Prefilter,
     Quiet,
     Schedule,
     Setting,
@@ -59,6 +61,8 @@ def search(
     device: Device = None,
     fidelity: Fidelity = "auto",
     schedule: Schedule = "asha",
+    prefilter: Prefilter = "",
+    inherit: Inherit = False,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
     quiet: Quiet = False,
@@ -70,7 +74,7 @@ def search(
     options = (setting or [], strategy_set or [], evaluator_set or [])
     plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
-    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule)
+    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule, prefilter, inherit)
     search_command(plan, terms, out, quiet, json)
 
 

@@ -1,0 +1,156 @@
+"""Filters before the training, and weights that networks begin with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from archsearch import Fidelity
+from archsearch.evaluators.base import Candidate, Report
+from archsearch.evaluators.train import Train
+from archsearch.network.compiler import compile_network
+from archsearch.runs.filtering import apart, most_similar
+from archsearch.runs.proposal import SearchError
+from archsearch.runs.record import Prefilter
+from archsearch.runs.search import resume, search
+from archsearch.runs.store import Run, open_run
+from archsearch.strategies import Evolution, Random
+from archsearch.supernets import load_supernet_search
+from archsearch.trial import Trial
+from tests.evaluators import Formula, Rising
+from tests.runs import assert_same_run, made, small_search, small_space
+
+BEST_OF_FIVE = Prefilter(5)
+EPOCHS = Fidelity("epochs", (1, 3, 9))
+
+
+@dataclass(frozen=True)
+class Foreseeing(Rising):
+    """Says beforehand how many params a network has, and whose weights it begins with."""
+
+    inherits = True
+
+    def foretell(self, candidate: Candidate) -> dict[str, float]:
+        whole = self.__class__.__mro__[2].evaluate(self, Candidate(0, candidate.genotype, 0), lambda *_: False)
+        return dict.fromkeys(candidate.proxies, -whole["error"])
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        found = super().evaluate(candidate, report)
+        if candidate.parent is None:
+            return found
+        assert candidate.parent.weights.read_text().split()[0] == candidate.parent.genotype.fingerprint
+        return {**found, "inherited": 0.5}
+
+
+class StopError(BaseException):
+    """As Ctrl-C."""
+
+
+def filtered(out: Path, strategy: object = None, **options: object) -> Run:
+    return small_search(out, strategy, **{"evaluator": Foreseeing(epochs=3), "trials": 16, **options})  # type: ignore[arg-type]
+
+
+# Filters
+
+
+def test_of_several_proposals_the_best_by_proxies_is_evaluated(tmp_path: Path) -> None:
+    one = filtered(tmp_path / "one", Random(), objectives=["error"])
+    five = filtered(tmp_path / "five", Random(), objectives=["error"], prefilter=BEST_OF_FIVE)
+    assert len(five.trials) == 16
+    assert len({trial.fingerprint for trial in five.trials}) == 16
+    errors = [sum(trial.metrics["error"] for trial in run.trials) / 16 for run in (one, five)]
+    assert errors[1] < errors[0]
+    assert all(trial.metrics["foretold_synflow"] < 0 for trial in five.trials)
+    assert five.refusals["not the best by proxies"] == 16 * 4
+    assert not any(name.startswith("foretold") for trial in one.trials for name in trial.metrics)
+
+
+@pytest.mark.parametrize("name", ["evolution", "auto", "reinforce"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_filtered_run_repeats_and_goes_on_exactly(name: str, workers: int, tmp_path: Path) -> None:
+    options = {"prefilter": BEST_OF_FIVE, "inherit": True, "fidelity": EPOCHS, "workers": workers, "evaluator": Foreseeing()}
+    filtered(tmp_path / "whole", made(name), **options)
+    seen = Counter[str]()
+
+    def progress(at: object) -> None:
+        seen["calls"] += 1
+        if seen["calls"] == 30:
+            raise StopError
+
+    with pytest.raises(StopError):
+        filtered(tmp_path / "broken", made(name), progress=progress, **options)
+    assert len(open_run(tmp_path / "broken").steps) < len(open_run(tmp_path / "whole").steps)
+    resume(tmp_path / "broken", small_space(), made(name), Foreseeing())
+    assert_same_run(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_filter_by_real_proxies_foretells_where_networks_train(tmp_path: Path) -> None:
+    run = search(
+        small_space(), Random(), Train(epochs=1), out=tmp_path / "run", trials=3, workers=1, prefilter=Prefilter(3, ("params", "synflow"))
+    )
+    assert [sorted(name for name in trial.metrics if name.startswith("foretold")) for trial in run.trials] == [
+        ["foretold_params", "foretold_synflow"]
+    ] * 3
+    assert all(trial.metrics["foretold_params"] == trial.metrics["params"] for trial in run.trials)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1", "prefilter=1 must be a number of proposals from 2 to"),
+        ("ten", "prefilter 'ten' must be a number of proposals, such as 10"),
+        ("10:synflo", "unknown proxy 'synflo'; did you mean synflow"),
+        ("10:synflow,synflow", "is given twice"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_one_line(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Prefilter.parse(text)
+    assert Prefilter.parse("10:naswot,params") == Prefilter(10, ("naswot", "params"))
+
+
+def test_what_evaluator_or_supernet_know_nothing_of_is_refused(tmp_path: Path) -> None:
+    for options, words in [({"prefilter": BEST_OF_FIVE}, "a prefilter"), ({"inherit": True}, "inheritance of weights")]:
+        with pytest.raises(SearchError, match=f"evaluator Formula knows nothing of {words}; leave it out, or use train"):
+            small_search(tmp_path / "run", evaluator=Formula(), **options)
+        with pytest.raises(SearchError, match=f"a supernet trains all networks together, so {words} is nothing for it"):
+            search(small_space("fabric"), load_supernet_search("fabric")(), Train(), out=tmp_path / "run", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+# Inheritance
+
+
+def test_the_most_similar_network_is_the_parent() -> None:
+    def told(number: int, value: float, **choices: int) -> Trial:
+        return Trial(number, dict(choices), "", {}, (value,))
+
+    known = [told(0, 0.5, a=1, b=1, c=1, d=1), told(1, 0.1, a=2, b=2, c=2, d=2), told(2, 0.4, a=1, b=1, c=2, d=2)]
+    assert most_similar({"a": 1, "b": 1, "c": 1, "d": 2}, known) == known[2]  # as near as the first, and better
+    assert most_similar({"a": 1, "b": 1, "c": 1, "d": 1}, known) == known[0]
+    assert most_similar({"a": 3, "b": 3, "c": 3, "d": 1}, known) is None
+    assert most_similar({"a": 1}, []) is None
+    assert apart({"a": 1}, {"a": 1, "b": 2}) == 0.5
+    assert apart({}, {}) == 0
+
+
+def test_children_begin_with_weights_and_the_front_is_trained_anew(tmp_path: Path) -> None:
+    run = search(
+        small_space(), Evolution(population=3, tournament=2), Train(epochs=2), out=tmp_path / "run", trials=8, workers=0, inherit=True
+    )
+    shares = [trial.metrics.get("inherited", 0.0) for trial in run.trials]
+    assert shares[0] == 0
+    assert sum(share > 0.3 for share in shares) >= 3
+    for trial in run.front():
+        assert {"error", "inherited_error"} <= run.tests[trial.number].keys()
+        weights = run.weights(trial.number)
+        assert weights is not None
+        assert load_file(weights).keys() == compile_network(run.genotype(trial.number)).state_dict().keys()
+    kept = {path.name for path in (run.folder / "weights").iterdir()}
+    assert kept == {f"{trial.number:06d}.safetensors" for trial in run.front()}
+    child = next(trial for trial in run.trials if trial.metrics.get("inherited", 0) > 0.8)
+    assert child.curve[0]["train_loss"] < run.trials[0].curve[0]["train_loss"]

@@ -7,7 +7,6 @@ cosine. Both train the same network from the same weights on the same images of 
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import time
 from collections.abc import Iterator
@@ -18,12 +17,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
 
 from archsearch import load_space, zoo
-from archsearch.data.base import Part
 from archsearch.data.datasets import load_data
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
@@ -32,6 +27,7 @@ from archsearch.network.genotype import Genotype
 from archsearch.training.device import pick_device
 from archsearch.training.loop import Training
 from archsearch.training.numerics import numerics_of
+from benchmarks.plain import Images, Plain, Recipe
 from benchmarks.timing import show
 
 DATA = f"{Path(__file__).parent / 'cifar.py'}:small"
@@ -52,62 +48,12 @@ def networks() -> dict[str, Genotype]:
     }
 
 
-class Images(Dataset[tuple[Tensor, int]]):
-    """Images one by one: padded, cropped, mirrored and normalised, as transforms of training do it."""
-
-    def __init__(self, part: Part, mean_: Tensor, std: Tensor, training: bool) -> None:
-        self.part, self.mean, self.std, self.training = part, mean_, std, training
-
-    def __len__(self) -> int:
-        return len(self.part)
-
-    def __getitem__(self, place: int) -> tuple[Tensor, int]:
-        image = torch.from_numpy(np.array(self.part.images[place])).float() / 255
-        if self.training:
-            image = functional.pad(image, (SHIFT,) * 4)
-            top, left = torch.randint(0, 2 * SHIFT + 1, (2,)).tolist()
-            image = image[:, top : top + SHAPE[1], left : left + SHAPE[2]]
-            if torch.rand(()) < 0.5:
-                image = image.flip(2)
-        return (image - self.mean) / self.std, int(self.part.labels[place])
-
-
-class Plain:
-    """The loop by hand."""
-
-    def __init__(self, genotype: Genotype, seed: int, epochs: int) -> None:
-        torch.manual_seed(seed)
-        data = load_data(DATA, 0)
-        mean_, std = (torch.tensor(values)[:, None, None] for values in (data.mean, data.std))
-        self.network, self.epochs = compile_network(genotype, seed), epochs
-        self.loader = DataLoader(Images(data.train, mean_, std, True), BATCH, shuffle=True, drop_last=True)
-        self.judged = DataLoader(Images(data.validation, mean_, std, False), 4 * BATCH)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), LR, weight_decay=WEIGHT_DECAY)
-        steps = epochs * len(self.loader)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: rising_and_falling(step / steps))
-
-    def steps(self) -> Iterator[None]:
-        """One training step after another."""
-        self.network.train()
-        for images, labels in self.loader:
-            loss = functional.cross_entropy(self.network(images), labels, label_smoothing=0.1)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            self.schedule.step()
-            yield
-
-    def accuracy(self) -> float:
-        """Share of right answers on the validation part."""
-        self.network.eval()
-        with torch.inference_mode():
-            right = [int((self.network(images).argmax(1) == labels).sum()) for images, labels in self.judged]
-        return sum(right) / len(self.judged.dataset)  # type: ignore[arg-type]
-
-
-def rising_and_falling(done: float) -> float:
-    """The same schedule as archsearch has by default."""
-    return (done + 0.01) / 0.26 if done < 0.25 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.25) / 0.75)
+def plain(genotype: Genotype, seed: int, epochs: int) -> Plain:
+    """The loop by hand, on the same images and from the same weights."""
+    data = load_data(DATA, 0)
+    mean_, std = (torch.tensor(values)[:, None, None] for values in (data.mean, data.std))
+    training, judged = (Images(part.images, part.labels, mean_, std, SHIFT, part is data.train) for part in (data.train, data.validation))
+    return Plain(compile_network(genotype, seed), training, judged, Recipe(epochs, BATCH, LR, WEIGHT_DECAY, SHIFT), seed)
 
 
 def ours(epochs: int) -> Train:
@@ -131,9 +77,9 @@ def our_steps(genotype: Genotype) -> Iterator[None]:
 
 def plain_steps(genotype: Genotype) -> Iterator[None]:
     """One step of the plain loop after another, for ever."""
-    plain = Plain(genotype, 0, 1000)
+    loop = plain(genotype, 0, 1000)
     while True:
-        yield from plain.steps()
+        yield from loop.steps()
 
 
 def seconds_of(steps: Iterator[None]) -> float:
@@ -160,11 +106,9 @@ def accuracies(genotype: Genotype, seeds: int, epochs: int) -> tuple[list[float]
     for seed in range(seeds):
         found = ours(epochs).evaluate(Candidate(0, genotype, seed), lambda *_: False)
         mine.append(1 - found["error"])
-        plain = Plain(genotype, seed, epochs)
-        for _ in range(epochs):
-            for _ in plain.steps():
-                pass
-        theirs.append(plain.accuracy())
+        loop = plain(genotype, seed, epochs)
+        loop.train()
+        theirs.append(1 - loop.error())
     return mine, theirs
 
 

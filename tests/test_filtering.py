@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
-from archsearch import Fidelity
+from archsearch import Budget, Fidelity
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.train import Train
 from archsearch.network.compiler import compile_network
@@ -18,6 +20,7 @@ from archsearch.runs.proposal import SearchError
 from archsearch.runs.record import Prefilter
 from archsearch.runs.search import resume, search
 from archsearch.runs.store import Run, open_run
+from archsearch.spaces.catalogue import Catalogue
 from archsearch.strategies import Evolution, Random
 from archsearch.supernets import load_supernet_search
 from archsearch.trial import Trial
@@ -154,3 +157,23 @@ def test_children_begin_with_weights_and_the_front_is_trained_anew(tmp_path: Pat
     assert kept == {f"{trial.number:06d}.safetensors" for trial in run.front()}
     child = next(trial for trial in run.trials if trial.metrics.get("inherited", 0) > 0.8)
     assert child.curve[0]["train_loss"] < run.trials[0].curve[0]["train_loss"]
+
+
+# Networks that see nothing
+
+
+def test_networks_that_see_nothing_of_the_input_are_not_trained(tmp_path: Path) -> None:
+    space, rng = small_space(), np.random.default_rng(0)
+    catalogue = Catalogue(space)
+    drawn = [catalogue.draw(rng) for _ in range(400)]
+    blind = [entry for entry in drawn if entry.constant]
+    assert 2 < len(blind) < 100
+    for entry in [*drawn[:40], *blind]:
+        network = compile_network(catalogue.genotype(entry)).eval()
+        one, other = (network(torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(seed))) for seed in (1, 2))
+        assert torch.equal(one, other) == entry.constant
+    small = Budget(params=5000)
+    run = search(space, Random(), Train(epochs=1), out=tmp_path / "run", trials=6, workers=0, budget=small)
+    assert run.refusals["constant"] > 0
+    assert not any(catalogue.look_up(trial.choices).constant for trial in run.trials)
+    assert small_search(tmp_path / "other", Random(), Formula(), trials=40).refusals["constant"] == 0

@@ -83,6 +83,7 @@ class Evaluator(Protocol):
     - `test(candidate)`: the same metrics of the trained weights in `candidate.weights` on data that the search never saw, for the final
       front only; without it the front is not tested. With `keeps_weights = False` it is, although there are no trained weights.
     - `metrics`: names of what `evaluate` measures; `latency_ms` may be among them where a limit asks for it.
+    - `needs_input`: whether networks that give the same answer to every input are not worth its while; they are then never proposed.
     - `batch`, `optimizer`: samples in a training batch and optimiser as `analyse` names it, for the analysis of training memory.
     - `foretell(candidate)`: values of the zero-cost proxies `candidate.proxies`, without training; `inherits`: whether it begins with the
       weights of `candidate.parent` where there is one.
@@ -118,6 +119,7 @@ SAID = {
     "optimizer": Said("sgd", lambda value: isinstance(value, str) and value in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
     "task": Said("", lambda value: isinstance(value, str), "a text"),
     "keeps_weights": Said(True, lambda value: type(value) is bool, "true or false"),
+    "needs_input": Said(False, lambda value: type(value) is bool, "true or false"),
     "sees_test": Said(False, lambda value: type(value) is bool, "true or false"),
 }
 """What an evaluator says of itself in attributes or properties."""

@@ -63,7 +63,7 @@ def problem_of(record: Record, space: Space, evaluator: Evaluator) -> Problem:
     """What a search is about. Raises SpaceError for a space that fails, or of which no random network is valid."""
     space.check_drawable(ATTEMPTS)
     catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"))
-    return Problem(catalogue, record.objectives, record.budget, record.trials, record.top)
+    return Problem(catalogue, record.objectives, record.budget, record.trials, record.top, constants=not said(evaluator, "needs_input"))
 
 
 @dataclass
@@ -128,6 +128,9 @@ class Proposer:
         if entry.fingerprint in self.seen:
             refused.reasons["duplicate"] += 1
             return None
+        if entry.constant and not self.problem.constants:
+            refused.reasons["constant"] += 1
+            return None
         over = self.problem.budget.overruns(entry.costs)
         if over:
             refused.over_budget(over)
@@ -137,6 +140,8 @@ class Proposer:
     def no_fit(self, refused: Refused) -> str:
         """Words for a budget that nothing meets."""
         space, costs = self.problem.catalogue.space, refused.costs(self.problem.budget.limits())
+        if not refused.closest:
+            return f"every network of space {space.source!r} within the budget gives the same answer to all inputs, in {ATTEMPTS} tries"
         settings = ", ".join(name for name in space.settings if name not in ("input", "classes"))
         hint = f"raise the limit, or make the networks smaller by a setting ({settings})" if settings else "raise the limit"
         return f"no network of space {space.source!r} met the budget in {ATTEMPTS} tries; the closest had {costs}; {hint}"

@@ -31,22 +31,11 @@ __all__ = ["METHODS", "load_method", "resume", "search"]
 
 
 def search(
-    space: Space,
-    strategy: Strategy | SupernetSearch,
-    evaluator: Evaluator,
-    *,
-    objectives: Sequence[str | Objective] = ("error", "macs"),
-    budget: Budget | None = None,
-    trials: int = 100,
-    seed: int = 0,
-    out: str | PathLike[str],
-    workers: int = 1,
-    timeout_s: float | None = None,
-    fidelity: Fidelity | None = None,
-    prefilter: Prefilter | None = None,
-    inherit: bool = False,
+    space: Space, strategy: Strategy | SupernetSearch, evaluator: Evaluator, *, objectives: Sequence[str | Objective] = ("error", "macs"),
+    budget: Budget | None = None, trials: int = 100, seed: int = 0, out: str | PathLike[str], workers: int = 1,
+    timeout_s: float | None = None, fidelity: Fidelity | None = None, prefilter: Prefilter | None = None, inherit: bool = False,
     progress: Callable[[Standing], None] | None = None,
-) -> Run:
+) -> Run:  # fmt: skip
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
 
     Args:

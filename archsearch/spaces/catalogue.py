@@ -14,6 +14,7 @@ from archsearch.analysis import known_costs
 from archsearch.network.genotype import Genotype
 from archsearch.network.isomorphism import hashed
 from archsearch.network.passes import canonicalise
+from archsearch.network.passes.constant import is_constant
 from archsearch.spaces.space import Choices, Scalar, Space
 
 MAX_ENTRIES = 50_000
@@ -31,13 +32,14 @@ class Entry(NamedTuple):
     """A network by its full choices, and what it costs (analysis.COSTS).
 
     `isomorph` is the fingerprint of the canonical genotype, `fingerprint` that of what counts as one network: the same, unless networks
-    count as `written`.
+    count as `written`. `constant`: it gives the same answer to every input.
     """
 
     choices: Choices
     fingerprint: str
     costs: dict[str, float]
     isomorph: str
+    constant: bool = False
 
 
 @dataclass
@@ -105,7 +107,7 @@ class Catalogue:
         genotype = canonicalise(genotype)
         isomorph = genotype.fingerprint
         fingerprint = written_fingerprint(full) if self.written else isomorph
-        entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer), isomorph)
+        entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer), isomorph, is_constant(genotype))
         keep(self._entries, key_of(full), entry, MAX_ENTRIES)
         keep(self._genotypes, key_of(full), genotype, MAX_GENOTYPES)
         return entry

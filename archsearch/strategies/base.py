@@ -22,8 +22,9 @@ class StrategyError(Exception):
 class Problem:
     """What a search is about, for strategies that plan: its networks with their known costs, objectives, budget, planned trials.
 
-    `top` is the highest of the rungs on which networks are evaluated. `seen` holds the fingerprints of all networks so far, those under way
-    included; `pending` the choices of trials under way, of which the strategy has not been told: both are the same when a run is resumed.
+    Networks that give the same answer to every input are proposed only where `constants` says so. `top` is the highest of the rungs on
+    which networks are evaluated. `seen` holds the fingerprints of all networks so far, those under way included; `pending` the choices of
+    trials under way, of which the strategy has not been told: both are the same when a run is resumed.
     """
 
     catalogue: Catalogue
@@ -33,10 +34,11 @@ class Problem:
     top: int = 0
     seen: set[str] = field(default_factory=set)
     pending: tuple[Choices, ...] = ()
+    constants: bool = True
 
     def fits(self, entry: Entry) -> bool:
         """Whether a network keeps the budget, as far as its costs are known without running it."""
-        return not self.budget.overruns(entry.costs)
+        return not self.budget.overruns(entry.costs) and (self.constants or not entry.constant)
 
     def is_open(self, entry: Entry) -> bool:
         """Whether a network may still be proposed: new, and within the budget."""

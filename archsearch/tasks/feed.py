@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 
@@ -103,15 +103,15 @@ def size_of(data: Data, crop: int = 0) -> tuple[int, int]:
     return crop, crop
 
 
-def part_of(feed: Feed, fraction: float, seed: int) -> Feed:
-    """The data with so much of the training part, drawn by a seed, of every class as much; masks are drawn from all."""
-    images, truth = feed.train
-    if fraction == 1:
-        return feed
+def part_of(pair: Pair, fraction: float, classes: int, seed: int) -> Pair:
+    """So much of the images, drawn by a seed, of every class as much; those with masks are drawn from all."""
+    images, truth = pair
+    if fraction >= 1:
+        return pair
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(truth.device)
-    groups = [order] if truth.ndim > 1 else [order[truth[order] == label] for label in range(feed.task.classes)]
+    groups = [order] if truth.ndim > 1 else [order[truth[order] == label] for label in range(classes)]
     kept = torch.cat([group[: ceil(fraction * len(group))] for group in groups]).sort().values
-    return replace(feed, train=(in_pixels(images[kept]), truth[kept]))
+    return in_pixels(images[kept]), truth[kept]
 
 
 def on_device(part: Part, device: torch.device) -> Pair:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import ClassVar
 
 from archsearch.data import Data, Form, about, code_of, fingerprint, load_data, place_of, remarks
 from archsearch.data.augment import Changes
@@ -20,6 +21,8 @@ from archsearch.trial import EvaluationError
 
 OPTIMIZERS = ("adamw", "momentum", "sgd")
 NO_END = 2**31
+FEWEST_JUDGING = 2000
+"""Images of the validation part by which a training of less than an epoch is judged, at least."""
 WHOLE = (
     ("data_seed", 0, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END),
     ("randaugment", 0, 10),
@@ -39,7 +42,7 @@ class Options:
     Args:
         data: Name or path; what is learnt follows from the data: the class of an image, or with masks the class of each pixel.
         data_seed: Splits the data into parts.
-        epochs: Times through the training part; under 1, once through so much of it.
+        epochs: Times through the training part; under 1, once through so much of it, judged by no more images than that, or 2,000.
         batch: Images a step; an incomplete last batch waits for the next epoch.
         optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
         lr: Highest learning rate.
@@ -74,6 +77,7 @@ class Options:
         ValueError: an option out of range, a device that is not there, or data that cannot be loaded (when they are first needed).
     """
 
+    needs_input: ClassVar[bool] = True
     data: str = "digits"
     data_seed: int = 0
     epochs: int = 25
@@ -180,9 +184,11 @@ class Options:
         """The data, on the device, as training sees them."""
         data = self._data()
         whole = feed_of(task_of(data, self.balanced), data, pick_device(self.device), self.shift, self.crop, self.final)
-        return part_of(
-            replace(whole, changes=Changes(self.cutout, self.colour, self.randaugment)), self.fraction * min(1, self.epochs), self.data_seed
-        )
+        classes, briefly = data.classes, min(1, self.epochs)
+        train = part_of(whole.train, self.fraction * briefly, classes, self.data_seed)
+        judging = max(FEWEST_JUDGING, len(train[1])) / len(whole.validation[1]) if briefly < 1 else 1
+        validation = part_of(whole.validation, judging, classes, self.data_seed)
+        return replace(whole, train=train, validation=validation, changes=Changes(self.cutout, self.colour, self.randaugment))
 
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""

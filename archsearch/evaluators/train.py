@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from archsearch.analysis.exits import exits
-from archsearch.evaluators.base import Candidate, Report
+from archsearch.evaluators.base import Candidate, Parent, Report
 from archsearch.network.compiler import compile_network
+from archsearch.network.genotype import Genotype
 from archsearch.network.inheritance import inherit
 from archsearch.proxies.scoring import minibatch, proxy_scores
 from archsearch.support.randomness import seeded
@@ -22,6 +23,7 @@ from archsearch.training.device import pick_device
 from archsearch.training.epochs import Epochs, identity
 from archsearch.training.loop import Training, check_loss
 from archsearch.training.memory import images_at_once
+from archsearch.training.narrowing import narrowed
 from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
@@ -85,7 +87,11 @@ class Train(Options):
         network = compile_network(candidate.genotype, candidate.seed).to(device)
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
         latency = {} if limit is None else within_latency(network, shape, device, limit)
-        done, share = begun(network, candidate)
+        whole = candidate.genotype
+        if self.width < 1:
+            candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))
+            network = compile_network(candidate.genotype, candidate.seed).to(device)
+        done, share = begun(network, candidate, whole)
         inherited = {"inherited": share} if candidate.parent is not None else {}
         epochs = self.epochs_of(candidate, network, done=done, share=share)
         metrics = self.learn(epochs, candidate, report)
@@ -150,14 +156,18 @@ class Train(Options):
         return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **latency}
 
 
-def begun(network: nn.Module, candidate: Candidate) -> tuple[int, float]:
+def begun(network: nn.Module, candidate: Candidate, whole: Genotype) -> tuple[int, float]:
     """Give a network the weights that it begins with; how many epochs they have behind them, and the share that is inherited.
+
+    `whole` is the network in its full width; one that was narrower on the rung below is widened.
 
     Raises:
         WeightsError: they cannot be read, or are not of its own, or its parent's, network.
     """
     rung, parent = candidate.rung, candidate.parent
-    if rung is not None and rung.start is not None:
+    if rung is not None and rung.start is not None and rung.option == "width":
+        parent = Parent(narrowed(whole, rung.before), rung.start)
+    elif rung is not None and rung.start is not None:
         load_weights(network, rung.start)
         return rung.done, 0.0
     if parent is None:

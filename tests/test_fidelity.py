@@ -207,6 +207,11 @@ class StopError(BaseException):
     """As Ctrl-C: no evaluator takes it for a failure of its own."""
 
 
+def quick_or_slow(name: str) -> object:
+    """Two strategies, one that learns from rungs and one that does not, in the short tests; all in the long ones."""
+    return pytest.param(name, marks=[] if name in ("evolution", "graph_gp") else [pytest.mark.slow])
+
+
 def climbing(out: Path, strategy: object = None, **options: object) -> Run:
     return small_search(out, strategy, **{"evaluator": Rising(), "trials": 20, "fidelity": EPOCHS, **options})  # type: ignore[arg-type]
 
@@ -231,7 +236,7 @@ def test_only_the_top_rung_is_on_the_front_and_keeps_its_weights(name: str, tmp_
     assert any(name.startswith("rung_correlation_0") for notes in run.notes.values() for name in notes)
 
 
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "exhaustive"])
+@pytest.mark.parametrize("name", [quick_or_slow(name) for name in STRATEGIES if name != "exhaustive"])
 def test_every_strategy_climbs_and_its_resume_is_replay(name: str, tmp_path: Path) -> None:
     climbing(tmp_path / "whole", made(name))
 

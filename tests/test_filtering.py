@@ -72,8 +72,10 @@ def test_of_several_proposals_the_best_by_proxies_is_evaluated(tmp_path: Path) -
     assert not any(name.startswith("foretold") for trial in one.trials for name in trial.metrics)
 
 
-@pytest.mark.parametrize("name", ["evolution", "auto", "reinforce"])
-@pytest.mark.parametrize("workers", [0, 2])
+MORE = [pytest.param(name, workers, marks=pytest.mark.slow) for name in ("auto", "reinforce") for workers in (0, 2)]
+
+
+@pytest.mark.parametrize(("name", "workers"), [("evolution", 2), *MORE])
 def test_a_filtered_run_repeats_and_goes_on_exactly(name: str, workers: int, tmp_path: Path) -> None:
     options = {"prefilter": BEST_OF_FIVE, "inherit": True, "fidelity": EPOCHS, "workers": workers, "evaluator": Foreseeing()}
     filtered(tmp_path / "whole", made(name), **options)

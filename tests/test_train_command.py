@@ -180,7 +180,7 @@ def test_a_training_that_was_stopped_at_each_epoch_goes_on_to_the_bit(options: T
     assert_same(tmp_path / "whole", tmp_path / "broken")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
 def test_a_killed_process_goes_on_by_the_same_command(how: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "small.json").write_text(small().to_json())
     command = [sys.executable, str(TREE / "cli.py"), "train", "small.json", "--epochs", "12", "--set", "batch=32", "--out"]

@@ -19,7 +19,7 @@ from archsearch.analysis.latency import Factors
 from archsearch.evaluators.train import Train
 from archsearch.report.of_run import report_run
 from archsearch.report.sections import reason_text
-from archsearch.runs.agreement import CORRELATION, COUNT, RATIO, agreement, latency_words
+from archsearch.runs.agreement import CORRELATION, COUNT, FLOOR, RATIO, agreement, latency_words
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.record import Prefilter, Record
 from archsearch.runs.search import resume, search
@@ -38,7 +38,7 @@ TREE = Path(__file__).parents[1]
 LIMIT = 0.25
 """Milliseconds that about half of the networks take on ROOFLINE."""
 ALL = sample_networks()
-MODELS = ("graph_gp", "predictor", "optuna", "nsga2", "auto")
+STRATEGIES = ("graph_gp", "predictor", "optuna", "nsga2", "auto", "exhaustive", "local")
 
 
 def latency_search(out: Path, strategy: Strategy | None = None, evaluator: Any = None, **options: Any) -> Run:
@@ -95,6 +95,28 @@ def test_a_network_is_refused_from_one_and_a_half_times_the_limit_on() -> None:
     assert both.overruns(entry).keys() == {OVER_PREDICTED, "params"}
 
 
+def test_what_was_measured_draws_the_line_from_the_tenth_network_on(tmp_path: Path) -> None:
+    problem = problem_of("error", latency_ms=1)
+    entry = problem.catalogue.draw(np.random.default_rng(0))._replace(costs={PREDICTED: 0.9})
+    assert problem.is_open(entry)
+    problem.hear(1.2, 1.15)
+    assert problem.late(entry) == {OVER_PREDICTED: 0.9}
+    assert problem.fits(entry)  # what was measured may say otherwise later
+    assert not problem.is_open(entry)
+    problem.hear(None, None)
+    assert problem.is_open(entry)
+    assert not problem_of("error").late(entry)
+
+    run = latency_search(tmp_path / "run", budget=Budget(latency_ms=LIMIT), trials=24)
+    assert {number for number, notes in run.notes.items() if FLOOR in notes} == set(range(9, 24))
+    for trial in run.trials[10:]:
+        ratios = sorted(told.metrics["latency_ms"] / told.metrics[PREDICTED] for told in run.trials[: trial.number])
+        assert run.notes[trial.number - 1][FLOOR] == ratios[len(ratios) // 10]
+        assert trial.metrics[PREDICTED] * ratios[len(ratios) // 10] <= LIMIT
+    rejected = [trial.number for trial in run.trials if trial.failure]
+    assert sum(number < 10 for number in rejected) / 10 > sum(number >= 10 for number in rejected) / 14
+
+
 def test_a_limit_that_nothing_meets_is_one_line_with_figures(tmp_path: Path) -> None:
     words = r"met the budget in 1000 tries; the closest had latency_ms \(predicted\) 0\.0\d+ \(limit 0\.0001\); raise the limit"
     with pytest.raises(SearchError, match=words):
@@ -130,7 +152,7 @@ def test_a_latency_that_is_known_is_not_modelled(tmp_path: Path) -> None:
     assert notes("without", None) == {"kendall_tau_error", "kendall_tau_latency_ms"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_resumed_run_proposes_the_same_and_needs_no_file(name: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {"budget": Budget(latency_ms=LIMIT)}
     whole = latency_search(tmp_path / "whole", made(name), trials=16, **options)
@@ -224,6 +246,11 @@ def test_agreement_is_noted_from_the_third_trial_on_and_told_in_one_line(tmp_pat
     assert "told of trial" not in shown.stdout  # a strategy that says nothing of itself
     assert "Predicted latency" in shown.stdout
     assert latency_words(run) in report_run(run).read_text(encoding="utf-8")
+
+
+def test_a_device_that_is_another_is_told(tmp_path: Path) -> None:
+    run = latency_search(tmp_path / "run", evaluator=Clocked(slower=4.0), trials=3)
+    assert latency_words(run).endswith("times predicted (median); it is hardly the device that networks ran on: calibrate anew")
 
 
 def test_few_networks_say_nothing(tmp_path: Path) -> None:

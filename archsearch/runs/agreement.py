@@ -13,12 +13,17 @@ from archsearch.trial import Trial
 
 AGREEMENT = "latency_"
 """What the notes on it begin with."""
-CORRELATION, RATIO, COUNT = f"{AGREEMENT}correlation", f"{AGREEMENT}ratio", f"{AGREEMENT}count"
+CORRELATION, RATIO, FLOOR, COUNT = (f"{AGREEMENT}{name}" for name in ("correlation", "ratio", "floor", "count"))
+FEWEST = 10
+"""Measured networks that a floor is taken from: one in so many may lie below it."""
+FAR = 1.5
+"""So many times apart, either way, the description is hardly that of the device that was measured on."""
 
 
 def agreement(trials: Iterable[Trial]) -> dict[str, float]:
     """Spearman's rank correlation, the median of measured over predicted, and of how many trials; nothing for less than three.
 
+    From ten on also the floor, over which measured over predicted is in nine of ten.
     A trial that was rejected because it is too slow counts as well, where its evaluator tells how slow.
     """
     pairs = [(trial.metrics[PREDICTED], trial.metrics[LATENCY]) for trial in trials if {PREDICTED, LATENCY} <= trial.metrics.keys()]
@@ -26,7 +31,9 @@ def agreement(trials: Iterable[Trial]) -> dict[str, float]:
     found = rank_correlation(pairs)
     if found is None:
         return {}
-    return {CORRELATION: found, RATIO: median(measured / predicted for predicted, measured in pairs), COUNT: float(len(pairs))}
+    ratios = sorted(measured / predicted for predicted, measured in pairs)
+    floor = {FLOOR: ratios[len(ratios) // FEWEST]} if len(ratios) >= FEWEST else {}
+    return {CORRELATION: found, RATIO: median(ratios), **floor, COUNT: float(len(ratios))}
 
 
 def latency_words(run: Run) -> str:
@@ -39,4 +46,5 @@ def latency_words(run: Run) -> str:
     if not found:
         return f"{words}; too few networks are measured to say how well"
     how = f"rank correlation {found[CORRELATION]:.2f}, measured is {found[RATIO]:.2f} times predicted (median)"
-    return f"{words}; {found[COUNT]:,.0f} networks measured: {how}"
+    far = "" if 1 / FAR <= found[RATIO] <= FAR else "; it is hardly the device that networks ran on: calibrate anew"
+    return f"{words}; {found[COUNT]:,.0f} networks measured: {how}{far}"

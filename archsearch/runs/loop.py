@@ -13,7 +13,7 @@ from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung, has, 
 from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import dominates
-from archsearch.runs.agreement import RATIO, agreement
+from archsearch.runs.agreement import FLOOR, RATIO, agreement
 from archsearch.runs.climb import Climb
 from archsearch.runs.clock import Clock
 from archsearch.runs.executor import ENDED, Executor, Outcome
@@ -147,7 +147,7 @@ class Loop:
             first = climb.is_first(climb.told)
             trial = climb.tell()
             latency = {} if self.record.latency_device is None else agreement(climb.known.values())
-            self.proposer.problem.latency_ratio = latency.get(RATIO, 1.0)
+            self.proposer.problem.hear(latency.get(RATIO), latency.get(FLOOR))
             if first or isinstance(strategy, Climbing):
                 strategy.tell(trial)
             notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations(), **latency}

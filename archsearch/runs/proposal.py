@@ -137,7 +137,7 @@ class Proposer:
         if entry.constant and not self.problem.constants:
             refused.reasons["constant"] += 1
             return None
-        over = self.problem.overruns(entry)
+        over = self.problem.overruns(entry) or self.problem.late(entry)
         if over:
             refused.over_budget(over)
             return None

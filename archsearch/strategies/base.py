@@ -30,7 +30,7 @@ class Problem:
     Networks that give the same answer to every input are proposed only where `constants` says so. `top` is the highest of the rungs on
     which networks are evaluated. `seen` holds the fingerprints of all networks so far, those under way included; `pending` the choices of
     trials under way, of which the strategy has not been told: both are the same when a run is resumed. Where the catalogue predicts
-    latencies, measured ones have been `latency_ratio` times as long so far.
+    latencies, measured ones have been `latency_ratio` times as long so far (median), and nine in ten over `latency_floor` times.
     """
 
     catalogue: Catalogue
@@ -42,6 +42,7 @@ class Problem:
     pending: tuple[Choices, ...] = ()
     constants: bool = True
     latency_ratio: float = 1.0
+    latency_floor: float = 1 / SLACK
 
     def overruns(self, entry: Entry) -> dict[str, float]:
         """Known costs over their limit, as cost divided by limit, a predicted latency where it is far over; empty when all fit.
@@ -57,9 +58,19 @@ class Problem:
         """Whether a network keeps the budget, as far as its costs are known without running it."""
         return not self.overruns(entry) and (self.constants or not entry.constant)
 
+    def hear(self, ratio: float | None, floor: float | None) -> None:
+        """Take in how measured latencies compare with predicted ones; None where too few are measured."""
+        self.latency_ratio = 1.0 if ratio is None else ratio
+        self.latency_floor = 1 / SLACK if floor is None else floor
+
+    def late(self, entry: Entry) -> dict[str, float]:
+        """Its predicted latency over the limit, where nine in ten networks that were measured show that it is too slow; else empty."""
+        limit, predicted = self.budget.latency_ms, entry.costs.get(PREDICTED, 0)
+        return {OVER_PREDICTED: predicted / limit} if limit is not None and predicted * self.latency_floor > limit else {}
+
     def is_open(self, entry: Entry) -> bool:
-        """Whether a network may still be proposed: new, and within the budget."""
-        return entry.fingerprint not in self.seen and self.fits(entry)
+        """Whether a network may be proposed now: new, within the budget, and not too slow by what was measured so far."""
+        return entry.fingerprint not in self.seen and self.fits(entry) and not self.late(entry)
 
     def find_open(self, choices: Choices, rng: np.random.Generator | None = None) -> Entry | None:
         """The network of these choices if it may be proposed; what is missing is drawn, as by `Catalogue.look_up`."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archsearch.ops.tensor import ShapeError, TensorSpec
     from archsearch.runs.search import resume, search
     from archsearch.runs.store import Run, open_run
+    from archsearch.solo.training import train_network
     from archsearch.spaces.space import Choices, Pick, Space, SpaceError, load_space
     from archsearch.trial import EvaluationError, Failure, Objective, Trial
 
@@ -37,6 +38,7 @@ HOMES = {
     "archsearch.ops.base": ("Cost", "Op", "Saved", "Window", "register"),
     "archsearch.network.passes": ("canonicalise",),
     "archsearch.runs.search": ("resume", "search"),
+    "archsearch.solo.training": ("train_network",),
     "archsearch.spaces.space": ("Choices", "Pick", "Space", "SpaceError", "load_space"),
     "archsearch.runs.store": ("Run", "open_run"),
     "archsearch.ops.tensor": ("ShapeError", "TensorSpec"),
@@ -80,6 +82,7 @@ __all__ = [
     "register",
     "resume",
     "search",
+    "train_network",
 ]
 
 

@@ -18,6 +18,7 @@ from archsearch.network.text_form import to_text
 from archsearch.runs.store import Store, open_run
 from archsearch.sharing.file import load_bank, save_tensors, weights_of
 from archsearch.sharing.folder import SharedWeights, read_supernet
+from archsearch.solo.record import read_training
 from archsearch.tables.table import load_table
 from archsearch.training.checkpoint import load_standing, save_standing
 from archsearch.zoo import build
@@ -185,6 +186,7 @@ READERS = {
     "table": Reader(look_up, make_table, ("t.npz",), ("TableError",)),
     "cells": Reader(look_up, make_cells, ("t.npz",), ("TableError",)),
     "supernet": Reader(read_supernet, make_supernet, ("supernet.json",), ("SharingError",)),
+    "training": Reader(read_training, fuzz_training.make_training, ("training.json",), ("TrainingError",)),
     "checkpoint": Reader(lambda f: load_standing(f / "s.safetensors"), make_standing, ("s.safetensors",), ("CheckpointError",)),
     "bank": Reader(lambda f: load_bank(f / "s.safetensors", 0), make_bank, ("s.safetensors",), ("SharingError",)),
     "npz": Reader(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from archsearch.data.description import Description
 from archsearch.evaluators.train import Train
 from archsearch.exporters.network import gather
 from archsearch.exporters.source.reader import read_safetensors
@@ -22,6 +23,7 @@ from archsearch.runs.store import disk_errors
 from archsearch.runs.tabulate import Networks, kept, to_arrays
 from archsearch.sharing.folder import RECORD, optimizer_file, weights_file
 from archsearch.sharing.single_path import train_supernet
+from archsearch.solo.record import Outcome, TrainingRecord, write_training
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.spaces.space import load_space
 from archsearch.supernets.base import Setting, SupernetSearch
@@ -54,6 +56,14 @@ def make_data(folder: Path) -> Train:
     images = np.random.default_rng(0).integers(0, 256, (20, 4, 4), dtype=np.uint8)
     np.savez(folder / "data.npz", images=images, labels=np.arange(20) % 2)
     return Train(data=str(folder / "data.npz"), epochs=2, batch=4)
+
+
+def make_training(folder: Path) -> None:
+    outcome = Outcome(3, {"error": 0.5, "loss": 1.0}, ({"train_loss": 2.0, "error": 0.5},), {"error": 0.25, "loss": 1.0})
+    options: dict[str, Any] = {"data": "digits", "epochs": 1, "lr": 0.1}
+    data = Description("classification", (1, 4, 4), ("a", "b"), (0.5,), (0.25,), {"images": 20}, {"data": "/d.npz"}, ("a note",))
+    record = TrainingRecord("a", "0" * 64, options, (3,), data, "1" * 64, ("stem",), ("head",), {"torch": "2"}, (outcome,), 3)
+    write_training(folder, record)
 
 
 class Trained:

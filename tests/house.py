@@ -29,6 +29,7 @@ LAYERS = [
     {"strategies", "supernets", "fidelity"},
     {"runs"},
     {"report", "exporters"},
+    {"solo"},
     {"cli"},
 ]
 """Rooms from the ground up: each imports only from rooms below it."""

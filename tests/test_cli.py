@@ -31,7 +31,7 @@ from tests.warm import run_python
 TREE = Path(__file__).parents[1]
 README = (TREE / "README.md").read_text(encoding="utf-8")
 COMMANDS = (
-    "search", "resume", "show", "calibrate", "zoo", "lint", "diff", "edit", "convert", "draw",
+    "search", "resume", "train", "show", "calibrate", "zoo", "lint", "diff", "edit", "convert", "draw",
     "import", "around", "strategies", "evaluators", "spaces", "space", "sample", "supernet", "tabulate", "compare", "report", "export",
 )  # fmt: skip
 QUICK = ("--evaluator-set", "epochs=2", "--workers", "1", "--max-params", "20k")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from archsearch import analyse, zoo
 from archsearch.analysis import Budget
 from archsearch.evaluators.train import Train
 from archsearch.fidelity import SCHEDULES, Asha, Fidelity, FidelityError, Hyperband, Rungs, Schedule, Step
@@ -20,6 +21,7 @@ from archsearch.runs.store import Run, open_run
 from archsearch.strategies import STRATEGIES, Climbing, Evolution, Random
 from archsearch.strategies.heard import Heard
 from archsearch.supernets import load_supernet_search
+from archsearch.training.narrowing import narrowed
 from archsearch.trial import Trial
 from tests.evaluators import Formula, Rising
 from tests.runs import assert_same_run, made, small_search, small_space, table
@@ -289,6 +291,29 @@ def test_a_promoted_network_goes_on_with_its_weights(tmp_path: Path) -> None:
     assert len(best.curve) == 5
     assert best.curve[4]["train_loss"] < best.curve[0]["train_loss"]
     assert best.curve[4]["train_loss"] < best.curve[2]["train_loss"]
+
+
+def test_networks_may_be_narrower_on_lower_rungs_and_are_widened_with_their_weights(tmp_path: Path) -> None:
+    space, fidelity = small_space(), Fidelity("width", (0.25, 0.5, 1))
+    run = search(space, Random(), Train(epochs=3), out=tmp_path / "run", trials=9, workers=0, objectives=["error"], fidelity=fidelity)
+    [best] = run.front()
+    assert len(best.curve) == 9
+    assert best.curve[6]["train_loss"] < best.curve[0]["train_loss"]
+    assert run.tests[best.number]["error"] < 0.5
+    first = [placed.trial for placed in run.steps if placed.trial.number == best.number]
+    assert len({trial.metrics["params"] for trial in first}) == 1  # what it costs is what it costs in full width
+    with pytest.raises(SearchError, match="networks of other widths have other weights"):
+        search(space, Random(), Train(), out=tmp_path / "other", fidelity=fidelity, inherit=True)
+
+
+@pytest.mark.parametrize("name", ["resnet20_cifar", "mobilenet_v2", "densenet40_12_cifar", "lenet5"])
+def test_a_narrowed_network_has_fewer_channels_and_the_same_outputs(name: str) -> None:
+    whole = zoo.build(name)
+    half = narrowed(whole, 0.5)
+    assert narrowed(whole, 1) is whole
+    assert analyse(half).params < 0.5 * analyse(whole).params
+    assert [half.specs[output] for output in half.outputs] == [whole.specs[output] for output in whole.outputs]
+    assert {node.name for node in half.nodes} == {node.name for node in whole.nodes}
 
 
 def test_a_run_without_rungs_says_so(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ UNREAD = {
     "data.own.read_own": PYTHON,
     "ops.aten.operators": "a file of archsearch's own",
     "training.latency.machine_name": "what the system says of its processor",
+    "training.memory.data_bytes": "what the system says of this process",
     "exporters.verify.verify": "outputs that the same function had computed a moment ago, read as tensors only",
     "support.own_code.run_as": PYTHON,
     "support.parts._load_own": PYTHON,

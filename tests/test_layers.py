@@ -37,6 +37,8 @@ HOMES = {
         "strategies/predictor",
         "supernets",
         "exporters",
+        "solo/pretrained",
+        "solo/training",
     },
     "safetensors": {"training", "sharing", "supernets", "exporters"},
     "sklearn": {"data", "strategies/predictor"},

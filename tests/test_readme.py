@@ -7,14 +7,20 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from archsearch import analyse
+from archsearch import analyse, compile_network
 from archsearch.analysis import read_device
 from archsearch.network.text_form import from_text
 from archsearch.proxies import PROXIES
 from archsearch.runs.store import open_run
+from archsearch.solo.record import read_training
 from archsearch.strategies import STRATEGIES
+from archsearch.zoo import build
 from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
@@ -188,6 +194,35 @@ def test_an_evaluator_of_ones_own_is_searched_with(tmp_path: Path) -> None:
     call(tmp_path, str(TREE / "cli.py"), *command[0].split(), "--trials", "3", "--workers", "0", "--out", "x")
     done = open_run(tmp_path / "x")
     assert [trial.metrics["error"] for trial in done.trials] == [1 / (1 + 2 * trial.metrics["params"] / 5000) for trial in done.trials]
+
+
+def test_a_training_loop_of_ones_own_is_searched_with(tmp_path: Path) -> None:
+    (tmp_path / "my_loop.py").write_text(block("python", "class MyLoop"), encoding="utf-8")
+    command = re.findall(r"`archsearch (search chain --evaluator my_loop.py[^`]*)`", README)
+    assert len(command) == 1
+    options = ["--evaluator-set", "epochs=3", "--trials", "2", "--workers", "0", "--seed", "1", "--out", "x"]
+    call(tmp_path, str(TREE / "cli.py"), *command[0].split(), *options)
+    done = open_run(tmp_path / "x")
+    assert [len(trial.curve) for trial in done.trials] == [3, 3]
+    assert min(trial.metrics["error"] for trial in done.trials) < 0.5
+    call(tmp_path, str(TREE / "cli.py"), "export", "x", "--out", "mine")
+
+
+def test_one_network_is_trained_to_its_end(tmp_path: Path) -> None:
+    for number in range(60):
+        folder = tmp_path / "photos" / ("ab"[number % 2])
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    state = compile_network(build("resnet18")).state_dict()
+    save_file(state, tmp_path / "resnet18.safetensors")
+    for line in block("console", "archsearch train").splitlines():
+        line = line.replace("--epochs 200 --seeds 5", "--epochs 1 --seeds 2").replace("--set", "--epochs 1 --set")
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert read_training(tmp_path / "trained").seeds == (0, 1)
+    tuned = load_file(tmp_path / "tuned" / "model.safetensors")
+    assert torch.equal(tuned["layer1.0.conv1.weight"], state["layer1.0.conv1.weight"])
+    assert tuned["fc.weight"].shape == (2, 512)
 
 
 def test_the_python_runs(tmp_path: Path) -> None:

@@ -20,17 +20,28 @@ from archsearch.analysis.windows import fields_and_strides
 from archsearch.cli.showing import totals
 from archsearch.ops import OPS
 from archsearch.ops.reading import tiled
+from archsearch.support.randomness import seeded
 from tests.op_examples import EXAMPLES, INDICES
 
 IMAGE = (4, 20, 22)
 
 
 def gradients_field(genotype: Genotype, least: float = 0) -> tuple[int, int]:
-    """Height and width of the largest region that a position of the first output depends on, borders left out; first input."""
+    """Height and width of the largest region that a position of the first output depends on, borders left out; first input.
+
+    With a `least` share below which a slope counts as nothing, of several draws: attention that one draw saturates is open in another.
+    """
+    fields = [drawn_field(genotype, least, seed) for seed in range(4 if least else 1)]
+    return max(high for high, _ in fields), max(wide for _, wide in fields)
+
+
+def drawn_field(genotype: Genotype, least: float, seed: int) -> tuple[int, int]:
+    """The field by weights and images that were drawn once."""
     network = compile_network(genotype).double().eval()
-    for parameter in network.parameters():
-        nn.init.uniform_(parameter, 0.1, 1)
-    inputs = [torch.rand(1, *spec.shape, dtype=torch.float64, requires_grad=True) for spec in genotype.inputs]
+    with seeded(seed):
+        for parameter in network.parameters():
+            nn.init.uniform_(parameter, 0.1, 1)
+        inputs = [torch.rand(1, *spec.shape, dtype=torch.float64, requires_grad=True) for spec in genotype.inputs]
     result = network(*inputs)
     result = result[0] if isinstance(result, tuple) else result
     largest = (0, 0)

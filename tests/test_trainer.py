@@ -23,6 +23,7 @@ from archsearch.training.averaging import Average
 from archsearch.training.checkpoint import load_standing, optimizer_tensors, restore_optimizer, save_standing
 from archsearch.training.failures import CheckpointError
 from archsearch.training.loop import Blend, Training
+from archsearch.training.mean_filter import MeanFilter, with_mean_filters
 from archsearch.training.memory import images_at_once
 from archsearch.training.numerics import Numerics, fast_bfloat16, gains
 from archsearch.training.optimizer import SCHEDULES, make_optimizer, set_rates
@@ -355,3 +356,26 @@ def test_a_training_that_learns_nothing_is_stalled() -> None:
     assert caught.value.failure.kind == "stalled"
     assert told == [0, 1]
     replace(TRAIN, epochs=6, lr=0.5).evaluate(Candidate(0, convolutional(), 0), lambda *_: False)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "counts"), [(3, 1, False), (3, 1, True), ((3, 5), (1, 2), False), (2, 0, True), (3, 0, False), (1, 0, True)]
+)
+def test_mean_filters_are_average_pooling(kernel: int, padding: int, counts: bool) -> None:
+    pool = nn.AvgPool2d(kernel, 1, padding, count_include_pad=counts)
+    network = with_mean_filters(nn.Sequential(nn.Sequential(nn.AvgPool2d(kernel, 1, padding, count_include_pad=counts))))
+    assert isinstance(network[0][0], MeanFilter)
+    for size in ((9, 11), (7, 7)):
+        images = [torch.randn(2, 5, *size, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2)]
+        outputs = [pool(images[0]), network(images[1])]
+        torch.testing.assert_close(*outputs)
+        for output in outputs:
+            output.square().sum().backward()
+        torch.testing.assert_close(images[0].grad, images[1].grad)
+    assert not network.state_dict()
+
+
+def test_other_pooling_stays() -> None:
+    others = [nn.AvgPool2d(3, 2, 1), nn.AvgPool2d(2), nn.AvgPool2d(3, 1, 1, ceil_mode=True), nn.AvgPool2d(3, 1, 1, divisor_override=2)]
+    network = with_mean_filters(nn.Sequential(*others))
+    assert not any(isinstance(module, MeanFilter) for module in network.modules())

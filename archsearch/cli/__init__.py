@@ -53,9 +53,10 @@ def explain(error: Exception) -> int:
 def exit_code(error: Exception) -> int | None:
     """Exit code of an error that was foreseen, which is any of archsearch's own classes; None of any other."""
     from archsearch.runs.store import RunExistsError
+    from archsearch.solo.record import TrainingError
     from archsearch.spaces.space import SpaceError
     from archsearch.support.own_code import OwnFileError
 
-    if isinstance(error, WrongUseError | OwnFileError | SpaceError | RunExistsError):
+    if isinstance(error, WrongUseError | OwnFileError | SpaceError | RunExistsError | TrainingError):
         return WRONG_USE
     return FAILED if type(error).__module__.startswith("archsearch.") else None

@@ -24,7 +24,7 @@ from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator, has, said, setting_of
-from archsearch.fidelity import Fidelity, FidelityError
+from archsearch.fidelity import SCHEDULES, Fidelity, FidelityError
 from archsearch.network.genotype import Genotype
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.record import Prefilter
@@ -35,6 +35,7 @@ from archsearch.runs.store import Run, open_run
 from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Strategy
 from archsearch.supernets import SUPERNETS, SupernetSearch
+from archsearch.support.nearest import nearest
 from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
@@ -175,6 +176,8 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
     Raises:
         WrongUseError: rungs that cannot be.
     """
+    if terms.schedule not in SCHEDULES:
+        raise WrongUseError(f"unknown schedule {terms.schedule[:60]!r}; {nearest(terms.schedule, sorted(SCHEDULES))}")
     said_so = any(pair.partition("=")[0] in ("epochs", "fraction") for pair in plan.evaluator_options)
     if terms.fidelity == "auto":
         if said_so or not isinstance(parts.strategy, Strategy) or not hasattr(parts.evaluator, "usual"):

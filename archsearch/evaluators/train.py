@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from archsearch.analysis.exits import exits
-from archsearch.evaluators.base import Candidate, Report
+from archsearch.evaluators.base import Candidate, Parent, Report
 from archsearch.network.compiler import compile_network
+from archsearch.network.genotype import Genotype
 from archsearch.network.inheritance import inherit
 from archsearch.proxies.scoring import minibatch, proxy_scores
 from archsearch.support.randomness import seeded
@@ -22,12 +23,13 @@ from archsearch.training.device import pick_device
 from archsearch.training.epochs import Epochs, identity
 from archsearch.training.loop import Training, check_loss
 from archsearch.training.memory import images_at_once
+from archsearch.training.narrowing import narrowed
 from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, put_in, read_weights, save_weights
 
-USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 480_000, 4_000, 4
+USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
 """How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
 
 LEARNED = 0.75
@@ -81,26 +83,47 @@ class Train(Options):
             CheckpointError: the checkpoint is damaged, or of another training.
         """
         self.check(candidate.genotype)
-        data, device = self.feed(), pick_device(self.device)
+        device = pick_device(self.device)
         network = compile_network(candidate.genotype, candidate.seed).to(device)
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
-        metrics = {} if limit is None else within_latency(network, shape, device, limit)
-        macs = [output.macs for output in exits(candidate.genotype)]
-        most = self.at_once or images_at_once(candidate.genotype, min(self.batch, len(data)), self.optimizer, device)
-        done, share = begun(network, candidate)
-        metrics |= {"inherited": share} if candidate.parent is not None else {}
-        fitting = replace(self, at_once=most, epochs=self.epochs - done, lr=self.lr * (1 - LEARNED * share))
-        with seeded(candidate.seed, device):  # for dropout
-            generator = torch.Generator(device).manual_seed(candidate.seed)
-            numerics = numerics_of(candidate.genotype, self.precision, device)
-            training = Training(fitting, network, data, generator, numerics)
-            epochs = Epochs(training, partial(self.judged, data, macs), candidate.checkpoint, self.identity(candidate), done)
-            metrics |= epochs.run(report)
-            if candidate.weights is not None:
-                with training.averaged():
-                    save_weights(network, candidate.weights)
+        latency = {} if limit is None else within_latency(network, shape, device, limit)
+        whole = candidate.genotype
+        if self.width < 1:
+            candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))
+            network = compile_network(candidate.genotype, candidate.seed).to(device)
+        done, share = begun(network, candidate, whole)
+        inherited = {"inherited": share} if candidate.parent is not None else {}
+        epochs = self.epochs_of(candidate, network, done=done, share=share)
+        metrics = self.learn(epochs, candidate, report)
         epochs.finish()
-        return {**metrics, **exit_macs(macs)}
+        return {**latency, **inherited, **metrics}
+
+    def epochs_of(
+        self, candidate: Candidate, network: nn.Module, *, done: int = 0, share: float = 0.0, frozen: Sequence[nn.Module] = (),
+        more: Mapping[str, Any] | None = None, every: bool = False,
+    ) -> Epochs:  # fmt: skip
+        """The training of a network, which may have weights already: with `done` epochs behind them, or a `share` that is inherited.
+
+        Modules that are `frozen` keep theirs; `more` facts tell this training from others; with `every` each epoch leaves a checkpoint.
+        """
+        data, device, genotype = self.feed(), pick_device(self.device), candidate.genotype
+        most = self.at_once or images_at_once(genotype, min(self.batch, len(data)), self.optimizer, device)
+        generator = torch.Generator(device).manual_seed(candidate.seed)
+        numerics = numerics_of(genotype, self.precision, device)
+        fitting = replace(self, at_once=most, epochs=self.epochs - done, lr=self.lr * (1 - LEARNED * share))
+        training = Training(fitting, network, data, generator, numerics, frozen)
+        judge = partial(self.judged, data, [output.macs for output in exits(genotype)])
+        return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, **(more or {})), done, every)
+
+    def learn(self, epochs: Epochs, candidate: Candidate, report: Report) -> dict[str, float]:
+        """Train, keep the weights, and return the metrics of the last epoch; the checkpoint stays until `finish`. Raises as `evaluate`."""
+        training = epochs.training
+        with seeded(candidate.seed, training.generator.device):  # for dropout
+            metrics = epochs.run(report)
+            if candidate.weights is not None:
+                with training.averaged() as network:
+                    save_weights(network, candidate.weights)
+        return {**metrics, **exit_macs([output.macs for output in exits(candidate.genotype)])}
 
     def foretell(self, candidate: Candidate) -> dict[str, float]:
         """Values of zero-cost proxies on a minibatch of the training part. Raises EvaluationError (rejected)."""
@@ -113,12 +136,12 @@ class Train(Options):
         check_loss(found["loss"], data.task.classes)
         return found
 
-    def identity(self, candidate: Candidate) -> str:
-        """Which training a checkpoint is of: the network, its seed, and every option that is no place."""
+    def identity(self, candidate: Candidate, **more: Any) -> str:
+        """Which training a checkpoint is of: the network, its seed, every option that is no place, and what more there is to say."""
         options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
         before = 0 if candidate.rung is None else candidate.rung.before
         parent = None if candidate.parent is None else candidate.parent.genotype.fingerprint
-        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=before, parent=parent, **options)
+        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=before, parent=parent, **options, **more)
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.
@@ -133,14 +156,18 @@ class Train(Options):
         return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **latency}
 
 
-def begun(network: nn.Module, candidate: Candidate) -> tuple[int, float]:
+def begun(network: nn.Module, candidate: Candidate, whole: Genotype) -> tuple[int, float]:
     """Give a network the weights that it begins with; how many epochs they have behind them, and the share that is inherited.
+
+    `whole` is the network in its full width; one that was narrower on the rung below is widened.
 
     Raises:
         WeightsError: they cannot be read, or are not of its own, or its parent's, network.
     """
     rung, parent = candidate.rung, candidate.parent
-    if rung is not None and rung.start is not None:
+    if rung is not None and rung.start is not None and rung.option == "width":
+        parent = Parent(narrowed(whole, rung.before), rung.start)
+    elif rung is not None and rung.start is not None:
         load_weights(network, rung.start)
         return rung.done, 0.0
     if parent is None:

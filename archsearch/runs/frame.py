@@ -72,8 +72,9 @@ def exits(trials: Sequence[Trial], front: Collection[int]) -> Frame:
 def progress(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Frame:
     """One row for each number of trials: the best of every objective so far, and the hypervolume of the front so far.
 
-    `trials` counts evaluated ones, failures too; of several rungs only the highest has values that count. `hypervolume` is a share of the box between the best values of all trials and
-    a reference point 10% beyond the worst; it is left out (NaN) between up to 200 rows, 30 with three objectives or more.
+    `trials` counts evaluated ones, failures too; of several rungs only the highest has values that count. `hypervolume` is a share of
+    the box between the best values of all trials and a reference point 10% beyond the worst; it is left out (NaN) between up to 200
+    rows, 30 with three objectives or more.
     """
     ordered = sorted(trials, key=lambda trial: trial.number)
     values = np.full((len(ordered), len(objectives)), np.nan)

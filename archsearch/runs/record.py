@@ -74,7 +74,8 @@ class Record:
     """What a run searches, as `run.json` keeps it; enough to go on with it in another process, or to export what it found.
 
     Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
-    in a run of an earlier version, until it is resumed. `widened` are pairs of a trial and the lookahead from there on, where a run was
+    in a run of an earlier version, until it is resumed. `widened` are pairs of a trial, or on rungs a step, and the lookahead from there
+    on, where a run was
     resumed with more workers than the lookahead before kept busy. With a `fidelity` networks climb rungs, with
     a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a
     `latency_device`.

@@ -75,6 +75,8 @@ def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) 
     check_objectives(wanted, parts.evaluator, asked.get("latency_device"))
     check_fidelity(asked.get("fidelity"), parts)
     check_extras(parts, asked.get("prefilter"), bool(asked.get("inherit")))
+    if asked.get("inherit") and asked.get("fidelity") and asked["fidelity"].option == "width":
+        raise SearchError("networks of other widths have other weights: give rungs of width, or inheritance, not both")
     record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
     return record
@@ -201,8 +203,10 @@ def resume(
 
 
 def widened(record: Record, workers: int, folder: Path) -> Record:
-    """The record with so many workers, and enough trials under way for them from the first one that nobody has proposed yet."""
-    first = max((trial.number for trial in open_run(folder).trials), default=-1) + 1
+    """The record with so many workers, and enough evaluations under way for them from the first one that nobody has decided yet."""
+    run = open_run(folder)
+    steps = [trial.number for trial in run.trials] if record.fidelity is None else [placed.step for placed in run.steps]
+    first = max(steps, default=-1) + 1
     record = replace(record, workers=workers)
     if workers <= record.ahead(first):
         return record

@@ -44,7 +44,8 @@ class Epochs:
     """A training, epoch by epoch.
 
     `judge` gives the metrics of a network; `checkpoint` is the file to go on from, `identity` a line that says which training it is of;
-    `before` epochs of the same network are done already, by another training whose weights this one began with.
+    `before` epochs of the same network are done already, by another training whose weights this one began with. With `every` a checkpoint
+    is written after each epoch, so that whoever stops it loses none.
     """
 
     training: Training
@@ -52,6 +53,7 @@ class Epochs:
     checkpoint: Path | None
     identity: str
     before: int = 0
+    every: bool = False
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def run(self, report: Callable[[int, dict[str, float]], bool]) -> dict[str, float]:
@@ -71,7 +73,7 @@ class Epochs:
             if self.before == 0:
                 check_progress(self.curve, self.training.options.rounds, guessing)
             stopped = report(self.before + len(self.curve) - 1, self.curve[-1])
-            if time.monotonic() - saved > SECONDS_BETWEEN and len(self.curve) < self.training.options.rounds:
+            if (self.every or time.monotonic() - saved > SECONDS_BETWEEN) and len(self.curve) < self.training.options.rounds:
                 self._save()
                 saved = time.monotonic()
         return {name: value for name, value in self.curve[-1].items() if name not in OWN}

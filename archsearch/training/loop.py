@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -39,13 +39,17 @@ class Training:
     """One network in training: its optimiser, its place in the schedule, its random order of images.
 
     `at_once` images go through the network together; a batch of more is several parts whose gradients add up to that of the batch, but
-    for batch norm, whose statistics are those of a part. It is halved when memory runs out.
+    for batch norm, whose statistics are those of a part. It is halved when memory runs out. Modules of the network that are `frozen` keep
+    their weights and running statistics, and do what they do in inference.
     """
 
     def __init__(
-        self, options: Options, network: nn.Module, data: Feed, generator: torch.Generator, numerics: Numerics | None = None
-    ) -> None:
-        self.options, self.data, self.generator = options, data, generator
+        self, options: Options, network: nn.Module, data: Feed, generator: torch.Generator, numerics: Numerics | None = None,
+        frozen: Sequence[nn.Module] = (),
+    ) -> None:  # fmt: skip
+        self.options, self.data, self.generator, self.frozen = options, data, generator, frozen
+        for module in frozen:
+            module.requires_grad_(False)
         self.numerics = numerics or Numerics(data.train[0].device)
         self.network = self.numerics.prepared(network)
         self.batch = min(options.batch, len(data))
@@ -59,6 +63,8 @@ class Training:
     def epoch(self) -> tuple[float, float]:
         """Go once through the images; return the mean loss and the last learning rate. Raises EvaluationError (diverged)."""
         self.network.train()
+        for module in self.frozen:
+            module.eval()
         total = sum(self.steps(batches) for batches in self.data.epoch(self.batch, self.generator))
         return total / self.per_epoch, rate(self.options, (self.step - 1) / self.total)
 

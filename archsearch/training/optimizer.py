@@ -22,8 +22,8 @@ CYCLED = (0.85, 0.95)
 
 
 def make_optimizer(options: Options, network: nn.Module) -> Optimizer:
-    """The optimiser of these options, fused: one call updates all weights; only what has two axes or more decays."""
-    weights = list(network.parameters())
+    """The optimiser of these options, fused: one call updates all weights that learn; only what has two axes or more decays."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
     groups = [
         {"params": [weight for weight in weights if decays(weight)], "weight_decay": options.weight_decay},
         {"params": [weight for weight in weights if not decays(weight)], "weight_decay": 0.0},

@@ -64,6 +64,7 @@ class Options:
         colour: Brightness, contrast and saturation change by up to this share.
         randaugment: Changes drawn for each training image from a list of fourteen (after Cubuk et al. 2019, arXiv:1909.13719); 0 for none.
         fraction: Share of the training part that is trained on, of every class as much.
+        width: Share of its channels with which a network is trained in its place, a cheap judgement; only 1 leaves weights of its own.
         device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
         data_dir: Where the files of a published dataset lie.
         crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
@@ -99,6 +100,7 @@ class Options:
     colour: float = 0.0
     randaugment: int = 0
     fraction: float = 1.0
+    width: float = 1.0
     device: str = "cpu"
     data_dir: str = ""
     crop: int = 0
@@ -127,8 +129,10 @@ class Options:
             raise ValueError(f"epochs={self.epochs!r} must be a whole number of at least 1, or a part of one epoch")
         if type(self.lr) not in (int, float) or not 0 < self.lr < 1000:
             raise ValueError(f"lr={self.lr!r} must be a number over 0 and under 1000")
-        if type(self.fraction) not in (int, float) or not 0 < self.fraction <= 1:
-            raise ValueError(f"fraction={self.fraction!r} must be a number over 0 and at most 1")
+        for name in ("fraction", "width"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value <= 1:
+                raise ValueError(f"{name}={value!r} must be a number over 0 and at most 1")
         for name in ("balanced", "compile"):
             if type(getattr(self, name)) is not bool:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be true or false")

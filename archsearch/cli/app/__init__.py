@@ -11,6 +11,7 @@ from archsearch.cli.app.networks import calibrate, convert, diff, draw, edit, im
 from archsearch.cli.app.searches import evaluators, export, report, resume, search, strategies
 from archsearch.cli.app.spaces import around, sample, space, spaces, supernet
 from archsearch.cli.app.tables import compare, tabulate
+from archsearch.cli.app.trainings import train
 
 
 def print_version(asked: bool) -> None:
@@ -40,6 +41,7 @@ def options(
 for command in (
     search,
     resume,
+    train,
     show,
     calibrate,
     zoo,

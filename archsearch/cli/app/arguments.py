@@ -43,7 +43,7 @@ Prefilter = Annotated[
     str, typer.Option(metavar="COUNT[:PROXIES]", help="Train the best of so many proposals by zero-cost proxies; 10:synflow,naswot.")
 ]
 Inherit = Annotated[bool, typer.Option("--inherit", help="Networks begin with the weights of the most similar one before.")]
-Schedule = Annotated[Literal["asha", "halving", "hyperband"], typer.Option(help="Which networks climb from rung to rung.")]
+Schedule = Annotated[str, typer.Option(help="Which networks climb from rung to rung: asha, halving or hyperband.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]

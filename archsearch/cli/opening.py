@@ -13,6 +13,7 @@ from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of, said
 from archsearch.fidelity import Fidelity
+from archsearch.runs.agreement import predicted_for
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
 from archsearch.runs.standing import Standing
@@ -116,7 +117,7 @@ def limit(name: str, value: float) -> str:
 
 def predicted(device: Device | None) -> str:
     """What latency is predicted for, where it is."""
-    return "" if device is None else f"; latency predicted for {device.name or 'a device'}, {device.dtype}, batch 1"
+    return "" if device is None else f"; latency {predicted_for(device)}"
 
 
 def climbing(rungs: Fidelity | None) -> str:

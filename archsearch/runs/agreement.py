@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import median
 
-from archsearch.analysis import LATENCY, PREDICTED
+from archsearch.analysis import LATENCY, PREDICTED, Device
 from archsearch.fidelity.base import rank_correlation
 from archsearch.runs.store import Run
 from archsearch.support.reading import one_line
@@ -36,12 +36,17 @@ def agreement(trials: Iterable[Trial]) -> dict[str, float]:
     return {CORRELATION: found, RATIO: median(ratios), **floor, COUNT: float(len(ratios))}
 
 
+def predicted_for(device: Device) -> str:
+    """What latency is predicted for, in words."""
+    return f"predicted for {one_line(device.name, 80) or 'a device'}, {device.dtype}, batch 1"
+
+
 def latency_words(run: Run) -> str:
     """What latency was predicted for, and how well it agrees with what was measured; empty where it was not predicted."""
     device = run.record.latency_device
     if device is None:
         return ""
-    words = f"predicted for {one_line(device.name, 80) or 'a device'}, {device.dtype}, batch 1"
+    words = predicted_for(device)
     found = agreement(run.trials)
     if not found:
         return f"{words}; too few networks are measured to say how well"

@@ -34,12 +34,13 @@ from archsearch.runs.search import load_method, resume, search
 from archsearch.runs.store import LockedError, Run, Store, StoreError, open_run
 from archsearch.spaces.space import SpaceError, load_space, space_names
 from archsearch.strategies import STRATEGIES, Evolution, Exhaustive, Random
-from archsearch.supernets import SUPERNETS, SupernetError
+from archsearch.supernets import SUPERNETS
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.support.option_json import alike, from_plain, to_plain
 from archsearch.support.parts import current, name_of
 from archsearch.tasks import TASKS
 from archsearch.training.checkpoint import restore_optimizer
+from archsearch.training.failures import CheckpointError
 from tests.evaluators import Formula, Stillborn
 from tests.runs import OPTIONS, made, small_search, small_space, table
 from tests.warm import run_python
@@ -562,7 +563,7 @@ def test_run_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_checkpoint_with_hostile_names_gets_one_short_line(name: str) -> None:
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(3))])
     with pytest.raises(
-        SupernetError, match=r"(which no weight of this network has|what AdamW does not); delete it to begin again"
+        CheckpointError, match=r"(which no weight of this network has|what AdamW does not); delete it to begin again"
     ) as caught:
         restore_optimizer(optimizer, {name: torch.zeros(2)})
     assert len(str(caught.value)) <= 300

@@ -77,7 +77,7 @@ STATES = {
 def test_frame_has_a_row_for_every_trial():
     trials = (trial(0, {"error": 0.5, "macs": 9.0}), failed(1), trial(2, {"error": 0.25, "macs": 20.0, "loss": 1.5}))
     table = frame(trials, front=[0, 2], tests={2: {"error": 0.3}})
-    assert list(table.columns[:6]) == list(FIXED)
+    assert list(table.columns[:7]) == list(FIXED)
     assert table["number"].tolist() == [0, 1, 2]
     assert table["ok"].tolist() == [True, False, True]
     assert table["on_front"].tolist() == [True, False, True]

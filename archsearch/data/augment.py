@@ -57,8 +57,9 @@ class Changes:
             amount = torch.rand(len(pixels), generator=generator, device=pixels.device) * 2 - 1
             pixels = pixels.clone()
             for number, change in enumerate(known):
-                of = which == number
-                pixels[of] = change(pixels[of], amount[of])
+                of = (which == number).nonzero().flatten()
+                if len(of):
+                    pixels[of] = change(pixels[of], amount[of])
         if self.colour:
             amounts = torch.rand(3, len(pixels), generator=generator, device=pixels.device) * 2 - 1
             pixels = adjusted(pixels, self.colour * amounts)

@@ -53,6 +53,8 @@ def restored(folder: Path, record: Record, places: Places) -> Parts:
         check_files(folder, record, {**vars(record), **present(record)})
         strategy = load_method(record.strategy)(**record.strategy_options)
         evaluator = load_evaluator(record.evaluator)(**record.evaluator_options)
+    except SearchError:
+        raise
     except Exception as error:  # the classes of a user's file may raise anything
         known = isinstance(error, ImportError | TypeError | ValueError)
         words = str(error) if known else f"{type(error).__name__}: {reason(error)}"

@@ -237,7 +237,9 @@ def go(store: Store, record: Record, parts: Parts, progress: Callable[[Standing]
         executor = start_executor(record, evaluator)
         asked, supernet = (Random(), strategy) if isinstance(strategy, SupernetSearch) else (strategy, None)
         try:
-            proposer = Proposer(problem_of(record, space, evaluator), asked, record.seed)
+            problem = problem_of(record, space, evaluator)
+            problem.constants |= supernet is not None  # it trains what it comes to, whatever that is
+            proposer = Proposer(problem, asked, record.seed)
             Loop(store, record, proposer, evaluator, executor, run, progress, supernet, retry_failed).run()
         finally:
             executor.close()

@@ -52,11 +52,12 @@ class Failure:
 
 
 class EvaluationError(Exception):
-    """Raised by an evaluator to say that a candidate failed, and how; the run goes on."""
+    """Raised by an evaluator to say that a candidate failed, and how, with what was measured before; the run goes on."""
 
-    def __init__(self, kind: FailureKind, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str, metrics: Mapping[str, float] | None = None) -> None:
         super().__init__(message)
         self.failure = Failure(kind, message)
+        self.metrics = {str(name): float(value) for name, value in (metrics or {}).items()}
 
 
 @dataclass(frozen=True)

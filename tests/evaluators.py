@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from archsearch.analysis import analyse
+from archsearch.analysis import Device, analyse, latency_ms
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.trial import EvaluationError
+
+ROOFLINE = Device(peak_flops=1e9, bandwidth=1e9, kernel_seconds=2e-6, name="a machine on paper")
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,25 @@ class Timed(Formula):
         time.sleep(0.1)
         candidate.weights.with_suffix(".when").write_text(f"{began} {time.monotonic()}")
         return super().test(candidate)
+
+
+@dataclass(frozen=True)
+class Clocked(Formula):
+    """Has a latency that is always the same: that of a roofline, `slower` times as long, and for every network a little off."""
+
+    slower: float = 1.25
+    off: float = 0.2
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("error", "latency_ms")
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        noise = int(candidate.genotype.fingerprint[:8], 16) / 2**32 - 0.5
+        latency = {"latency_ms": self.slower * latency_ms(candidate.genotype, ROOFLINE) * (1 + self.off * noise)}
+        if candidate.max_latency_ms is not None and latency["latency_ms"] > candidate.max_latency_ms:
+            raise EvaluationError("rejected", "it is too slow", latency)
+        return {**super().evaluate(candidate, report), **latency}
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def test_calibrate_describes_the_machine_and_show_estimates_with_it(searched: Pa
     done = call("calibrate", "--out", "new/device.json", cwd=searched)
     assert done.returncode == 0, done.stderr
     assert re.search(r"window +\d+ +[\d.]+ [GT]FLOP/s", done.stdout)
-    assert done.stdout.rstrip().endswith("new/device.json: give it to archsearch show NETWORK --device new/device.json")
+    assert done.stdout.rstrip().endswith("--latency-device new/device.json, or show NETWORK --device new/device.json")
     assert done.stderr == ""
     number = open_run(searched / "x").front()[0].number
     table = call("show", f"x:{number}", "--device", "new/device.json", cwd=searched).stdout

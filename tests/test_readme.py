@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from archsearch import analyse, compile_network
+from archsearch.analysis import read_device
 from archsearch.network.text_form import from_text
 from archsearch.proxies import PROXIES
 from archsearch.runs.store import open_run
@@ -70,6 +71,17 @@ from torch import nn
 def make():
     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 30 * 30, 10))
 """
+
+
+def test_latency_is_predicted(tmp_path: Path) -> None:
+    for line in block("console", "--latency-device").splitlines():
+        line = line.replace("--trials 40", "--trials 4 --evaluator-set epochs=1 --workers 0").replace(
+            "--max-latency 5", "--max-latency 500"
+        )
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    run = open_run(tmp_path / "results" / "fast")
+    assert run.record.latency_device == read_device(tmp_path / "device.json")
+    assert all({"predicted_latency_ms", "latency_ms"} <= trial.metrics.keys() for trial in run.trials)
 
 
 def test_a_module_comes_in_and_a_space_is_made_around_a_network(tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from archsearch.analysis.cost import analyse
+from archsearch.analysis.latency import Device, latency_ms
 from archsearch.network.genotype import Genotype
 from archsearch.support.reading import fields, over
 
 COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes")
 """Costs that need no measuring."""
+LATENCY, PREDICTED = "latency_ms", "predicted_latency_ms"
+"""The latency of one sample: measured, and predicted from the description of a device."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,9 @@ class Budget:
         return {name: costs[name] / limit for name, limit in self._given.items() if costs.get(name, 0) > limit}
 
 
-def known_costs(genotype: Genotype, batch: int = 1, optimizer: str = "sgd") -> dict[str, float]:
-    """The COSTS of a network: for one sample, and for training with this batch and optimiser."""
+def known_costs(genotype: Genotype, batch: int = 1, optimizer: str = "sgd", device: Device | None = None) -> dict[str, float]:
+    """The COSTS of a network: for one sample, and for training with this batch and optimiser; with a device PREDICTED as well."""
     single = analyse(genotype)
     training = single if (batch, optimizer) == (1, "sgd") else analyse(genotype, batch, optimizer=optimizer)
-    return dict(zip(COSTS, (single.params, single.macs, single.inference_peak_bytes, training.training_peak_bytes), strict=True))
+    exact = (single.params, single.macs, single.inference_peak_bytes, training.training_peak_bytes)
+    return {**dict(zip(COSTS, exact, strict=True)), **({} if device is None else {PREDICTED: latency_ms(genotype, device)})}

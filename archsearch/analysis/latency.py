@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite, prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archsearch.analysis.memory import ITEM_BYTES, Units
 from archsearch.analysis.traffic import copied_bytes, moved_bytes
@@ -107,10 +107,19 @@ class Device:
         arithmetic, memory = factors.arithmetic * flops / self.peak_flops, factors.memory * moved / self.bandwidth
         return kernels * factors.kernel * self.kernel_seconds + max(arithmetic, memory)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The description as plain data."""
+        return {**asdict(self), "factors": {kind: found._asdict() for kind, found in self.factors.items()}}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Device:
+        """Read strictly what `to_dict` gave. Raises ValueError."""
+        read = fields(data, FIELDS, "the device")
+        return cls(**{**read, "factors": {kind: Factors(**found) for kind, found in read["factors"].items()}})
+
     def to_json(self) -> str:
         """The description as JSON text."""
-        factors = {kind: found._asdict() for kind, found in self.factors.items()}
-        return json.dumps({"format": FORMAT, **asdict(self), "factors": factors}, indent=2, allow_nan=False) + "\n"
+        return json.dumps({"format": FORMAT, **self.to_dict()}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Device:
@@ -118,8 +127,7 @@ class Device:
         try:
             data = parse(text)
             formatted(data, FORMAT)
-            read = fields(data, FIELDS, "the device")
-            return cls(**{**read, "factors": {kind: Factors(**found) for kind, found in read["factors"].items()}})
+            return cls.from_dict(data)
         except ValueError as error:
             raise DeviceError(one_line(str(error))) from error
 

@@ -40,7 +40,7 @@ def calibrate_command(out: Path | None, threads: int, on: str, quiet: bool, json
         print_json({"device": str(path), "name": found.device.name, "samples": len(errors)})
     else:
         print_device(found.device, {kind: [error for of, error in errors if of == kind] for kind in KINDS})
-        print_text(f"\n{path}: give it to archsearch show NETWORK --device {path}")
+        print_text(f"\n{path}: give it to archsearch search SPACE --latency-device {path}, or show NETWORK --device {path}")
 
 
 def measured(threads: int, on: str, quiet: bool) -> Calibration:

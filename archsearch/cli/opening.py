@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import Budget
+from archsearch.analysis import Budget, Device
 from archsearch.cli.console import remark
 from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of, said
 from archsearch.fidelity import Fidelity
+from archsearch.runs.agreement import predicted_for
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
 from archsearch.runs.standing import Standing
@@ -34,7 +35,7 @@ ELSEWHERE = ("data", "data_dir", "device", "space")
 
 def opening(
     parts: Parts, names: tuple[str, str], objectives: Sequence[Objective], budget: Budget, trials: int, workers: int, seed: int,
-    folder: Path, rungs: Fidelity | None = None,
+    folder: Path, rungs: Fidelity | None = None, device: Device | None = None,
 ) -> list[str]:  # fmt: skip
     """At most MOST lines; `names` are those of strategy and evaluator."""
     space, strategy, evaluator = parts
@@ -43,7 +44,7 @@ def opening(
     lines = [
         f"search     {space.source}, {trials:,} trial{'s' * (trials > 1)}, {hands}, seed {seed}, into {folder}",
         f"strategy   {how}",
-        f"objectives {', '.join(('max ' if one.maximise else '') + one.metric for one in objectives)}{within(budget)}",
+        f"objectives {', '.join(('max ' if one.maximise else '') + one.metric for one in objectives)}{within(budget)}{predicted(device)}",
         *data_lines(evaluator),
         f"evaluator  {joined(names[1], judged_by(evaluator))}{on_device(evaluator)}{climbing(rungs)}",
     ]
@@ -112,6 +113,11 @@ def limit(name: str, value: float) -> str:
         return f"{prefixed(value, exact=True)} {unit(name).label if name == 'macs' else name}"
     text = prefixed(value, "B", exact=True) if name.endswith("_bytes") else f"{value:g} ms"
     return f"{text} {name.rpartition('_')[0].replace('_', ' ')}"
+
+
+def predicted(device: Device | None) -> str:
+    """What latency is predicted for, where it is."""
+    return "" if device is None else f"; latency {predicted_for(device)}"
 
 
 def climbing(rungs: Fidelity | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from archsearch.analysis import Budget
 from archsearch.cli import INTERRUPTED, WrongUseError
 from archsearch.cli.console import print_json, print_text, remark
 from archsearch.cli.judging import data_name, evaluator_of
+from archsearch.cli.latency import device_of
 from archsearch.cli.opening import opening, resuming, told_once_begun
 from archsearch.cli.options import defaults_of, make, parse_pairs
 from archsearch.cli.progress import foretold, progress_bar
@@ -92,6 +94,7 @@ class Terms:
     schedule: str = "asha"
     prefilter: str = ""
     inherit: bool = False
+    latency_device: str = "none"
 
 
 @dataclass(frozen=True)
@@ -138,15 +141,17 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
     trials, seed, workers = terms.trials, terms.seed, terms.workers
     space, strategy, evaluator = plan.parts()
     evaluator, rungs = read_fidelity(terms, plan, Parts(space, strategy, evaluator))
-    prefilter = read_prefilter(terms.prefilter)
+    prefilter, device = read_prefilter(terms.prefilter), device_of(terms.latency_device, evaluator, wanted, budget, workers, quiet)
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
 
     def go(tick: Tick) -> Run:
-        told = told_once_begun(tick, lambda: opening(parts, names, wanted, budget, trials, workers, seed, folder, rungs)) if tick else None
+        begun = partial(opening, parts, names, wanted, budget, trials, workers, seed, folder, rungs, device)
+        told = told_once_begun(tick, begun) if tick else None
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
-            out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, prefilter=prefilter, inherit=terms.inherit, progress=told,
+            out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, prefilter=prefilter, inherit=terms.inherit,
+            latency_device=device, progress=told,
         )  # fmt: skip
 
     run = watched(folder, quiet, wanted, go)

@@ -18,6 +18,7 @@ from archsearch.cli.folding import SORTS, fold
 from archsearch.cli.targets import find_network, find_trial, load_ops, trial_network
 from archsearch.cli.trials import print_trial, tested, trial_row
 from archsearch.network.genotype import Genotype
+from archsearch.runs.agreement import AGREEMENT, latency_words
 from archsearch.runs.climb import RUNGS, rung_words
 from archsearch.runs.record import short
 from archsearch.runs.store import Run, open_run
@@ -77,7 +78,9 @@ def show_run(run: Run, look: Look, json: bool) -> None:
     print_text(f"budget: {limits or 'none'}; refused: {_counts(run.refusals)}; failed: {_counts(run.failures)}")
     if record.fidelity is not None:
         print_text(f"rungs {rung_words(run)}")
-    told = {number: {name: value for name, value in notes.items() if not name.startswith(RUNGS)} for number, notes in run.notes.items()}
+    if record.latency_device is not None:
+        print_text(f"latency {latency_words(run)}")
+    told = {number: own(notes) for number, notes in run.notes.items()}
     for number, notes in [(number, notes) for number, notes in told.items() if notes][-1:]:
         print_text(f"{record.strategy}, told of trial {number}: {', '.join(f'{name} {value:.2f}' for name, value in notes.items())}")
     print_failures(run)
@@ -86,6 +89,11 @@ def show_run(run: Run, look: Look, json: bool) -> None:
         print_front(run, estimates)
     if device is not None:
         print_text(f"\nEstimated latency: of a batch of {look.batch} on {device.name or 'the device'}")
+
+
+def own(notes: Mapping[str, float]) -> dict[str, float]:
+    """What the strategy said of itself; what agrees with what has lines of its own."""
+    return {name: value for name, value in notes.items() if not name.startswith((RUNGS, AGREEMENT))}
 
 
 def latencies(run: Run, device: Device, batch: int) -> dict[int, float]:
@@ -113,7 +121,7 @@ def front_rows(run: Run, estimates: Mapping[int, float] | None = None) -> list[d
 
 
 ESTIMATE = "estimated_latency_ms"
-SHOWN = ("error", "test_error", "params", "macs", "memory_bytes", "latency_ms", "test_latency_ms")
+SHOWN = ("error", "test_error", "params", "macs", "memory_bytes", "latency_ms", "predicted_latency_ms", "test_latency_ms")
 
 
 def print_front(run: Run, estimates: Mapping[int, float] | None = None) -> None:

@@ -56,7 +56,8 @@ class Table:
         metrics = self.metrics_of(candidate.choices, candidate.seed)
         limit = candidate.max_latency_ms
         if limit is not None and metrics.get("latency_ms", 0) > limit:
-            raise EvaluationError("rejected", f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit:g} ms")
+            words = f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit:g} ms"
+            raise EvaluationError("rejected", words, {"latency_ms": metrics["latency_ms"]})
         row = self.row_of(candidate.choices)
         curves = {name: self._at(curve, row, candidate.seed) for name, curve in self.results().curves.items()}
         return {**metrics, **followed(curves, metrics, report)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -95,13 +95,7 @@ class Rungs:
         """Spearman's rank correlation of the first objective on a rung and the next, over the trials on both; None for less than three."""
         low, high = self.results[rung], self.results[rung + 1]
         pairs = [(low[trial], values) for trial, values in high.items() if values is not None and trial in low]
-        both = [(a[0], b[0]) for a, b in pairs if a is not None]
-        if len(both) < 3:
-            return None
-        first, second = (middle_ranks([pair[side] for pair in both]) for side in (0, 1))
-        if first.std() == 0 or second.std() == 0:
-            return 0.0
-        return float(np.corrcoef(first, second)[0, 1])
+        return rank_correlation([(a[0], b[0]) for a, b in pairs if a is not None])
 
     def trusted(self, rung: int) -> bool:
         """Whether a rung may stop anybody: not while its ranks say little of those on the next."""
@@ -130,6 +124,16 @@ def ordered(points: Points) -> list[int]:
     for level in np.unique(rank):
         worth[rank == level] = contributions(scaled[rank == level], np.full(EXACT, REFERENCE))
     return [int(place) for place in np.lexsort((-worth, rank))]
+
+
+def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Spearman's rank correlation, 0 where one side is all equal; None for less than three pairs."""
+    if len(pairs) < 3:
+        return None
+    first, second = (middle_ranks([pair[side] for pair in pairs]) for side in (0, 1))
+    if first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def middle_ranks(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

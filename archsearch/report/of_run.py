@@ -6,6 +6,7 @@ from pathlib import Path
 
 from archsearch.report.page import write_report
 from archsearch.report.summary import Summary
+from archsearch.runs.agreement import latency_words
 from archsearch.runs.climb import rung_words
 from archsearch.runs.record import short
 from archsearch.runs.store import Run
@@ -44,6 +45,7 @@ def summarise(run: Run) -> Summary:
             "trials": record.trials,
             "workers": record.workers,
             **({"rungs": rung_words(run)} if record.fidelity else {}),
+            **({"latency": latency_words(run)} if record.latency_device else {}),
             **({"prefilter": str(record.prefilter)} if record.prefilter else {}),
             **({"inherit": True} if record.inherit else {}),
         },

@@ -13,7 +13,7 @@ from archsearch.runs.frame import curves, exits, frame, progress
 from archsearch.trial import FAILURE_KINDS, Trial
 from archsearch.units import DASH, unit
 
-COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes", "latency_ms")
+COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes", "latency_ms", "predicted_latency_ms")
 MOST_ROWS = 200
 MESSAGES = 3
 """So many messages stand for all failures of a kind."""
@@ -92,7 +92,8 @@ def headline(summary: Summary) -> list[tuple[str, str, str]]:
 def reason_text(reason: str) -> str:
     """Why a candidate was refused, for people: `over macs` becomes `over MACs`."""
     verb, _, metric = reason.partition(" ")
-    return f"{verb} {words_of(metric)}" if verb == "over" and metric else reason.replace("_", " ")
+    name, gap, how = metric.partition(" ")  # how, where a latency was predicted
+    return f"{verb} {words_of(name)}{gap}{how}" if verb == "over" and metric else reason.replace("_", " ")
 
 
 def sections(summary: Summary) -> list[Section]:

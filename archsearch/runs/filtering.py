@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archsearch.analysis import COSTS
 from archsearch.evaluators.base import Candidate
 from archsearch.fidelity.base import ordered
 from archsearch.proxies import metric_of, rank_product
@@ -78,8 +77,10 @@ def choice(loop: Loop, found: Sequence[Chosen], scores: Sequence[dict[str, float
     """The place of the best: by the rank product of the proxies, and beside it by those objectives that are known costs."""
     names = sorted({metric_of(name) for name in (loop.record.prefilter.proxies if loop.record.prefilter else ())})
     worth = rank_product({name: [each.get(name, float("-inf")) for each in scores] for name in names})
-    costs = [objective for objective in loop.record.objectives if objective.metric in COSTS]
-    points = [[-value, *(objective.value(chosen.entry.costs) for objective in costs)] for value, chosen in zip(worth, found, strict=True)]
+    problem = loop.proposer.problem
+    costs = [objective for objective in problem.objectives if problem.is_known(objective.metric)]
+    known = [problem.costs(chosen.entry) for chosen in found]
+    points = [[-value, *(objective.value(of) for objective in costs)] for value, of in zip(worth, known, strict=True)]
     return ordered(np.array(points, dtype=np.float64))[0]
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from archsearch.analysis import COSTS
+from archsearch.analysis import COSTS, PREDICTED
 from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung, has, said
 from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import dominates
+from archsearch.runs.agreement import FLOOR, RATIO, agreement
 from archsearch.runs.climb import Climb
 from archsearch.runs.clock import Clock
 from archsearch.runs.executor import ENDED, Executor, Outcome
@@ -31,6 +32,8 @@ from archsearch.trial import Failure, Trial
 
 TEST: Method = "test"
 RETRAIN: Method = "retrain"
+KNOWN = (*COSTS, PREDICTED)
+"""What is known of a network before it is evaluated."""
 LASTING = ("diverged", "rejected", "stalled")
 """Failures that trying again would only repeat."""
 
@@ -98,7 +101,7 @@ class Loop:
         """Evaluate again what failed, before the strategy is told; each failure stays recorded until its new outcome takes its place."""
         places = {placed.trial.number: placed for placed in self.climb.recorded.values()}  # the last step of each
         for trial in failed:
-            genotype, costs = self.before.genotype(trial.number), {name: trial.metrics[name] for name in COSTS if name in trial.metrics}
+            genotype, costs = self.before.genotype(trial.number), {name: trial.metrics[name] for name in KNOWN if name in trial.metrics}
             self.asked[trial.number] = Proposal(genotype, trial.choices, costs, Counter())
             self.executor.submit(self.candidate(trial.number, genotype, trial.choices, trial.rung))
         for _ in failed:
@@ -143,9 +146,11 @@ class Loop:
                 self.finish(self.executor.wait())
             first = climb.is_first(climb.told)
             trial = climb.tell()
+            latency = {} if self.record.latency_device is None else agreement(climb.known.values())
+            self.proposer.problem.hear(latency.get(RATIO), latency.get(FLOOR))
             if first or isinstance(strategy, Climbing):
                 strategy.tell(trial)
-            notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations()}
+            notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations(), **latency}
             if notes:
                 self.store.note(trial.number, notes)
             for lost in climb.hopeless() if not self.record.inherit else ():
@@ -159,7 +164,7 @@ class Loop:
             return
         if not self.climb.is_first(number):
             trial = self.trials[step.trial]
-            costs = {name: value for name, value in trial.metrics.items() if name in COSTS or name.startswith(FORETOLD)}
+            costs = {name: value for name, value in trial.metrics.items() if name in KNOWN or name.startswith(FORETOLD)}
             self.asked[step.trial] = Proposal(self.genotype(step.trial), trial.choices, costs, Counter())
         elif not self.launch(step.trial):
             self.climb.take_back()

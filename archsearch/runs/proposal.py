@@ -49,7 +49,13 @@ class Refused:
 
     def costs(self, limits: Mapping[str, float]) -> str:
         """What the closest network cost, in words."""
-        return ", ".join(f"{name} {ratio * limits[name]:,.0f} (limit {limits[name]:,.0f})" for name, ratio in self.closest.items())
+        known = {name: limits[name.partition(" ")[0]] for name in self.closest}
+        return ", ".join(f"{name} {amount(self.closest[name] * limit)} (limit {amount(limit)})" for name, limit in known.items())
+
+
+def amount(cost: float) -> str:
+    """A cost or a limit: whole where it is large, three figures of a latency."""
+    return f"{cost:,.0f}" if cost >= 100 else f"{cost:.3g}"
 
 
 class Chosen(NamedTuple):
@@ -62,7 +68,7 @@ class Chosen(NamedTuple):
 def problem_of(record: Record, space: Space, evaluator: Evaluator) -> Problem:
     """What a search is about. Raises SpaceError for a space that fails, or of which no random network is valid."""
     space.check_drawable(ATTEMPTS)
-    catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"))
+    catalogue = Catalogue(space, said(evaluator, "batch"), said(evaluator, "optimizer"), device=record.latency_device)
     return Problem(catalogue, record.objectives, record.budget, record.trials, record.top, constants=not said(evaluator, "needs_input"))
 
 
@@ -131,7 +137,7 @@ class Proposer:
         if entry.constant and not self.problem.constants:
             refused.reasons["constant"] += 1
             return None
-        over = self.problem.budget.overruns(entry.costs)
+        over = self.problem.overruns(entry) or self.problem.late(entry)
         if over:
             refused.over_budget(over)
             return None

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
 from typing import Any
 
-from archsearch.analysis import Budget
+from archsearch.analysis import Budget, Device
 from archsearch.data.description import Description
 from archsearch.fidelity import Fidelity
 from archsearch.proxies import check_proxies
@@ -25,8 +25,8 @@ TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "e
 OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
 LATER = {"strategy_sha256": "", "evaluator_sha256": "", "description": None}
 """What runs of the format before did not say."""
-NEWER: dict[str, Any] = {"widened": [], "fidelity": None, "prefilter": None, "inherit": False}
-"""What runs of this format need not say: nobody widened them, no rungs, no filter, no inheritance."""
+NEWER: dict[str, Any] = {"widened": [], "fidelity": None, "prefilter": None, "inherit": False, "latency_device": None}
+"""What runs of this format need not say: nobody widened them, no rungs, no filter, no inheritance, no predicted latency."""
 FIELDS = {
     **dict.fromkeys(TEXTS, TEXT),
     **dict.fromkeys((*OPTIONS, "budget"), OBJECT),
@@ -40,6 +40,7 @@ FIELDS = {
     "fidelity": maybe(OBJECT),
     "prefilter": maybe(holding({"count": at_least(2), "proxies": each(TEXT, least=1)})),
     "inherit": FLAG,
+    "latency_device": maybe(OBJECT),
 }
 """What run.json holds."""
 
@@ -76,7 +77,8 @@ class Record:
     in a run of an earlier version, until it is resumed. `widened` are pairs of a trial, or on rungs a step, and the lookahead from there
     on, where a run was
     resumed with more workers than the lookahead before kept busy. With a `fidelity` networks climb rungs, with
-    a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others.
+    a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a
+    `latency_device`.
     """
 
     space: str
@@ -101,6 +103,7 @@ class Record:
     fidelity: Fidelity | None = None
     prefilter: Prefilter | None = None
     inherit: bool = False
+    latency_device: Device | None = None
 
     @property
     def top(self) -> int:
@@ -135,6 +138,7 @@ class Record:
         data["description"] = None if self.description is None else self.description.to_dict()
         data["prefilter"] = None if self.prefilter is None else vars(self.prefilter)
         data["fidelity"] = None if self.fidelity is None else self.fidelity.to_dict()
+        data["latency_device"] = None if self.latency_device is None else self.latency_device.to_dict()
         return json.dumps({"format": FORMAT, **data}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
@@ -143,15 +147,14 @@ class Record:
         data = parse(text)
         if formatted(data, FORMAT, EARLIER) == EARLIER:
             data = {**LATER, **data}
-        read = fields(
-            {"widened": [], "fidelity": None, "prefilter": None, "inherit": False, **data}, FIELDS, "the run"
-        )  # none where nobody has widened it
+        read = fields({**NEWER, **data}, FIELDS, "the run")
         read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
         read["widened"] = pairs(read["widened"])
         read["objectives"] = tuple(map(Objective.parse, read["objectives"]))
         read["budget"] = Budget.of(read["budget"])
         read["description"] = None if read["description"] is None else Description.from_dict(read["description"])
         read["fidelity"] = None if read["fidelity"] is None else Fidelity.from_dict(read["fidelity"])
+        read["latency_device"] = None if read["latency_device"] is None else Device.from_dict(read["latency_device"])
         found = read["prefilter"]
         read["prefilter"] = None if found is None else Prefilter(found["count"], tuple(found["proxies"]))
         return cls(**read)

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import COSTS, Budget
+from archsearch.analysis import COSTS, PREDICTED, Budget, Device
 from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, has, said
 from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.runs.executor import Executor, Inline, Processes
@@ -34,7 +34,7 @@ def search(
     space: Space, strategy: Strategy | SupernetSearch, evaluator: Evaluator, *, objectives: Sequence[str | Objective] = ("error", "macs"),
     budget: Budget | None = None, trials: int = 100, seed: int = 0, out: str | PathLike[str], workers: int = 1,
     timeout_s: float | None = None, fidelity: Fidelity | None = None, prefilter: Prefilter | None = None, inherit: bool = False,
-    progress: Callable[[Standing], None] | None = None,
+    latency_device: Device | None = None, progress: Callable[[Standing], None] | None = None,
 ) -> Run:  # fmt: skip
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
 
@@ -52,6 +52,7 @@ def search(
         fidelity: An option of the evaluator and its rising values: the best networks climb, and the front is of those on the top rung.
         prefilter: Of several proposals only the one that zero-cost proxies find best is evaluated.
         inherit: Networks begin with the weights of the most similar one before, as far as they fit; the front is trained anew in the end.
+        latency_device: What latency is predicted for, of one sample: it is known before training, and what is far over its limit refused.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
@@ -61,7 +62,7 @@ def search(
     refuse_unguarded()
     parts, limits = Parts(space, strategy, evaluator), budget or Budget()
     asked: dict[str, Any] = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s}
-    asked |= {"fidelity": fidelity, "prefilter": prefilter, "inherit": inherit}
+    asked |= {"fidelity": fidelity, "prefilter": prefilter, "inherit": inherit, "latency_device": latency_device}
     record = recorded(parts, objectives, budget=limits, lookahead=lookahead(workers), **asked)
     return go(Store.create(Path(out), record), record, parts, progress)
 
@@ -71,7 +72,7 @@ def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) 
     check_numbers(asked["trials"], asked["workers"], asked["seed"], asked["timeout_s"])
     check_evaluator(parts.evaluator)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
-    check_objectives(wanted, parts.evaluator)
+    check_objectives(wanted, parts.evaluator, asked.get("latency_device"))
     check_fidelity(asked.get("fidelity"), parts)
     check_extras(parts, asked.get("prefilter"), bool(asked.get("inherit")))
     if asked.get("inherit") and asked.get("fidelity") and asked["fidelity"].option == "width":
@@ -125,13 +126,15 @@ def check_numbers(trials: int, workers: int, seed: int, timeout_s: float | None)
         raise SearchError("a time limit needs a worker to end: give workers=1 or more, or no timeout")
 
 
-def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator) -> None:
+def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator, device: Device | None = None) -> None:
     """Raise SearchError when there is no objective, one that nobody computes or measures, or one measured on the test part."""
+    if device is not None and not isinstance(device, Device):
+        raise SearchError(f"latency_device={str(device)[:60]!r} is no Device; read a file with archsearch.analysis.read_device(path)")
     if said(evaluator, "sees_test"):
         raise SearchError("this evaluator measures on the test part, which a search must not see; leave its option final out")
     if not objectives:
         raise SearchError("a search needs at least one objective, such as error")
-    known = [*COSTS, *said(evaluator, "metrics")]
+    known = [*COSTS, *([] if device is None else [PREDICTED]), *said(evaluator, "metrics")]
     for place, objective in enumerate(objectives):
         if objective.metric not in known:
             raise SearchError(f"objective {objective.metric!r} is not measured; {instead(objective.metric, known)}")

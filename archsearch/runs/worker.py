@@ -66,13 +66,13 @@ class Job(NamedTuple):
 
 
 def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, report: Report) -> tuple[dict[str, float], Failure | None]:
-    """Metrics of a candidate, or the failure that its exception stands for."""
+    """Metrics of a candidate, or the failure that its exception stands for, with what it says was measured."""
     try:
         rung = candidate.rung
         judge: Any = evaluator if rung is None else with_option(evaluator, rung.option, rung.value)  # never asked for a test it lacks
         metrics = numbers(METHODS[method](judge, candidate, report))
     except EvaluationError as error:
-        return {}, error.failure
+        return error.metrics if finite(error.metrics) else {}, error.failure
     except Exception as error:  # a user's evaluator may raise anything; it becomes data and is shown
         return {}, failure_of(error)
     if not finite(metrics):

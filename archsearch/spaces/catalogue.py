@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from archsearch.analysis import known_costs
+from archsearch.analysis import Device, known_costs
 from archsearch.network.genotype import Genotype
 from archsearch.network.isomorphism import hashed
 from archsearch.network.passes import canonicalise
@@ -29,7 +29,7 @@ class UnlistedError(ValueError):
 
 
 class Entry(NamedTuple):
-    """A network by its full choices, and what it costs (analysis.COSTS).
+    """A network by its full choices, and what it costs (analysis.COSTS, and analysis.PREDICTED where the catalogue knows a device).
 
     `isomorph` is the fingerprint of the canonical genotype, `fingerprint` that of what counts as one network: the same, unless networks
     count as `written`. `constant`: it gives the same answer to every input.
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Catalogue:
-    """Networks of a space, looked up by choices; `batch` and `optimizer` are for the training memory.
+    """Networks of a space, looked up by choices; `batch` and `optimizer` are for the training memory, latency is predicted for `device`.
 
     Isomorphic networks are one and have one fingerprint. With `written` each set of choices is a network of its own: for tables whose
     measurements tell apart what is written differently, such as latencies of cells with dead edges.
@@ -60,6 +60,7 @@ class Catalogue:
     written: bool = False
     kept: int = 0
     listed: dict[str, Choices] | None = None
+    device: Device | None = None
     _entries: dict[Key, Entry] = field(default_factory=dict, repr=False)
     _genotypes: dict[Key, Genotype] = field(default_factory=dict, repr=False)
     _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict, repr=False)
@@ -107,7 +108,8 @@ class Catalogue:
         genotype = canonicalise(genotype)
         isomorph = genotype.fingerprint
         fingerprint = written_fingerprint(full) if self.written else isomorph
-        entry = Entry(full, fingerprint, known_costs(genotype, self.batch, self.optimizer), isomorph, is_constant(genotype))
+        costs = known_costs(genotype, self.batch, self.optimizer, self.device)
+        entry = Entry(full, fingerprint, costs, isomorph, is_constant(genotype))
         keep(self._entries, key_of(full), entry, MAX_ENTRIES)
         keep(self._genotypes, key_of(full), genotype, MAX_GENOTYPES)
         return entry

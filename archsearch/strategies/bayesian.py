@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from archsearch.analysis import COSTS
 from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.encoding import CLOSED, Encoding
 from archsearch.spaces.space import Choices, Scalar
@@ -69,7 +68,7 @@ class Optuna:
         self._problem, self._encoding = problem, Encoding(problem.catalogue.options)
         self._conditional = problem.catalogue.space.is_conditional()
         self._distributions = distributions(self._encoding, self._conditional)
-        self._limits = {name: limit for name, limit in problem.budget.limits().items() if name in COSTS}
+        self._limits = {name: limit for name, limit in problem.budget.limits().items() if problem.is_known(name)}
         self._study = self._new_study(problem)
 
     def ask(self, rng: np.random.Generator) -> Choices:
@@ -113,7 +112,7 @@ class Optuna:
         for entry in over[:MOST_OVER]:
             known = (problem.known_value(i, entry) for i in range(len(worst)))
             values = [value if at is None else at for value, at in zip(worst, known, strict=True)]
-            self._add(entry.choices, entry.costs, values)
+            self._add(entry.choices, problem.costs(entry), values)
 
     def _params(self, choices: Mapping[str, Scalar]) -> dict[str, int]:
         places = dict(zip(self._encoding.names, self._encoding.places(choices).tolist(), strict=True))

@@ -52,10 +52,12 @@ class Exhaustive:
             if self._closed[number]:
                 continue
             choices = self._choices(number)
-            if self._problem.find_open(choices) is not None:
+            entry = self._problem.catalogue.find(choices)
+            if entry is not None and self._problem.is_open(entry):
                 return choices
-            self._closed[number] = True  # for good: what is no network, or was seen, stays so
-            self._left -= 1
+            if entry is None or entry.fingerprint in self._problem.seen or not self._problem.fits(entry):
+                self._closed[number] = True  # for good: what is no network, or was seen, stays so
+                self._left -= 1
         return {}
 
     def _order(self, rng: np.random.Generator) -> Iterator[int]:

@@ -114,5 +114,5 @@ def reason(problem: Problem, choices: Choices, rng: np.random.Generator) -> str:
         entry = problem.catalogue.look_up(choices, rng)
     except ValueError as error:
         return str(error)
-    over = problem.budget.overruns(entry.costs)
+    over = problem.overruns(entry) or problem.late(entry)
     return f"over the budget: {', '.join(over)}" if over else "known already"

@@ -93,5 +93,6 @@ def within_latency(network: nn.Module, shape: tuple[int, ...], device: torch.dev
     """Latency of one image, and its spread. Raises EvaluationError (rejected) when it is over the limit."""
     metrics = time_network(network, [shape], device).metrics()
     if metrics["latency_ms"] > limit_ms:
-        raise EvaluationError("rejected", f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit_ms:g} ms")
+        words = f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit_ms:g} ms"
+        raise EvaluationError("rejected", words, metrics)
     return metrics

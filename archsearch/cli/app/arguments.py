@@ -23,6 +23,13 @@ Size = Annotated[
 ]
 Channels = Annotated[int, typer.Option(metavar="1|3", help="Make all images gray, or give all three channels. [default: as they are]")]
 MaxLatency = Annotated[float | None, typer.Option(metavar="MS", help="Hard limit on one forward pass, measured before training.")]
+LatencyDevice = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE", help="What latency is predicted for, of `calibrate`; auto: this machine, where latency counts; none: nothing."
+    ),
+]
+Objective = Annotated[list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. [default: error, macs]")]
 StrategySet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=30.")]
 EvaluatorSet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")]
 Device = Annotated[

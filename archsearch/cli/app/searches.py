@@ -20,11 +20,13 @@ from archsearch.cli.app.arguments import (
     Force,
     Inherit,
     Json,
+    LatencyDevice,
     MaxLatency,
     MaxMacs,
     MaxMemory,
     MaxParams,
     MaxTrainingMemory,
+    Objective,
     Ops,
     Prefilter,
     Quiet,
@@ -44,14 +46,13 @@ def search(
     channels: Channels = 0,
     strategy: Annotated[str, typer.Option(help="How to search: see the README; or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
-    objective: Annotated[
-        list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. [default: error, macs]")
-    ] = None,
+    objective: Objective = None,
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
     max_training_memory: MaxTrainingMemory = None,
     max_latency: MaxLatency = None,
+    latency_device: LatencyDevice = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that train side by side; 0 trains in this one.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and workers repeat a run exactly.")] = 0,
     setting: Setting = None,
@@ -74,7 +75,7 @@ def search(
     options = (setting or [], strategy_set or [], evaluator_set or [])
     plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
-    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule, prefilter, inherit)
+    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule, prefilter, inherit, latency_device)
     search_command(plan, terms, out, quiet, json)
 
 

@@ -75,7 +75,7 @@ class GraphGP:
             return {}
         while len(pool.seen) < len(self._heard.ends):
             self._take_in(problem, pool, self._heard.known(self._heard.ends[len(pool.seen)]))
-        candidates = [i for i, entry in enumerate(pool.entries) if entry.fingerprint not in problem.seen]
+        candidates = [i for i, entry in enumerate(pool.entries) if problem.is_open(entry)]
         if not candidates:
             return {}
         return dict(pool.entries[self._best(problem, pool, candidates, rng)].choices)

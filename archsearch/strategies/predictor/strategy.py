@@ -11,7 +11,6 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from archsearch.analysis import COSTS
 from archsearch.pareto import Points, front, hypervolume, preference
 from archsearch.spaces.space import Choices
 from archsearch.strategies.base import Problem
@@ -80,7 +79,7 @@ class Predictor:
     def begin(self, problem: Problem) -> None:
         self._problem, self._pool, self._top = problem, Pool(problem, MOST), problem.top
         self._features = Features(self._pool.encoding)
-        self._measured = [i for i, objective in enumerate(problem.objectives) if objective.metric not in COSTS]
+        self._measured = [i for i, objective in enumerate(problem.objectives) if not problem.is_known(objective.metric)]
 
     def ask(self, rng: np.random.Generator) -> Choices:
         problem = self._problem

@@ -186,6 +186,8 @@ def test_a_schedule_that_is_unknown_is_named() -> None:
         (Fidelity("epoch", (1, 3)), "evaluator Train has no numeric option 'epoch'; did you mean epochs"),
         (Fidelity("optimizer", (1, 3)), "has no numeric option 'optimizer'"),
         (Fidelity("epochs", (1.5, 3)), r"fidelity epochs=1.5: epochs=1.5 must be a whole number"),
+        (Fidelity("size", (8, 16)), "with another size the data are others, so it cannot be a fidelity"),
+        (Fidelity("data_seed", (1, 2)), "with another data_seed the data are others"),
         (Fidelity("fraction", (0.5, 3)), r"fidelity fraction=3: fraction=3 must be a number over 0 and at most 1"),
     ],
 )

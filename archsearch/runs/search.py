@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import COSTS, PREDICTED, Budget, Device
-from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, has, said
+from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, has, said, setting_of
 from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.runs.executor import Executor, Inline, Processes
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
@@ -92,6 +92,15 @@ def check_fidelity(fidelity: Fidelity | None, parts: Parts) -> None:
         fidelity.check(parts.evaluator)
     except FidelityError as error:
         raise SearchError(str(error)) from error
+    low, high = (fidelity.of(parts.evaluator, rung) for rung in (0, fidelity.top))
+    if setting_of(low) != setting_of(high) or marks_of(low) != marks_of(high):
+        raise SearchError(f"with another {fidelity.option} the data are others, so it cannot be a fidelity; epochs, fraction or width can")
+
+
+def marks_of(evaluator: Evaluator) -> Mapping[str, Any]:
+    """What tells the data of an evaluator from others; nothing where it does not say."""
+    judge: Any = evaluator
+    return judge.describe().fingerprint if has(evaluator, "describe") else {}
 
 
 def check_extras(parts: Parts, prefilter: Prefilter | None, inherit: bool) -> None:

@@ -27,6 +27,7 @@ from archsearch.runs.store import Run, open_run
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.strategies import Problem, Random, Strategy
 from archsearch.strategies.base import OVER_PREDICTED, SLACK
+from archsearch.support.reading import place
 from archsearch.training.latency import machine_name, sample_networks
 from archsearch.training.this_machine import this_machine
 from archsearch.trial import EvaluationError, Objective, Trial
@@ -325,7 +326,7 @@ def measured_here(monkeypatch: pytest.MonkeyPatch, cache: Path) -> tuple[Device,
 def test_a_file_that_is_damaged_or_of_another_machine_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, said = measured_here(monkeypatch, tmp_path)
     [kept] = (tmp_path / "archsearch" / "devices").iterdir()
-    assert said == [f"latency    measuring single ops on {machine_name('cpu', 1)[:80]}, float32, once for this machine: {kept}"]
+    assert said == [f"latency    measuring single ops on {machine_name('cpu', 1)[:80]}, float32, once for this machine: {place(kept)}"]
     device, said = measured_here(monkeypatch, tmp_path)
     assert (device, said) == (read_device(kept), [])
     for text, words in (

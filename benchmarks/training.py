@@ -1,4 +1,4 @@
-"""Training steps beside a plain PyTorch loop: `python -m benchmarks.training [--seeds 3] [--epochs 5] [NAME ...]`.
+"""Training steps beside a plain PyTorch loop: `python -m benchmarks.training [--seeds 3] [--parts] [NAME ...]`.
 
 The peer is what one writes by hand: a Dataset that crops, mirrors and normalises image by image, a DataLoader, float32, AdamW and a
 cosine. Both train the same network from the same weights on the same images of CIFAR-10 (JPEG-coded), on one thread.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import geometric_mean, mean, median, stdev
 
@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import torch
+from torch import nn
 
 from archsearch import load_space, zoo
 from archsearch.data.datasets import load_data
@@ -26,6 +27,7 @@ from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
 from archsearch.training.device import pick_device
 from archsearch.training.loop import Training
+from archsearch.training.mean_filter import MeanFilter
 from archsearch.training.numerics import numerics_of
 from benchmarks.plain import Images, Plain, Recipe
 from benchmarks.timing import show
@@ -33,6 +35,8 @@ from benchmarks.timing import show
 DATA = f"{Path(__file__).parent / 'cifar.py'}:small"
 SHAPE, CLASSES, BATCH, LR, WEIGHT_DECAY, SHIFT = (3, 32, 32), 10, 64, 0.005, 0.05, 4
 ROUNDS, STEPS, WARM = 7, 6, 2
+WAYS = ("bfloat16", "mean filters", "channels_last")
+"""What a step may be timed without."""
 
 
 def networks() -> dict[str, Genotype]:
@@ -61,18 +65,31 @@ def ours(epochs: int) -> Train:
     return Train(data=DATA, epochs=epochs, batch=BATCH, lr=LR, weight_decay=WEIGHT_DECAY, shift=SHIFT / SHAPE[1])
 
 
-def our_steps(genotype: Genotype) -> Iterator[None]:
-    """One training step of archsearch after another, for ever."""
-    train, device = ours(5), pick_device("cpu")
-    network = compile_network(genotype, 0)
-    training = Training(train, network, train.feed(), torch.Generator().manual_seed(0), numerics_of(genotype, train.precision, device))
-    training.network.train()
+def our_steps(genotype: Genotype, without: str = "") -> Iterator[None]:
+    """One training step of archsearch after another, for ever; `without` one of WAYS."""
+    device, train = pick_device("cpu"), ours(5)
+    precision = "float32" if without == "bfloat16" else train.precision
+    network, numerics = compile_network(genotype, 0), numerics_of(genotype, precision, device)
+    training = Training(train, network, train.feed(), torch.Generator().manual_seed(0), numerics)
+    if without == "mean filters":
+        pool_again(network)
+    if without == "channels_last":
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.train()
     while True:
         for batches in training.data.epoch(BATCH, training.generator):
             for images, truth in batches:
-                training.take_step(images, truth)
+                training.take_step(images.contiguous() if without == "channels_last" else images, truth)
                 yield
         training.step = 0
+
+
+def pool_again(network: nn.Module) -> None:
+    """Put average pooling back where mean filters stand for it."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, MeanFilter):
+                setattr(module, name, nn.AvgPool2d(child.kernel, 1, child.padding, count_include_pad=child.count_padding))
 
 
 def plain_steps(genotype: Genotype) -> Iterator[None]:
@@ -90,14 +107,13 @@ def seconds_of(steps: Iterator[None]) -> float:
     return (time.perf_counter() - began) / STEPS
 
 
-def timed(genotype: Genotype) -> tuple[float, float, float]:
-    """Median seconds of a step of archsearch and of the plain loop, in turn, and the median of their ratios."""
-    both = our_steps(genotype), plain_steps(genotype)
-    for steps in both:
+def timed(ways: Sequence[Iterator[None]]) -> list[tuple[float, float]]:
+    """Of ways to step, in turn: median seconds of a step, and the median of the ratios to the first way."""
+    for steps in ways:
         for _ in range(WARM):
             next(steps)
-    rounds = [(seconds_of(both[0]), seconds_of(both[1])) for _ in range(ROUNDS)]
-    return median(a for a, _ in rounds), median(b for _, b in rounds), median(b / a for a, b in rounds)
+    rounds = [[seconds_of(steps) for steps in ways] for _ in range(ROUNDS)]
+    return [(median(one[place] for one in rounds), median(one[place] / one[0] for one in rounds)) for place in range(len(ways))]
 
 
 def accuracies(genotype: Genotype, seeds: int, epochs: int) -> tuple[list[float], list[float]]:
@@ -117,19 +133,33 @@ def spread(values: list[float]) -> str:
     return f"{100 * mean(values):.1f}" + (f"±{100 * stdev(values):.1f}" if len(values) > 1 else "")
 
 
+def show_parts(known: Mapping[str, Genotype], names: Sequence[str]) -> None:
+    """How many times as long a step takes without each thing that makes it fast; 1 where that is not for the network."""
+    rows = []
+    for name in names:
+        (mine, _), *others = timed([our_steps(known[name]), *(our_steps(known[name], way) for way in WAYS)])
+        rows.append([name, f"{1000 * mine:.1f}", *(f"{ratio:.2f}" for _, ratio in others)])
+        print(*rows[-1], sep="  ", flush=True)
+    show("A training step, and how many times as long it takes without", ["network", "step ms", *WAYS], rows)
+
+
 def main() -> None:
     """Time the steps, train for the accuracy, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="networks; all when left out")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each for the accuracy; 0 for none")
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--parts", action="store_true", help="time a step without each thing that makes it fast, and nothing else")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    known, rows, ratios = networks(), [], []
+    known, rows, ratios = networks(), list[list[str]](), list[float]()
+    if asked.parts:
+        show_parts(known, asked.names or list(known))
+        return
     began = time.perf_counter()
     for name in asked.names or known:
         genotype = known[name]
-        mine, theirs, ratio = timed(genotype)
+        (mine, _), (theirs, ratio) = timed([our_steps(genotype), plain_steps(genotype)])
         ratios.append(ratio)
         numerics = "bfloat16" if numerics_of(genotype, "auto", pick_device("cpu")).bfloat16 else "float32"
         row = [name, numerics, f"{1000 * mine:.1f}", f"{1000 * theirs:.1f}", f"{ratio:.2f}"]
@@ -138,7 +168,8 @@ def main() -> None:
         rows.append(row)
         print(*row, sep="  ", flush=True)
     columns = ["network", "numbers", "step ms", "plain ms", "times", *(["accuracy %", "plain %"] if asked.seeds else [])]
-    show(f"A training step, batch {BATCH} of CIFAR-10 (JPEG), one thread; accuracy after {asked.epochs} epochs", columns, rows)
+    behind = f"; accuracy after {asked.epochs} epochs" if asked.seeds else ""
+    show(f"A training step, batch {BATCH} of CIFAR-10 (JPEG), one thread{behind}", columns, rows)
     print(f"geometric mean {geometric_mean(ratios):.2f} times as fast; {time.perf_counter() - began:.0f} s")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,19 @@ def table(folder: Path, name: str) -> list[tuple[Any, ...]]:
 def assert_same_run(a: Path, b: Path) -> None:
     for name in TABLES:
         assert table(a, name) == table(b, name), name
+
+
+class StoppedError(BaseException):
+    """As Ctrl-C: no evaluator takes it for a failure of its own."""
+
+
+def stopping(calls: int) -> Callable[..., bool]:
+    """What is called with progress or epochs, and ends everything at so many calls."""
+    left = iter(range(calls - 1))
+
+    def call(*_: object) -> bool:
+        if next(left, None) is None:
+            raise StoppedError("stopped by the test")
+        return False
+
+    return call

@@ -24,7 +24,7 @@ from archsearch.supernets import load_supernet_search
 from archsearch.training.narrowing import narrowed
 from archsearch.trial import Trial
 from tests.evaluators import Formula, Rising
-from tests.runs import assert_same_run, made, small_search, small_space, table
+from tests.runs import StoppedError, assert_same_run, made, small_search, small_space, stopping, table
 
 EPOCHS = Fidelity("epochs", (1, 3, 9))
 Values = Callable[[int, int], tuple[float, ...] | None]
@@ -198,15 +198,11 @@ def test_rungs_that_the_evaluator_does_not_take_are_refused_before_anything_begi
 
 
 def test_a_supernet_has_no_rungs(tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match="a supernet trains all networks together"):
+    with pytest.raises(SearchError, match="a supernet trains all networks together, so a fidelity is nothing for it"):
         search(small_space("fabric"), load_supernet_search("fabric")(), Train(), out=tmp_path / "run", fidelity=EPOCHS)
 
 
 # Runs
-
-
-class StopError(BaseException):
-    """As Ctrl-C: no evaluator takes it for a failure of its own."""
 
 
 def quick_or_slow(name: str) -> object:
@@ -243,15 +239,9 @@ def test_every_strategy_climbs_and_its_resume_is_replay(name: str, tmp_path: Pat
     climbing(tmp_path / "whole", made(name))
 
     for stop in (3, 11):
-        folder, seen = tmp_path / f"broken{stop}", Counter[str]()
-
-        def progress(at: object, seen: Counter[str] = seen, stop: int = stop) -> None:
-            seen["calls"] += 1
-            if seen["calls"] == 5 * stop:
-                raise StopError
-
-        with pytest.raises(StopError):
-            climbing(folder, made(name), progress=progress)
+        folder = tmp_path / f"broken{stop}"
+        with pytest.raises(StoppedError, match="stopped by the test"):
+            climbing(folder, made(name), progress=stopping(5 * stop))
         assert 0 < len(open_run(folder).steps) < len(open_run(tmp_path / "whole").steps)
         resume(folder, small_space(), made(name), Rising())
         assert_same_run(tmp_path / "whole", folder)

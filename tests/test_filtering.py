@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from archsearch.runs.filtering import apart, most_similar
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.record import Prefilter
 from archsearch.runs.search import resume, search
-from archsearch.runs.store import Run, open_run
+from archsearch.runs.store import Run, Store, open_run
 from archsearch.spaces.catalogue import Catalogue
 from archsearch.strategies import Evolution, Random
 from archsearch.supernets import load_supernet_search
 from archsearch.trial import Trial
 from tests.evaluators import Formula, Rising
-from tests.runs import assert_same_run, made, small_search, small_space
+from tests.runs import StoppedError, assert_same_run, made, small_search, small_space, stopping
 
 BEST_OF_FIVE = Prefilter(5)
 EPOCHS = Fidelity("epochs", (1, 3, 9))
@@ -47,10 +46,6 @@ class Foreseeing(Rising):
             return found
         assert candidate.parent.weights.read_text().split()[0] == candidate.parent.genotype.fingerprint
         return {**found, "inherited": 0.5}
-
-
-class StopError(BaseException):
-    """As Ctrl-C."""
 
 
 def filtered(out: Path, strategy: object = None, **options: object) -> Run:
@@ -79,15 +74,8 @@ MORE = [pytest.param(name, workers, marks=pytest.mark.slow) for name in ("auto",
 def test_a_filtered_run_repeats_and_goes_on_exactly(name: str, workers: int, tmp_path: Path) -> None:
     options = {"prefilter": BEST_OF_FIVE, "inherit": True, "fidelity": EPOCHS, "workers": workers, "evaluator": Foreseeing()}
     filtered(tmp_path / "whole", made(name), **options)
-    seen = Counter[str]()
-
-    def progress(at: object) -> None:
-        seen["calls"] += 1
-        if seen["calls"] == 30:
-            raise StopError
-
-    with pytest.raises(StopError):
-        filtered(tmp_path / "broken", made(name), progress=progress, **options)
+    with pytest.raises(StoppedError, match="stopped by the test"):
+        filtered(tmp_path / "broken", made(name), progress=stopping(30), **options)
     assert len(open_run(tmp_path / "broken").steps) < len(open_run(tmp_path / "whole").steps)
     resume(tmp_path / "broken", small_space(), made(name), Foreseeing())
     assert_same_run(tmp_path / "whole", tmp_path / "broken")
@@ -159,6 +147,23 @@ def test_children_begin_with_weights_and_the_front_is_trained_anew(tmp_path: Pat
     assert kept == {f"{trial.number:06d}.safetensors" for trial in run.front()}
     child = next(trial for trial in run.trials if trial.metrics.get("inherited", 0) > 0.8)
     assert child.curve[0]["train_loss"] < run.trials[0].curve[0]["train_loss"]
+
+
+def test_a_run_that_ends_between_a_new_training_and_its_record_has_both_figures_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights that were inherited stay until the test is recorded, so that their error is measured again, not that of the new ones."""
+    options = {"inherit": True, "evaluator": Train(epochs=1), "trials": 4, "objectives": ["error"]}
+    filtered(tmp_path / "whole", Evolution(population=2, tournament=1), **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "add_test", stopping(1))
+        with pytest.raises(StoppedError, match="stopped by the test"):
+            filtered(tmp_path / "broken", Evolution(population=2, tournament=1), **options)
+    assert any("retrained" in path.name for path in (tmp_path / "broken" / "weights").iterdir())
+    resume(tmp_path / "broken", small_space(), Evolution(population=2, tournament=1), Train(epochs=1))
+    assert_same_run(tmp_path / "whole", tmp_path / "broken")
+    files = [{path.name: path.read_bytes() for path in (tmp_path / name / "weights").iterdir()} for name in ("whole", "broken")]
+    assert files[0] == files[1]
 
 
 # Networks that see nothing

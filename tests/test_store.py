@@ -69,8 +69,8 @@ def test_a_trial_that_is_renewed_keeps_nothing_of_before(tmp_path: Path) -> None
     trial, seconds = before.trial(0), before.seconds[0]
     with contextlib.closing(Store(folder)) as store:
         store.add_test(0, {"error": 0.5})
-        store.renew(replace(trial, curve=({"error": 0.3}, {"error": 0.2})), before.genotype(0), {}, 2, 1.0)
-        store.renew(replace(trial, curve=({"error": 0.1},)), before.genotype(0), {}, 2, 1.0)
+        store.renew(replace(trial, curve=({"error": 0.3}, {"error": 0.2})), before.genotype(0), {}, 1.0, before=2)
+        store.renew(replace(trial, curve=({"error": 0.1},)), before.genotype(0), {}, 1.0, before=2)
     after = open_run(folder)
     assert after.trial(0).curve == ({"error": 0.1},)
     assert 0 not in after.tests

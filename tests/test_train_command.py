@@ -30,7 +30,7 @@ from archsearch.solo.pretrained import heads, put_pretrained
 from archsearch.solo.record import TrainingError, TrainingRecord, read_training
 from archsearch.solo.training import Epoch
 from archsearch.trial import EvaluationError
-from tests.runs import small_search
+from tests.runs import StoppedError, small_search
 from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
@@ -146,14 +146,10 @@ def test_a_network_of_the_zoo_is_built_for_the_data(tmp_path: Path) -> None:
 # Stopped, and gone on with
 
 
-class StoppedError(BaseException):
-    """As a kill, between two epochs."""
-
-
 def stopping(after: int) -> Any:
     def progress(at: Epoch) -> None:
         if at.done == after:
-            raise StoppedError
+            raise StoppedError("stopped by the test")
 
     return progress
 
@@ -170,7 +166,7 @@ def test_a_training_that_was_stopped_at_each_epoch_goes_on_to_the_bit(options: T
     how: dict[str, Any] = {"seeds": (4, 2), "pretrained": weights, "freeze": ["stem"]}
     whole = train_network(small(), options, tmp_path / "whole", **how)
     for after in (1, 2, 3, 4, 6):
-        with pytest.raises(StoppedError):
+        with pytest.raises(StoppedError, match="stopped by the test"):
             train_network(small(), options, tmp_path / "broken", **how, progress=stopping(after))
         assert read_training(tmp_path / "broken").best is None
     torch.manual_seed(99)
@@ -215,7 +211,7 @@ def test_another_training_in_the_folder_is_refused(tmp_path: Path, capsys: pytes
     out, weights = tmp_path / "x", weights_of(small(), tmp_path / "w.safetensors")
     other_weights = weights_of(small(), tmp_path / "o.safetensors", seed=8)
     how: dict[str, Any] = {"pretrained": weights, "freeze": ["stem"]}
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError, match="stopped by the test"):
         train_network(small(), TRAIN, out, **how, progress=stopping(2))
     for genotype, options, changed, words in [
         (small(width=6), TRAIN, {"pretrained": None, "freeze": ()}, "was begun with another network; give the same, or choose another"),
@@ -238,7 +234,7 @@ def test_what_fails_after_the_training_is_done_by_the_next_call(tmp_path: Path) 
     out, seen = tmp_path / "x", list[Epoch]()
     (out / "model.py" / "in the way").mkdir(parents=True)
     (tmp_path / "x").rename(tmp_path / "y")
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError, match="stopped by the test"):
         train_network(small(), TRAIN, out, progress=stopping(2))
     (tmp_path / "y" / "model.py").rename(out / "model.py")
     with pytest.raises(ExportError, match="cannot be written"):
@@ -258,7 +254,7 @@ def test_other_data_under_the_same_name_are_refused(tmp_path: Path) -> None:
 
     write(100)
     options = replace(TRAIN, data=str(tmp_path / "d.npz"), batch=16)
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError, match="stopped by the test"):
         train_network(small(), options, tmp_path / "x", progress=stopping(1))
     write(120)
     with pytest.raises(TrainingError, match=r"was begun with other data \(training images 80, before 60"):
@@ -266,7 +262,7 @@ def test_other_data_under_the_same_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_lost_its_weights_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError, match="stopped by the test"):
         train_network(small(), TRAIN, tmp_path / "x", seeds=(0, 1), progress=stopping(4))
     (tmp_path / "x" / "seed-0.safetensors").unlink()
     with pytest.raises(TrainingError, match="the weights of seed 0 are gone"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +21,13 @@ from archsearch.training import epochs as epochs_module
 from archsearch.training.averaging import Average
 from archsearch.training.checkpoint import load_standing, optimizer_tensors, restore_optimizer, save_standing
 from archsearch.training.failures import CheckpointError
-from archsearch.training.loop import Blend, Training
+from archsearch.training.loop import Training
 from archsearch.training.mean_filter import MeanFilter, with_mean_filters
 from archsearch.training.memory import images_at_once
 from archsearch.training.numerics import Numerics, fast_bfloat16, gains
 from archsearch.training.optimizer import SCHEDULES, make_optimizer, set_rates
 from archsearch.trial import EvaluationError
+from tests.runs import StoppedError, stopping
 
 CPU = torch.device("cpu")
 TRAIN = Train(epochs=1, batch=16, optimizer="sgd", lr=0.1, weight_decay=0.0, warmup=0.0, shift=0.0, precision="float32")
@@ -67,7 +67,7 @@ def test_the_gradient_of_a_batch_in_parts_is_that_of_the_whole(options: Train, a
     whole, parts = training(options), training(replace(options, at_once=at_once))
     images, truth = first_batch(whole)
     assert len(images) == 16
-    assert parts.gradient(images, truth).item() == pytest.approx(whole.gradient(images, truth).item(), rel=1e-5)
+    assert parts.gradient(images, [(truth, 1.0)]).item() == pytest.approx(whole.gradient(images, [(truth, 1.0)]).item(), rel=1e-5)
     for one, other in zip(gradients(whole), gradients(parts), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
     assert max(gradient.abs().max() for gradient in gradients(whole)) > 1e-3
@@ -76,7 +76,7 @@ def test_the_gradient_of_a_batch_in_parts_is_that_of_the_whole(options: Train, a
 def test_the_gradient_of_blended_images_in_parts_is_that_of_the_whole() -> None:
     whole, parts = training(replace(TRAIN, balanced=True)), training(replace(TRAIN, balanced=True, at_once=3))
     images, truth = first_batch(whole)
-    blend = Blend(truth, truth.flip(0), 0.7)
+    blend = [(truth, 0.7), (truth.flip(0), 1 - 0.7)]
     whole.gradient(images, blend)
     parts.gradient(images, blend)
     for one, other in zip(gradients(whole), gradients(parts), strict=True):
@@ -103,8 +103,8 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
     whole, narrow = training(TRAIN), training(TRAIN)
     narrow.network = Narrow(narrow.network, 5)
     images, truth = first_batch(whole)
-    whole.gradient(images, truth)
-    narrow.gradient(images, truth)
+    whole.gradient(images, [(truth, 1.0)])
+    narrow.gradient(images, [(truth, 1.0)])
     assert narrow.network.given == [16, 8, 4, 4, 4, 4]
     assert narrow.at_once == 4
     for one, other in zip(gradients(whole), gradients(narrow), strict=True):
@@ -113,9 +113,9 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
 
 def test_one_image_that_does_not_fit_is_a_failure_of_memory() -> None:
     narrow = training(TRAIN)
-    narrow.network = Narrow(narrow.network, 0)
+    narrow.network, (images, truth) = Narrow(narrow.network, 0), first_batch(narrow)
     with pytest.raises(RuntimeError, match="can't allocate memory"):
-        narrow.gradient(*first_batch(narrow))
+        narrow.gradient(images, [(truth, 1.0)])
     assert narrow.network.given == [16, 8, 4, 2, 1]
 
 
@@ -143,7 +143,7 @@ def test_convolutions_compute_with_the_channels_of_a_pixel_side_by_side() -> Non
     plain = compile_network(convolutional())
     images, truth = first_batch(of)
     assert images.is_contiguous(memory_format=torch.channels_last)
-    of.gradient(images, truth)
+    of.gradient(images, [(truth, 1.0)])
     nn.functional.cross_entropy(plain(images.contiguous()), truth, label_smoothing=TRAIN.label_smoothing).backward()
     for one, other in zip(gradients(of), plain.parameters(), strict=True):
         torch.testing.assert_close(one, other.grad, atol=1e-6, rtol=1e-4)
@@ -154,7 +154,7 @@ def test_bfloat16_is_for_forward_passes_alone() -> None:
     of = Training(TRAIN, compile_network(convolutional()), TRAIN.feed(), torch.Generator(), numerics)
     exact = training(TRAIN)
     images, truth = first_batch(exact)
-    assert of.gradient(images, truth).item() == pytest.approx(exact.gradient(images, truth).item(), rel=0.01)
+    assert of.gradient(images, [(truth, 1.0)]).item() == pytest.approx(exact.gradient(images, [(truth, 1.0)]).item(), rel=0.01)
     assert {weight.dtype for weight in of.network.parameters()} == {gradient.dtype for gradient in gradients(of)} == {torch.float32}
     different = [not torch.equal(one, other) for one, other in zip(gradients(of), gradients(exact), strict=True)]
     assert any(different)
@@ -238,18 +238,19 @@ def test_an_average_forgets_its_beginning_and_is_what_is_kept(tmp_path: Path) ->
 def test_blended_images_are_the_shares_that_the_loss_heeds() -> None:
     of = training(replace(TRAIN, mixup=1.0))
     images, truth = first_batch(of)
-    inputs, blend = of.blended(images, truth)
-    assert 0 < blend.share < 1
-    assert torch.equal(blend.first, truth)
-    matches = [(blend.share * images[0] + (1 - blend.share) * other - inputs[0]).abs().max().item() for other in images]
+    inputs, [(first, share), (second, rest)] = of.blended(images, truth)
+    assert 0 < share < 1
+    assert share + rest == 1
+    assert torch.equal(first, truth)
+    matches = [(share * images[0] + (1 - share) * other - inputs[0]).abs().max().item() for other in images]
     partner = min(range(len(images)), key=matches.__getitem__)
     assert matches[partner] < 1e-6
-    assert blend.second[0] == truth[partner]
+    assert second[0] == truth[partner]
     outputs = of.network(inputs)
     smooth = TRAIN.label_smoothing
-    one, other = (nn.functional.cross_entropy(outputs, labels, label_smoothing=smooth) for labels in (blend.first, blend.second))
-    together = blend.share * one + (1 - blend.share) * other
-    assert of.loss(outputs, [(truth, blend.share), (blend.second, 1 - blend.share)]).item() == pytest.approx(together.item(), rel=1e-5)
+    one, other = (nn.functional.cross_entropy(outputs, labels, label_smoothing=smooth) for labels in (first, second))
+    together = share * one + rest * other
+    assert of.loss(outputs, [(first, share), (second, rest)]).item() == pytest.approx(together.item(), rel=1e-5)
 
 
 # Part of the data
@@ -267,19 +268,6 @@ def test_a_fraction_of_the_data_has_every_class_in_the_same_share() -> None:
 # Going on
 
 
-class StopError(Exception):
-    """Training was ended from outside."""
-
-
-def stopping(after: int) -> Callable[[int, dict[str, float]], bool]:
-    def report(epoch: int, metrics: dict[str, float]) -> bool:
-        if epoch == after:
-            raise StopError
-        return False
-
-    return report
-
-
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every epoch."""
@@ -295,8 +283,8 @@ def test_a_training_that_was_stopped_goes_on_to_the_bit(options: Train, tmp_path
     network, whole, broken = convolutional(norm=True, dropout=0.3), tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
     curves: list[list[dict[str, float]]] = [[], []]
     expected = options.evaluate(Candidate(0, network, 3, whole), lambda _, metrics: bool(curves[0].append(metrics)))
-    with pytest.raises(StopError):
-        options.evaluate(Candidate(0, network, 3, broken), stopping(2))
+    with pytest.raises(StoppedError, match="stopped by the test"):
+        options.evaluate(Candidate(0, network, 3, broken), stopping(3))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.checkpoint.safetensors", "whole.safetensors"]
     torch.manual_seed(99)
     assert options.evaluate(Candidate(0, network, 3, broken), lambda _, metrics: bool(curves[1].append(metrics))) == expected
@@ -309,13 +297,13 @@ def test_a_training_that_was_stopped_goes_on_to_the_bit(options: Train, tmp_path
 @pytest.mark.usefixtures("often")
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     network, weights = convolutional(), tmp_path / "w.safetensors"
-    with pytest.raises(StopError):
-        LONG.evaluate(Candidate(0, network, 3, weights), stopping(2))
+    with pytest.raises(StoppedError, match="stopped by the test"):
+        LONG.evaluate(Candidate(0, network, 3, weights), stopping(3))
     checkpoint = tmp_path / "w.checkpoint.safetensors"
     for options, genotype, seed, words in [
-        (LONG, convolutional(norm=True), 3, "it is of another training: network was"),
-        (LONG, network, 4, "it is of another training: seed was 3, now 4"),
-        (replace(LONG, lr=0.5), network, 3, r"it is of another training: lr was 0.01, now 0.5; delete it"),
+        (LONG, convolutional(norm=True), 3, "it is of another training: network=.*, now given"),
+        (LONG, network, 4, "it is of another training: seed=3, now given 4"),
+        (replace(LONG, lr=0.5), network, 3, r"it is of another training: lr=0.01, now given 0.5; delete it"),
     ]:
         with pytest.raises(CheckpointError, match=words):
             options.evaluate(Candidate(0, genotype, seed, weights), lambda *_: False)

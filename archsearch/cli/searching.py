@@ -180,9 +180,10 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
         raise WrongUseError(f"unknown schedule {terms.schedule[:60]!r}; {nearest(terms.schedule, sorted(SCHEDULES))}")
     said_so = any(pair.partition("=")[0] in ("epochs", "fraction") for pair in plan.evaluator_options)
     if terms.fidelity == "auto":
-        if said_so or not isinstance(parts.strategy, Strategy) or not hasattr(parts.evaluator, "usual"):
+        if said_so or not isinstance(parts.strategy, Strategy) or not has(parts.evaluator, "usual"):
             return parts.evaluator, None
-        evaluator, values = parts.evaluator.usual(terms.trials)
+        judge: Any = parts.evaluator
+        evaluator, values = judge.usual(terms.trials)
         return evaluator, Fidelity("epochs", values, terms.schedule) if values else None
     if terms.fidelity == "none":
         return parts.evaluator, None

@@ -69,6 +69,11 @@ class Candidate:
         return None if self.weights is None else checkpoint_of(self.weights)
 
 
+def retrained_of(weights: Path) -> Path:
+    """Where a network that began with the weights of another is kept when it was trained from scratch, until its test is recorded."""
+    return weights.with_suffix(".retrained.safetensors")
+
+
 def checkpoint_of(weights: Path) -> Path:
     """Where the training that makes a file of weights keeps its place."""
     return weights.with_suffix(".checkpoint.safetensors")
@@ -87,6 +92,8 @@ class Evaluator(Protocol):
     - `batch`, `optimizer`: samples in a training batch and optimiser as `analyse` names it, for the analysis of training memory.
     - `foretell(candidate)`: values of the zero-cost proxies `candidate.proxies`, without training; `inherits`: whether it begins with the
       weights of `candidate.parent` where there is one.
+    - `usual(trials)`: the evaluator as a search of so many trials uses it when nobody says how long it trains, and its values of `epochs`
+      rung by rung, none where there is one rung.
     - `setting()`: what the data ask of a network, such as `input` shape and number of `classes`; `task`: what is learnt from them.
     - `check(genotype)` raises `EvaluationError` for a network that does not fit the data; `describe()` gives their `Description`;
       `remarks()` lines that are said when a search starts.
@@ -119,12 +126,16 @@ SAID = {
     "optimizer": Said("sgd", lambda value: isinstance(value, str) and value in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
     "task": Said("", lambda value: isinstance(value, str), "a text"),
     "keeps_weights": Said(True, lambda value: type(value) is bool, "true or false"),
+    "inherits": Said(False, lambda value: type(value) is bool, "true or false"),
     "needs_input": Said(False, lambda value: type(value) is bool, "true or false"),
     "sees_test": Said(False, lambda value: type(value) is bool, "true or false"),
 }
 """What an evaluator says of itself in attributes or properties."""
 
-TAKEN = {"evaluate": "candidate, report", "test": "candidate", "check": "genotype", "setting": "", "describe": "", "remarks": ""}
+TAKEN = {
+    "evaluate": "candidate, report", "test": "candidate", "foretell": "candidate", "check": "genotype", "setting": "", "describe": "",
+    "remarks": "", "usual": "trials",
+}  # fmt: skip
 """Methods of an evaluator, and what each is called with."""
 
 

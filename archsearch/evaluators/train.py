@@ -17,10 +17,11 @@ from archsearch.network.genotype import Genotype
 from archsearch.network.inheritance import inherit
 from archsearch.proxies.scoring import minibatch, proxy_scores
 from archsearch.support.randomness import seeded
-from archsearch.tasks import Feed, measure
+from archsearch.tasks import Feed, measure, views_of
 from archsearch.tasks.anytime import by_exit, exit_macs
+from archsearch.training import PLACES
 from archsearch.training.device import pick_device
-from archsearch.training.epochs import Epochs, identity
+from archsearch.training.epochs import Epochs
 from archsearch.training.loop import Training, check_loss
 from archsearch.training.memory import images_at_once
 from archsearch.training.narrowing import narrowed
@@ -64,7 +65,8 @@ class Train(Options):
         Every rung trains three times as long as the one below; the lowest sees some thousand images, and two trials or more reach the top.
         No rungs where a whole training is that short, or trials are few.
         """
-        images = len(self.feed())
+        data = self._data()
+        images = len(data.train) * views_of(data, self.crop)
         whole = replace(self, epochs=min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images))))
         values: list[float] = [whole.epochs]
         while values[0] * images >= 3 * FEWEST_IMAGES and trials >= 2 * 3 ** len(values) and len(values) < MOST_RUNGS:
@@ -113,7 +115,7 @@ class Train(Options):
         fitting = replace(self, at_once=most, epochs=self.epochs - done, lr=self.lr * (1 - LEARNED * share))
         training = Training(fitting, network, data, generator, numerics, frozen)
         judge = partial(self.judged, data, [output.macs for output in exits(genotype)])
-        return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, **(more or {})), done, every)
+        return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, more or {}), done, every)
 
     def learn(self, epochs: Epochs, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train, keep the weights, and return the metrics of the last epoch; the checkpoint stays until `finish`. Raises as `evaluate`."""
@@ -136,12 +138,12 @@ class Train(Options):
         check_loss(found["loss"], data.task.classes)
         return found
 
-    def identity(self, candidate: Candidate, **more: Any) -> str:
+    def identity(self, candidate: Candidate, more: Mapping[str, Any]) -> dict[str, Any]:
         """Which training a checkpoint is of: the network, its seed, every option that is no place, and what more there is to say."""
-        options = {name: value for name, value in asdict(self).items() if name not in ("data", "data_dir", "device", "at_once")}
+        options = {name: value for name, value in asdict(self).items() if name not in PLACES}
         before = 0 if candidate.rung is None else candidate.rung.before
         parent = None if candidate.parent is None else candidate.parent.genotype.fingerprint
-        return identity(network=candidate.genotype.fingerprint, seed=candidate.seed, begun=before, parent=parent, **options, **more)
+        return {"network": candidate.genotype.fingerprint, "seed": candidate.seed, "begun": before, "parent": parent, **options, **more}
 
     def test(self, candidate: Candidate) -> dict[str, float]:
         """The metrics of the trained weights on the test part, and the latency once more where it is limited: it is noisy.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from archsearch.pareto import Points, contributions, preference, ranks
+from archsearch.support.ranks import rank_correlation
 
 Values = tuple[float, ...]
 TRUSTED, PAIRS = 0.4, 20
@@ -37,7 +38,6 @@ class Rungs:
     more: bool = True
     fresh: int = 0
     """Number of the next new trial; trials are numbered as they begin, on whatever rung."""
-    under_way: int = 0
     begun: list[set[int]] = field(init=False)
     results: list[dict[int, Values | None]] = field(init=False)
 
@@ -55,23 +55,29 @@ class Rungs:
         """Whether a new trial may begin."""
         return self.more and self.fresh < self.trials
 
+    @property
+    def under_way(self) -> int:
+        """How many evaluations have begun and were not told of."""
+        return sum(map(len, self.begun)) - sum(map(len, self.results))
+
     def begin(self, step: Step) -> None:
         """Note that an evaluation is under way."""
         self.begun[step.rung].add(step.trial)
         self.fresh = max(self.fresh, step.trial + 1)
-        self.under_way += 1
 
     def take_back(self, step: Step) -> None:
         """A new trial did not begin: there is no further network."""
         self.begun[step.rung].discard(step.trial)
         self.fresh -= 1
-        self.under_way -= 1
         self.more = False
 
     def tell(self, step: Step, values: Values | None) -> None:
         """Take in what came out."""
         self.results[step.rung][step.trial] = values
-        self.under_way -= 1
+
+    def done(self, rung: int) -> dict[int, Values]:
+        """Values of the trials with a result on a rung, by number."""
+        return {trial: values for trial, values in sorted(self.results[rung].items()) if values is not None}
 
     def ranked(self, rung: int, among: Collection[int] | None = None) -> list[int]:
         """Trials with a result on a rung, the best first: by non-dominated rank, then by the hypervolume that each alone adds.
@@ -79,28 +85,25 @@ class Rungs:
         With several objectives this is how multi-objective ASHA promotes (Schmucker et al. 2021, arXiv:2106.12639); the hypervolume, each
         objective scaled to what the rung has seen, puts the ends of the front last where they are cheap and good for nothing.
         """
-        known = [(trial, values) for trial, values in sorted(self.results[rung].items()) if values is not None]
-        found = [(trial, values) for trial, values in known if among is None or trial in among]
-        return [found[place][0] for place in ordered(np.array([values for _, values in found]))] if found else []
+        found = {trial: values for trial, values in self.done(rung).items() if among is None or trial in among}
+        trials = list(found)
+        return [trials[place] for place in ordered(np.array(list(found.values())))] if found else []
 
     def fronts(self, rung: int) -> dict[int, int]:
         """How many trials are on better fronts of a rung, by trial; those without a result are left out."""
-        known = [(trial, values) for trial, values in sorted(self.results[rung].items()) if values is not None]
-        if not known:
-            return {}
-        rank = ranks([values for _, values in known])
-        return {trial: int((rank < own).sum()) for (trial, _), own in zip(known, rank, strict=True)}
+        found = self.done(rung)
+        rank = ranks(list(found.values())) if found else ()
+        return {trial: int((rank < own).sum()) for trial, own in zip(found, rank, strict=True)}
 
     def correlation(self, rung: int) -> float | None:
         """Spearman's rank correlation of the first objective on a rung and the next, over the trials on both; None for less than three."""
-        low, high = self.results[rung], self.results[rung + 1]
-        pairs = [(low[trial], values) for trial, values in high.items() if values is not None and trial in low]
-        return rank_correlation([(a[0], b[0]) for a, b in pairs if a is not None])
+        low, high = self.done(rung), self.done(rung + 1)
+        return rank_correlation([(low[trial][0], values[0]) for trial, values in high.items() if trial in low])
 
     def trusted(self, rung: int) -> bool:
         """Whether a rung may stop anybody: not while its ranks say little of those on the next."""
         found = self.correlation(rung)
-        on_both = sum(trial in self.results[rung] for trial in self.results[rung + 1])
+        on_both = len(self.results[rung].keys() & self.results[rung + 1].keys())
         return found is None or on_both < PAIRS or found >= TRUSTED
 
 
@@ -124,23 +127,6 @@ def ordered(points: Points) -> list[int]:
     for level in np.unique(rank):
         worth[rank == level] = contributions(scaled[rank == level], np.full(EXACT, REFERENCE))
     return [int(place) for place in np.lexsort((-worth, rank))]
-
-
-def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Spearman's rank correlation, 0 where one side is all equal; None for less than three pairs."""
-    if len(pairs) < 3:
-        return None
-    first, second = (middle_ranks([pair[side] for pair in pairs]) for side in (0, 1))
-    if first.std() == 0 or second.std() == 0:
-        return 0.0
-    return float(np.corrcoef(first, second)[0, 1])
-
-
-def middle_ranks(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Ranks of values; equal ones share the mean of theirs."""
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return ((ends - (counts - 1) / 2)[where]).astype(np.float64)
 
 
 def last_resort(rungs: Rungs) -> Step | None:

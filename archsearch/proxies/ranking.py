@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.support.ranks import middle_ranks
+
 
 def rank_product(scores: Mapping[str, Sequence[float]]) -> list[float]:
     """For every candidate of a population the geometric mean of its ranks by all proxies, as a share of the population: in (0, 1].
@@ -29,6 +31,4 @@ def shares(values: Sequence[float]) -> NDArray[np.float64]:
     """Ranks from the lowest value on, over their number: (0, 1], the mean among equal ones."""
     known = np.asarray(values, np.float64)
     known = np.where(np.isnan(known), -np.inf, known)
-    _, inverse, counts = np.unique(known, return_inverse=True, return_counts=True)
-    last: NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
-    return last[inverse] / len(known)
+    return middle_ranks(known) / len(known)

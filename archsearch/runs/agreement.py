@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from statistics import median
 
 from archsearch.analysis import LATENCY, PREDICTED, Device
-from archsearch.fidelity.base import rank_correlation
 from archsearch.runs.store import Run
+from archsearch.support.ranks import rank_correlation
 from archsearch.support.reading import one_line
 from archsearch.trial import Trial
 

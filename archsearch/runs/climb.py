@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from archsearch.fidelity import Asha, Rungs, Schedule, Step, schedule_of
 from archsearch.runs.record import Record
 from archsearch.runs.rows import Placed
-from archsearch.runs.store import Run
+from archsearch.runs.store import Place, Run
 from archsearch.trial import Trial
 
 RUNGS = "rung_correlation_"
@@ -34,6 +34,7 @@ class Climb:
     known: dict[int, Trial] = field(default_factory=dict)
     """Every trial as it was told last."""
     told: int = 0
+    _lost: set[Step] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         fidelity = self.record.fidelity
@@ -89,6 +90,11 @@ class Climb:
         self.told += 1
         return trial
 
+    def take_in(self, place: Place, trial: Trial) -> None:
+        """Note what came out of a step, in the place of what was recorded of it."""
+        self.recorded[place.step] = Placed(place.step, place.known, trial)
+        self.results[place.step] = trial
+
     def is_first(self, number: int) -> bool:
         """Whether a step is the first of its trial."""
         return self.first[self.steps[number].trial] == number
@@ -98,14 +104,14 @@ class Climb:
         found = {f"{RUNGS}{rung}": self.rungs.correlation(rung) for rung in range(self.rungs.top)}
         return {name: value for name, value in found.items() if value is not None}
 
-    def hopeless(self) -> list[Step]:
-        """Trials that cannot climb any more from the rung that they are on, whatever comes."""
-        found: list[Step] = []
-        for rung in range(self.rungs.top):
-            most = self.schedule.most(self.rungs, rung)
-            waiting = [trial for trial in self.rungs.results[rung] if trial not in self.rungs.begun[rung + 1]]
-            better = self.rungs.fronts(rung)
-            found += [Step(trial, rung) for trial in waiting if trial not in better or better[trial] >= most]
+    def lost(self, rung: int) -> list[Step]:
+        """Trials of a rung that cannot climb from it any more, whatever comes; each is told once."""
+        if rung >= self.rungs.top:
+            return []
+        most, better = self.schedule.most(self.rungs, rung), self.rungs.fronts(rung)
+        waiting = self.rungs.results[rung].keys() - self.rungs.begun[rung + 1] - {step.trial for step in self._lost if step.rung == rung}
+        found = [Step(trial, rung) for trial in sorted(waiting) if trial not in better or better[trial] >= most]
+        self._lost.update(found)
         return found
 
 

@@ -83,7 +83,7 @@ def renew(loop: Loop, point: Point, refused: Refused, seconds: float) -> bool:
     if point.save is not None:
         point.save(loop.store.weights(old.number))
     refused.reasons = refused.reasons - Counter({"duplicate": 1}) + Counter({"duplicate, trained further": 1})
-    loop.store.renew(trial, found.genotype, refused.reasons, len(loop.trials), seconds)
+    loop.store.renew(trial, found.genotype, refused.reasons, seconds, before=len(loop.trials))
     loop.front = [other for other in loop.front if other.number != old.number]
     loop.failed -= old.values is None
     loop.take_in(trial)

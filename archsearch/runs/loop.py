@@ -22,7 +22,7 @@ from archsearch.runs.gathering import gather
 from archsearch.runs.proposal import Proposal, Proposer, Refused, SearchError
 from archsearch.runs.record import Record
 from archsearch.runs.standing import Standing
-from archsearch.runs.store import Place, Run, Store, open_run
+from archsearch.runs.store import Place, Run, Store
 from archsearch.runs.worker import Method
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Climbing, Noted
@@ -36,6 +36,20 @@ KNOWN = (*COSTS, PREDICTED)
 """What is known of a network before it is evaluated."""
 LASTING = ("diverged", "rejected", "stalled")
 """Failures that trying again would only repeat."""
+
+
+Curve = tuple[dict[str, float], ...]
+
+
+@dataclass
+class UnderWay:
+    """An evaluation on its way: what is evaluated on which step, the curve `before` that it goes on from, and how many epochs it told."""
+
+    proposal: Proposal
+    step: Step
+    place: Place
+    before: Curve
+    heard: int = 0
 
 
 @dataclass
@@ -53,10 +67,7 @@ class Loop:
     retry_failed: bool = False
     trials: dict[int, Trial] = field(default_factory=dict)
     front: list[Trial] = field(default_factory=list)
-    asked: dict[int, Proposal] = field(default_factory=dict)
-    under_way: dict[int, int] = field(default_factory=dict)
-    heard: Counter[int] = field(default_factory=Counter)
-    going_on: set[int] = field(default_factory=set)
+    under_way: dict[int, UnderWay] = field(default_factory=dict)
     testing: bool = False
     climb: Climb = field(init=False)
     refused: int = 0
@@ -101,19 +112,10 @@ class Loop:
         """Evaluate again what failed, before the strategy is told; each failure stays recorded until its new outcome takes its place."""
         places = {placed.trial.number: placed for placed in self.climb.recorded.values()}  # the last step of each
         for trial in failed:
-            genotype, costs = self.before.genotype(trial.number), {name: trial.metrics[name] for name in KNOWN if name in trial.metrics}
-            self.asked[trial.number] = Proposal(genotype, trial.choices, costs, Counter())
-            self.executor.submit(self.candidate(trial.number, genotype, trial.choices, trial.rung))
+            placed = places[trial.number]
+            self.submit(trial.number, self.known(trial), Step(trial.number, trial.rung), Place(placed.step, placed.known))
         for _ in failed:
-            outcome = self.executor.wait()
-            proposal, placed = self.asked.pop(outcome.trial), places[outcome.trial]
-            trial = self.made(outcome, proposal, placed.trial.rung)
-            place = None if self.record.fidelity is None else Place(placed.step, placed.known)
-            self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds, place)
-            self.climb.recorded[placed.step] = placed._replace(trial=trial)
-            self.clock.end(trial.number, outcome.seconds)
-            self.take_in(trial)
-            self.show()
+            self.finish(self.executor.wait())
 
     def ask(self) -> None:
         """Evaluate what the strategy asks for, and of several rungs those that its schedule lets climb."""
@@ -153,7 +155,7 @@ class Loop:
             notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations(), **latency}
             if notes:
                 self.store.note(trial.number, notes)
-            for lost in climb.hopeless() if not self.record.inherit else ():
+            for lost in climb.lost(trial.rung) if not self.record.inherit else ():
                 self.store.drop_weights(lost.trial, lost.rung)
 
     def begin(self, step: Step) -> None:
@@ -162,35 +164,39 @@ class Loop:
         if number in self.climb.results:
             self.proposer.seen.add(self.climb.results[number].fingerprint)
             return
-        if not self.climb.is_first(number):
-            trial = self.trials[step.trial]
-            costs = {name: value for name, value in trial.metrics.items() if name in KNOWN or name.startswith(FORETOLD)}
-            self.asked[step.trial] = Proposal(self.genotype(step.trial), trial.choices, costs, Counter())
-        elif not self.launch(step.trial):
+        proposal = self.launch(step.trial) if self.climb.is_first(number) else self.known(self.trials[step.trial])
+        if proposal is None:
             self.climb.take_back()
-            return
-        proposal = self.asked[step.trial]
-        self.under_way[step.trial] = number
-        candidate = self.candidate(step.trial, proposal.genotype, proposal.choices, step.rung)
-        if candidate.rung is not None and candidate.rung.start is not None:
-            self.going_on.add(step.trial)
-        self.executor.submit(candidate)
+        else:
+            self.submit(step.trial, proposal, step, Place(number, self.climb.knew[number]))
 
-    def launch(self, number: int) -> bool:
-        """Propose trial `number`; false when the space has no further network to offer."""
-        before = [self.trials.get(i) or self.asked[i] for i in self.climb.pending if i != number]
+    def launch(self, number: int) -> Proposal | None:
+        """Propose trial `number`; None when the space has no further network to offer."""
+        before = [self.trials.get(i) or self.under_way[i].proposal for i in self.climb.pending if i != number]
         proposal = proposed(self, number, [trial.choices for trial in before])
+        refusals = proposal.reasons if isinstance(proposal, Refused) else proposal.refusals
+        self.refused += refusals.total()
         if isinstance(proposal, Refused):
-            self.store.refuse(number, proposal.reasons)
-            self.refused += proposal.reasons.total()
-            return False
-        self.asked[number] = proposal
-        self.refused += proposal.refusals.total()
-        return True
+            self.store.refuse(number, refusals)
+            return None
+        return proposal
 
-    def genotype(self, number: int) -> Genotype:
-        """The network of a trial that was recorded."""
-        return open_run(self.store.folder).genotype(number)
+    def known(self, trial: Trial) -> Proposal:
+        """The network of a trial as it was proposed."""
+        costs = {name: value for name, value in trial.metrics.items() if name in KNOWN or name.startswith(FORETOLD)}
+        return Proposal(self.genotype(trial), trial.choices, costs, Counter())
+
+    def genotype(self, trial: Trial) -> Genotype:
+        """The network of a trial, by its choices."""
+        catalogue = self.proposer.problem.catalogue
+        return catalogue.genotype(catalogue.look_up(trial.choices))
+
+    def submit(self, trial: int, proposal: Proposal, step: Step, place: Place) -> None:
+        """Have a network evaluated; on a rung with the weights of the one below, where its curve then goes on."""
+        candidate = self.candidate(trial, proposal.genotype, proposal.choices, step.rung)
+        goes_on = candidate.rung is not None and candidate.rung.start is not None and trial in self.trials
+        self.under_way[trial] = UnderWay(proposal, step, place, self.trials[trial].curve if goes_on else ())
+        self.executor.submit(candidate)
 
     def candidate(self, number: int, genotype: Genotype, choices: Choices, rung: int = 0) -> Candidate:
         """What the evaluator gets; its seed belongs to the run's seed, the trial's number and its rung alone."""
@@ -208,7 +214,7 @@ class Loop:
         if found is None:
             return None
         weights = self.store.weights(found.number, None if found.rung == self.record.top else found.rung).resolve()
-        return Parent(self.genotype(found.number), weights) if weights.is_file() else None
+        return Parent(self.genotype(found), weights) if weights.is_file() else None
 
     def rung(self, number: int, rung: int) -> Rung | None:
         """Where a trial stands, and the weights that it goes on with, if they are there."""
@@ -226,32 +232,27 @@ class Loop:
         return float("inf") if wanted and self.record.budget.latency_ms is None else self.record.budget.latency_ms
 
     def finish(self, outcome: Outcome) -> None:
-        """Turn an outcome into a trial, record it, and keep only weights that the front, or a climb, needs."""
-        proposal, number = self.asked.pop(outcome.trial), self.under_way.pop(outcome.trial)
-        del self.heard[outcome.trial]
-        rung = self.climb.steps[number].rung
-        trial = self.made(outcome, proposal, rung)
-        place = None if self.record.fidelity is None else Place(number, self.climb.knew[number])
-        if trial.number in self.trials:
-            self.store.renew(trial, proposal.genotype, proposal.refusals, trial.number, outcome.seconds, place)
-        else:
-            self.store.add(trial, proposal.genotype, proposal.refusals, outcome.seconds, place)
-        self.going_on.discard(trial.number)
+        """Turn an outcome into a trial, record it, and keep only weights that the front, a climb or children need."""
+        was = self.under_way.pop(outcome.trial)
+        trial, rung = self.made(outcome, was.proposal, was.step.rung, was.before), was.step.rung
+        place = None if self.record.fidelity is None else was.place
+        again = trial.number in self.trials or was.place.step in self.climb.recorded
+        record = self.store.renew if again else self.store.add
+        record(trial, was.proposal.genotype, was.proposal.refusals, outcome.seconds, place)
         if rung and not self.record.inherit:
             self.store.drop_weights(trial.number, rung - 1)
-        self.climb.results[number] = trial
+        self.climb.take_in(was.place, trial)
         self.clock.end(trial.number, outcome.seconds)
         self.take_in(trial)
         self.show()
 
-    def made(self, outcome: Outcome, proposal: Proposal, rung: int = 0) -> Trial:
-        """The trial that an outcome comes to; one that lacks an objective has failed. Its curve goes on from that of the rung below."""
+    def made(self, outcome: Outcome, proposal: Proposal, rung: int = 0, before: Curve = ()) -> Trial:
+        """The trial that an outcome comes to, its curve behind that `before`; one that lacks an objective has failed."""
         metrics = {**proposal.costs, **outcome.metrics}
         lacking = [objective.metric for objective in self.record.objectives if objective.metric not in metrics]
         failure = outcome.failure or (Failure("rejected", f"this network has no {lacking[0]}") if lacking else None)
         values = None if failure else tuple(float(objective.value(metrics)) for objective in self.record.objectives)
-        before = self.trials.get(outcome.trial) if outcome.trial in self.going_on else None
-        curve = (*(before.curve if before else ()), *finite_curve(outcome.curve))
+        curve = (*before, *finite_curve(outcome.curve))
         return Trial(outcome.trial, proposal.choices, proposal.genotype.fingerprint, metrics, values, failure, curve, rung)
 
     def take_in(self, trial: Trial) -> None:
@@ -284,10 +285,10 @@ class Loop:
         if epochs == ENDED:
             self.clock.end(trial, None)
             return
-        if metrics and trial in self.under_way:
-            before = self.trials[trial].curve if trial in self.going_on else ()
-            self.store.report(trial, len(before) + self.heard[trial], finite_curve([dict(metrics)])[0])
-            self.heard[trial] += 1
+        going = self.under_way.get(trial)
+        if metrics and going is not None:
+            self.store.report(trial, len(going.before) + going.heard, finite_curve([dict(metrics)])[0])
+            going.heard += 1
         self.clock.hear(trial, epochs)
         self.show()
 
@@ -313,10 +314,13 @@ class Loop:
         trains, how = said(evaluator, "keeps_weights"), RETRAIN if self.record.inherit else TEST
         ready = [trial.number for trial in self.front if not trains or self.store.weights(trial.number).is_file()]
         waiting = [number for number in ready if number not in self.before.tests]
-        run, self.testing = open_run(self.store.folder), True
+        self.testing = True
+        for number in self.before.tests:
+            self.store.adopt(number)  # what was recorded a moment before the run ended
         for together in [waiting] if self.limit_ms() is None else [[number] for number in waiting]:
             for number in together:
-                self.executor.submit(self.candidate(number, run.genotype(number), self.trials[number].choices, self.record.top), how)
+                trial = self.trials[number]
+                self.executor.submit(self.candidate(number, self.genotype(trial), trial.choices, self.record.top), how)
             for _ in together:
                 self.take_test(self.executor.wait())
 
@@ -326,6 +330,7 @@ class Loop:
         if outcome.failure is None:
             if outcome.metrics:  # none recorded stand for a training that failed
                 self.store.add_test(outcome.trial, outcome.metrics)
+                self.store.adopt(outcome.trial)
         elif outcome.failure.kind in LASTING:
             self.store.drop_weights(outcome.trial)
             self.store.add_test(outcome.trial, {})

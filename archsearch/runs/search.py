@@ -73,26 +73,34 @@ def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) 
     check_evaluator(parts.evaluator)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, parts.evaluator, asked.get("latency_device"))
-    check_fidelity(asked.get("fidelity"), parts)
-    check_extras(parts, asked.get("prefilter"), bool(asked.get("inherit")))
-    if asked.get("inherit") and asked.get("fidelity") and asked["fidelity"].option == "width":
-        raise SearchError("networks of other widths have other weights: give rungs of width, or inheritance, not both")
+    check_thrift(parts, asked.get("fidelity"), asked.get("prefilter"), bool(asked.get("inherit")))
     record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
     return record
 
 
-def check_fidelity(fidelity: Fidelity | None, parts: Parts) -> None:
-    """Raise SearchError for rungs that the evaluator does not take, or of a search that trains by itself."""
-    if fidelity is None:
-        return
-    if isinstance(parts.strategy, SupernetSearch):
-        raise SearchError("a supernet trains all networks together, so there are no rungs for it; leave the fidelity out")
+def check_thrift(parts: Parts, fidelity: Fidelity | None, prefilter: Prefilter | None, inherit: bool) -> None:
+    """Raise SearchError for what saves trainings, where the evaluator knows nothing of it, or a supernet trains by itself."""
+    judge = parts.evaluator
+    able = {"a fidelity": True, "a prefilter": has(judge, "foretell"), "inheritance of weights": said(judge, "inherits")}
+    for words in [words for words, wanted in zip(able, (fidelity, prefilter, inherit), strict=True) if wanted]:
+        if isinstance(parts.strategy, SupernetSearch):
+            raise SearchError(f"a supernet trains all networks together, so {words} is nothing for it; leave it out")
+        if not able[words]:
+            raise SearchError(f"evaluator {type(judge).__name__} knows nothing of {words}; leave it out, or use train")
+    if fidelity is not None:
+        check_fidelity(fidelity, judge)
+    if fidelity is not None and fidelity.option == "width" and inherit:
+        raise SearchError("networks of other widths have other weights: give rungs of width, or inheritance, not both")
+
+
+def check_fidelity(fidelity: Fidelity, evaluator: Evaluator) -> None:
+    """Raise SearchError for rungs that the evaluator does not take, or on which its data would be others."""
     try:
-        fidelity.check(parts.evaluator)
+        fidelity.check(evaluator)
     except FidelityError as error:
         raise SearchError(str(error)) from error
-    low, high = (fidelity.of(parts.evaluator, rung) for rung in (0, fidelity.top))
+    low, high = (fidelity.of(evaluator, rung) for rung in (0, fidelity.top))
     if setting_of(low) != setting_of(high) or marks_of(low) != marks_of(high):
         raise SearchError(f"with another {fidelity.option} the data are others, so it cannot be a fidelity; epochs, fraction or width can")
 
@@ -101,17 +109,6 @@ def marks_of(evaluator: Evaluator) -> Mapping[str, Any]:
     """What tells the data of an evaluator from others; nothing where it does not say."""
     judge: Any = evaluator
     return judge.describe().fingerprint if has(evaluator, "describe") else {}
-
-
-def check_extras(parts: Parts, prefilter: Prefilter | None, inherit: bool) -> None:
-    """Raise SearchError for a filter or an inheritance that the evaluator, or a supernet, knows nothing of."""
-    for wanted, method, words in ((prefilter, "foretell", "a prefilter"), (inherit, "inherits", "inheritance of weights")):
-        if not wanted:
-            continue
-        if isinstance(parts.strategy, SupernetSearch):
-            raise SearchError(f"a supernet trains all networks together, so {words} is nothing for it; leave it out")
-        if not has(parts.evaluator, method):
-            raise SearchError(f"evaluator {type(parts.evaluator).__name__} knows nothing of {words}; leave it out, or use train")
 
 
 def check_record(record: Record) -> None:

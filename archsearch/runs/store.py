@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archsearch.evaluators.base import checkpoint_of
+from archsearch.evaluators.base import checkpoint_of, retrained_of
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import front
 from archsearch.runs.database import (
@@ -104,41 +104,34 @@ class Store:
     def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None) -> None:
         """Record a trial with its curve, the refusals before it, and its place among the steps of a climb, all or nothing."""
         with disk_errors(self.folder), self._db:
-            self._add(trial, genotype, seconds)
-            self._place(trial, place)
+            self._add(trial, genotype, seconds, place)
             self._refuse(trial.number, refusals)
 
     def renew(
-        self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], number: int, seconds: float, place: Place | None = None
-    ) -> None:
-        """Record a trial again, which took `seconds` more, with the refusals that stand before trial `number`, all or nothing."""
+        self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None,
+        before: int | None = None,
+    ) -> None:  # fmt: skip
+        """As `add`, in the place of what was recorded of the trial: it took `seconds` more; the refusals may stand `before` another one."""
         with disk_errors(self.folder), self._db:
-            for (before,) in self._db.execute("SELECT seconds FROM timings WHERE trial = ?", (trial.number,)).fetchall():
-                seconds += before
+            for (earlier,) in self._db.execute("SELECT seconds FROM timings WHERE trial = ?", (trial.number,)).fetchall():
+                seconds += earlier
             self._db.execute("DELETE FROM trials WHERE number = ?", (trial.number,))
-            for table in ("curves", "timings", "tests"):
+            for table in ("timings", "tests"):
                 self._db.execute(f"DELETE FROM {table} WHERE trial = ?", (trial.number,))
-            self._add(trial, genotype, seconds)
-            self._place(trial, place)
-            self._refuse(number, refusals)
+            self._add(trial, genotype, seconds, place)
+            self._refuse(trial.number if before is None else before, refusals)
 
-    def _add(self, trial: Trial, genotype: Genotype, seconds: float) -> None:
-        objectives = None if trial.values is None else to_json(trial.values)
-        failure = trial.failure
-        row = (trial.number, to_json(trial.choices), trial.fingerprint, genotype.to_json(), to_json(trial.metrics), objectives,
-               failure.kind if failure else None, failure.message if failure else None)  # fmt: skip
+    def _add(self, trial: Trial, genotype: Genotype, seconds: float, place: Place | None) -> None:
+        metrics, objectives = to_json(trial.metrics), None if trial.values is None else to_json(trial.values)
+        failed = (trial.failure.kind, trial.failure.message) if trial.failure else (None, None)
+        row = (trial.number, to_json(trial.choices), trial.fingerprint, genotype.to_json(), metrics, objectives, *failed)
         self._db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        self._db.execute("DELETE FROM curves WHERE trial = ?", (trial.number,))
+        self._db.execute("DELETE FROM curves WHERE trial = ?", (trial.number,))  # what was reported while it was under way
         self._db.executemany("INSERT INTO curves VALUES (?, ?, ?)", [(trial.number, i, to_json(m)) for i, m in enumerate(trial.curve)])
         self._db.execute("INSERT INTO timings VALUES (?, ?)", (trial.number, seconds))
-
-    def _place(self, trial: Trial, place: Place | None) -> None:
-        if place is None:
-            return
-        objectives, failure = None if trial.values is None else to_json(trial.values), trial.failure
-        row = (place.step, trial.number, trial.rung, place.known, len(trial.curve), to_json(trial.metrics), objectives,
-               failure.kind if failure else None, failure.message if failure else None)  # fmt: skip
-        self._db.execute("INSERT OR REPLACE INTO rungs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        if place is not None:
+            step = (place.step, trial.number, trial.rung, place.known, len(trial.curve), metrics, objectives, *failed)
+            self._db.execute("INSERT OR REPLACE INTO rungs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", step)
 
     def refuse(self, number: int, refusals: Mapping[str, int]) -> None:
         """Record refusals that led to no trial."""
@@ -174,6 +167,13 @@ class Store:
             path.unlink(missing_ok=True)
             if checkpoint:
                 checkpoint_of(path).unlink(missing_ok=True)
+
+    def adopt(self, number: int) -> None:
+        """Put the weights that a trial of the front was trained to anew in the place of those that it had, if there are any."""
+        anew = retrained_of(self.weights(number))
+        with disk_errors(self.folder):
+            if anew.is_file():
+                anew.replace(self.weights(number))
 
     def take_back(self, keep_checkpoint: bool = True) -> None:
         """Close, and remove what `create` made; a run with a trial, or one that was there before, stays, and one with a checkpoint may."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from archsearch.data.description import Mark, difference
-from archsearch.evaluators.base import Candidate, Evaluator, EvaluatorError, Parent, Report, Rung, has, setting_of
+from archsearch.evaluators.base import Candidate, Evaluator, EvaluatorError, Parent, Report, Rung, has, retrained_of, setting_of
 from archsearch.fidelity import with_option
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
@@ -81,10 +81,10 @@ def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, repor
 
 
 def retrained(judge: Any, candidate: Candidate, report: Report) -> dict[str, float]:
-    """Metrics on the test part of a network trained from scratch, whose weights are kept; `inherited_error` is that of those before."""
-    before = judge.test(candidate)
-    judge.evaluate(replace(candidate, rung=None, parent=None, max_latency_ms=None), report)
-    return {**judge.test(candidate), "inherited_error": before["error"]}
+    """Metrics on the test part of a network trained from scratch; `inherited_error` is that of its weights before, which stay."""
+    before, file = judge.test(candidate), None if candidate.weights is None else retrained_of(candidate.weights)
+    judge.evaluate(replace(candidate, rung=None, max_latency_ms=None, weights=file), report)
+    return {**judge.test(replace(candidate, weights=file)), "inherited_error": before["error"]}
 
 
 METHODS: Mapping[Method, Callable[[Any, Candidate, Report], Mapping[str, float]]] = {

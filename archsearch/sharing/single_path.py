@@ -21,6 +21,7 @@ from archsearch.sharing import Bank, SharedWeights, SharingError, read_bank, rea
 from archsearch.sharing.file import load_tensors, parameters_of
 from archsearch.sharing.folder import RECORD, optimizer_file, weights_file, write_checkpoint, write_supernet
 from archsearch.spaces.space import Choices, Space, space_digest
+from archsearch.support.changed import first_change
 from archsearch.support.parts import absolute, split_source
 from archsearch.support.progress import Progress
 from archsearch.support.randomness import seeded
@@ -267,11 +268,8 @@ def begun(folder: Path, plan: SharedWeights) -> SharedWeights:
     found = read_supernet(folder)
     usual = {f"training.{name}": value for name, value in asdict(Options()).items()}  # what an earlier version had no option for
     before, now = usual | flat(found), flat(plan if found.fingerprint else replace(plan, fingerprint={}))
-    for name in before | now:
-        if before.get(name) != now.get(name):
-            old, new = (one_line(str(values.get(name)), 60) for values in (before, now))
-            words = f"{place(folder)} was begun with {one_line(name, 60)}={old}, now given {new}"
-            raise SharingError(one_line(f"{words}; give the same, or choose another folder"))
+    if words := first_change(before, now):
+        raise SharingError(one_line(f"{place(folder)} was begun with {words}; give the same, or choose another folder"))
     return found
 
 

@@ -10,7 +10,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from archsearch.data.description import Description, difference
-from archsearch.support.option_json import from_plain, loosened, options_to_plain
+from archsearch.support.changed import first_change
+from archsearch.support.option_json import from_plain, options_to_plain
 from archsearch.support.reading import (
     NUMBER,
     OBJECT,
@@ -31,10 +32,9 @@ from archsearch.support.reading import (
     reason,
 )
 from archsearch.support.writing import write_text
+from archsearch.training import PLACES
 
 FORMAT, RECORD = "archsearch.training/1", "training.json"
-PLACES = ("data", "data_dir", "device", "at_once")
-"""Options that may change while a training goes on: the data are compared by content."""
 OUTCOME = holding({"seed": at_least(0), "metrics": named(NUMBER), "curve": each(named(NUMBER), least=1), "test": named(NUMBER)})
 SEEDS = Kind("a list of different whole numbers of at least 0", lambda v: each(at_least(0), least=1).fits(v) and len(set(v)) == len(v))
 FIELDS = {
@@ -157,10 +157,8 @@ def changed(before: TrainingRecord, now: TrainingRecord) -> str:
     """In words the first thing in which two trainings differ that must not; empty where there is none."""
     if before.network != now.network:
         return "another network"
-    for name in before.options | now.options:
-        old, new = (record.options.get(name) for record in (before, now))
-        if name not in PLACES and loosened(old) != loosened(new):
-            return f"{name[:60]}={str(old)[:60]}, now given {str(new)[:60]}"
+    if option := first_change(before.options, now.options, but=PLACES):
+        return option
     if other := difference(before.data.fingerprint, now.data.fingerprint):
         return f"other data ({other})"
     for name, words in ASKED.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
@@ -10,6 +10,7 @@ from statistics import median
 from archsearch.trial import Trial
 
 Values = tuple[float, ...]
+Bridge = tuple[float, float]
 
 
 @dataclass
@@ -45,31 +46,31 @@ class Heard:
 
 def lifted(tells: Sequence[Trial], latest: Sequence[Trial]) -> list[Values | None]:
     """Values of trials brought to the top rung."""
-    on = [{trial.number: trial.values for trial in tells if trial.rung == rung} for rung in range(max(t.rung for t in tells) + 1)]
-    found: list[Values | None] = []
+    top = max(trial.rung for trial in tells)
+    on = [{trial.number: trial.values for trial in tells if trial.rung == rung and trial.values} for rung in range(top + 1)]
     steps = [step(low, high) for low, high in pairwise(on)]
-    for trial in latest:
-        values = trial.values
-        for ratios, differences in steps[trial.rung :]:
-            if values is not None:
-                values = tuple(value * a + b for value, a, b in zip(values, ratios, differences, strict=True))
-        found.append(values)
+    found = [trial.values for trial in latest]
+    for place, trial in enumerate(latest):
+        for bridges in steps[trial.rung :]:
+            found[place] = raised(found[place], bridges)
     return found
 
 
-def step(low: dict[int, Values | None], high: dict[int, Values | None]) -> tuple[Values, Values]:
-    """Factor and summand of each objective that bring values from a rung to the next."""
-    pairs = [(a, b) for number, b in high.items() if (a := low.get(number)) is not None and b is not None]
-    size = next((len(values) for values in (*low.values(), *high.values()) if values is not None), 0)
-    each = [([a[place] for a, _ in pairs], [b[place] for _, b in pairs]) for place in range(size)]
-    return tuple(zip(*map(bridge, each), strict=True)) or ((), ())  # type: ignore[return-value]
+def raised(values: Values | None, bridges: Sequence[Bridge]) -> Values | None:
+    """Values brought one rung up, each objective by its bridge; where nobody has been on both they stay."""
+    if values is None or not bridges:
+        return values
+    return tuple(value * factor + summand for value, (factor, summand) in zip(values, bridges, strict=True))
 
 
-def bridge(both: tuple[list[float], list[float]]) -> tuple[float, float]:
-    """Factor and summand that bring the first values to the second."""
-    before, behind = both
-    if not before:
-        return 1.0, 0.0
-    if min(*before, *behind) > 0:
-        return median(b / a for a, b in zip(before, behind, strict=True)), 0.0
-    return 1.0, median(b - a for a, b in zip(before, behind, strict=True))
+def step(low: Mapping[int, Values], high: Mapping[int, Values]) -> list[Bridge]:
+    """What brings each objective from a rung to the next; nothing where no trial has been on both."""
+    both = [(low[number], values) for number, values in high.items() if number in low]
+    return [bridge([(a[place], b[place]) for a, b in both]) for place in range(len(both[0][0]))] if both else []
+
+
+def bridge(pairs: Sequence[tuple[float, float]]) -> Bridge:
+    """Factor and summand that bring the first values to the second: the median ratio, or the median difference."""
+    if min(map(min, pairs)) > 0:
+        return median(behind / before for before, behind in pairs), 0.0
+    return 1.0, median(behind - before for before, behind in pairs)

@@ -78,14 +78,19 @@ def feed_of(task: Task, data: Data, device: torch.device, shift: float = 0.0, cr
     """
     size = size_of(data, crop)
     _, height, width = data.shape
-    views = height * width // crop**2 if crop else 1
     down, right = (0, 0) if crop else (round(shift * height), round(shift * width))
     train, validation, test = (on_device(part, device) for part in (data.train, data.validation, data.test))
     if final:
         images, truth = (torch.cat(tensors) for tensors in zip(train, validation, strict=True))
         train, validation = (images, truth), test
     mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (data.mean, data.std))
-    return Feed(task, size, padded(train, down, right), validation, test, mean, std, data.flip, views)
+    return Feed(task, size, padded(train, down, right), validation, test, mean, std, data.flip, views_of(data, crop))
+
+
+def views_of(data: Data, crop: int) -> int:
+    """Crops of each image in an epoch: as many as fit into it; one where images are seen whole."""
+    _, height, width = data.shape
+    return height * width // crop**2 if crop else 1
 
 
 def size_of(data: Data, crop: int = 0) -> tuple[int, int]:

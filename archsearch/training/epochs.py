@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.data import VOID
+from archsearch.support.changed import first_change
 from archsearch.support.randomness import own_generators
-from archsearch.support.reading import NUMBER, TEXT, at, at_least, each, fields, named, reason
+from archsearch.support.reading import NUMBER, OBJECT, at, at_least, each, fields, named, reason
 from archsearch.tasks import Feed
 from archsearch.training.checkpoint import (
     load_standing,
@@ -36,14 +36,14 @@ FEWEST_TO_STALL, STALLED = 3, 0.999
 """Epochs before a training can count as stalled, and the share of its first loss, and of that of guessing, that it stays above."""
 OWN = ("train_loss", "lr")
 """What an epoch reports besides the metrics of the validation part."""
-STATE = {"identity": TEXT, "curve": each(named(NUMBER), least=1), "steps": at_least(1), "at_once": at_least(1)}
+STATE = {"identity": OBJECT, "curve": each(named(NUMBER), least=1), "steps": at_least(1), "at_once": at_least(1)}
 
 
 @dataclass
 class Epochs:
     """A training, epoch by epoch.
 
-    `judge` gives the metrics of a network; `checkpoint` is the file to go on from, `identity` a line that says which training it is of;
+    `judge` gives the metrics of a network; `checkpoint` is the file to go on from, `identity` what tells its training from any other;
     `before` epochs of the same network are done already, by another training whose weights this one began with. With `every` a checkpoint
     is written after each epoch, so that whoever stops it loses none.
     """
@@ -51,7 +51,7 @@ class Epochs:
     training: Training
     judge: Callable[[nn.Module], dict[str, float]]
     checkpoint: Path | None
-    identity: str
+    identity: Mapping[str, Any]
     before: int = 0
     every: bool = False
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -96,7 +96,7 @@ class Epochs:
         average = {} if training.average is None else training.average.tensors()
         parts = {"network": training.network.state_dict(), "optimizer": optimizer_tensors(training.optimizer), "average": average}
         tensors = {name: value for prefix, part in {**parts, "random": random}.items() for name, value in prefixed(part, prefix).items()}
-        state = {"identity": self.identity, "curve": self.curve, "steps": training.step, "at_once": training.at_once}
+        state = {"identity": dict(self.identity), "curve": self.curve, "steps": training.step, "at_once": training.at_once}
         save_standing(self.checkpoint, state, tensors)
 
     def _take_up(self) -> None:
@@ -105,8 +105,8 @@ class Epochs:
             return
         try:
             state = fields(standing.state, STATE, "its state")
-            if state["identity"] != self.identity:
-                raise ValueError(f"it is of another training: {first_difference(state['identity'], self.identity)}")
+            if words := first_change(state["identity"], self.identity):
+                raise ValueError(f"it is of another training: {words}")
             self._restore(state, standing.tensors)
         except ValueError as error:
             raise CheckpointError(at(self.checkpoint, f"{reason(error)}; delete it to begin again", "checkpoint")) from error
@@ -125,21 +125,6 @@ class Epochs:
     def _generators(self) -> list[torch.Generator]:
         """All that the rest of the training draws from."""
         return [self.training.generator, torch.default_generator, *own_generators(self.training.generator.device)]
-
-
-def identity(**facts: Any) -> str:
-    """A line that says which training it is: equal facts, equal line."""
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"))
-
-
-def first_difference(before: str, now: str) -> str:
-    """The first fact in which two identities differ, in words."""
-    try:
-        old, new = json.loads(before), json.loads(now)
-        name = next(name for name in sorted({*old, *new}) if old.get(name) != new.get(name))
-        return f"{name} was {str(old.get(name))[:40]}, now {str(new.get(name))[:40]}"
-    except (ValueError, AttributeError, StopIteration):
-        return "its identity is none that this version writes"
 
 
 def guessing_loss(data: Feed, smoothing: float) -> float:

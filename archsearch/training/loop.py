@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,14 +25,6 @@ EXPLODED = 100
 Pair = tuple[Tensor, Tensor]
 Share = tuple[Tensor, Tensor | float]
 """What is right for a batch, and how much that counts."""
-
-
-class Blend(NamedTuple):
-    """What is right for images that are `share` of one and the rest of another."""
-
-    first: Tensor
-    second: Tensor
-    share: float
 
 
 class Training:
@@ -83,8 +75,7 @@ class Training:
     def take_step(self, images: Tensor, truth: Tensor) -> Tensor:
         """Move the weights by the gradient of one batch; return its loss."""
         set_rates(self.optimizer, self.options, self.step / self.total)
-        inputs, wanted = self.blended(images, truth) if self.options.mixup else (images, truth)
-        loss = self.gradient(inputs, wanted)
+        loss = self.gradient(*(self.blended(images, truth) if self.options.mixup else (images, [(truth, 1.0)])))
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
         self.optimizer.step()
@@ -93,20 +84,19 @@ class Training:
         self.step += 1
         return loss
 
-    def gradient(self, images: Tensor, truth: Tensor | Blend) -> Tensor:
+    def gradient(self, images: Tensor, wanted: list[Share]) -> Tensor:
         """Put the gradient of a batch beside the weights, part by part where memory asks for it; return the loss."""
         while True:
             self.optimizer.zero_grad()
             try:
-                return torch.stack([self.back(*part) for part in self.parts(images, truth)]).sum()
+                return torch.stack([self.back(*part) for part in self.parts(images, wanted)]).sum()
             except (MemoryError, RuntimeError) as error:
                 if self.at_once == 1 or not is_out_of_memory(error):
                     raise
             self.at_once = halved(self.at_once)  # outside of the handler, which holds all tensors of the failed step
 
-    def parts(self, images: Tensor, truth: Tensor | Blend) -> Iterator[tuple[Tensor, list[Share]]]:
+    def parts(self, images: Tensor, wanted: list[Share]) -> Iterator[tuple[Tensor, list[Share]]]:
         """The batch in parts that go through at once, each with what is right and how much that counts in the mean over the batch."""
-        wanted: list[Share] = [(truth, 1.0)] if isinstance(truth, Tensor) else [(truth.first, truth.share), (truth.second, 1 - truth.share)]
         if self.at_once >= len(images):
             yield images, wanted
             return
@@ -114,10 +104,8 @@ class Training:
         wholes = [mass(right) for right, _ in wanted]
         for start in range(0, len(images), self.at_once):
             few = slice(start, start + self.at_once)
-            yield (
-                images[few],
-                [(right[few], count * mass(right[few]) / whole) for (right, count), whole in zip(wanted, wholes, strict=True)],
-            )
+            each = zip(wanted, wholes, strict=True)
+            yield images[few], [(right[few], count * mass(right[few]) / whole) for (right, count), whole in each]
 
     def back(self, images: Tensor, wanted: list[Share]) -> Tensor:
         """Add the gradient of a part; return its share of the loss."""
@@ -131,14 +119,14 @@ class Training:
         """The loss of answers, in float32."""
         whole = tuple(answer.float() for answer in answers(outputs))
         losses = [joint_loss(self.data.task, whole, right, self.options.label_smoothing) * count for right, count in wanted]
-        return losses[0] if len(losses) == 1 else losses[0] + losses[1]
+        return torch.stack(losses).sum() if len(losses) > 1 else losses[0]
 
-    def blended(self, images: Tensor, truth: Tensor) -> tuple[Tensor, Blend]:
+    def blended(self, images: Tensor, truth: Tensor) -> tuple[Tensor, list[Share]]:
         """Each image mixed with another of the batch, in shares drawn once for all (mixup, Zhang et al. 2018, arXiv:1710.09412)."""
         drawn = torch.randint(2**31, (1,), generator=self.generator, device=self.generator.device)
         share = float(np.random.default_rng(int(drawn)).beta(self.options.mixup, self.options.mixup))
         other = torch.randperm(len(images), generator=self.generator, device=images.device)
-        return share * images + (1 - share) * images[other], Blend(truth, truth[other], share)
+        return share * images + (1 - share) * images[other], [(truth, share), (truth[other], 1 - share)]
 
     @contextmanager
     def averaged(self) -> Iterator[nn.Module]:

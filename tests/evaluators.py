@@ -14,6 +14,7 @@ import numpy as np
 
 from archsearch.analysis import Device, analyse, latency_ms
 from archsearch.evaluators.base import Candidate, Report
+from archsearch.network.genotype import Genotype
 from archsearch.trial import EvaluationError
 
 ROOFLINE = Device(peak_flops=1e9, bandwidth=1e9, kernel_seconds=2e-6, name="a machine on paper")
@@ -49,6 +50,26 @@ class Formula:
         assert candidate.weights is not None
         assert candidate.weights.read_text() == candidate.genotype.fingerprint
         return {"error": float(candidate.trial)}
+
+
+@dataclass(frozen=True)
+class Sharing(Formula):
+    """Shares 100 bytes with other workers; a network needs one of `needs`, by its fingerprint. Writes down when it was at work."""
+
+    folder: str = ""
+    needs: tuple[int, ...] = ()
+
+    def free_bytes(self) -> int:
+        return 100
+
+    def needs_bytes(self, genotype: Genotype) -> int:
+        return self.needs[int(genotype.fingerprint[:6], 16) % len(self.needs)]
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        began = time.time()
+        metrics = super().evaluate(candidate, report)
+        Path(self.folder, f"{candidate.trial}").write_text(f"{self.needs_bytes(candidate.genotype)} {began} {time.time()}")
+        return metrics
 
 
 @dataclass(frozen=True)

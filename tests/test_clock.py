@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from archsearch import load_space, search
 from archsearch.cli.timing import GAP, duration, fitted, timing
+from archsearch.cli.utilisation import Utilisation
 from archsearch.evaluators.train import Train
 from archsearch.runs.clock import Clock, Running, seconds_left
 from archsearch.runs.standing import Standing
@@ -27,6 +29,34 @@ TREE = Path(__file__).parents[1]
 def test_nothing_is_known_before_an_epoch_or_a_trial() -> None:
     assert seconds_left(None, 1, 4, []) is None
     assert seconds_left(None, 1, 4, [Running(0, 3.0)]) is None
+
+
+def test_how_busy_workers_were_is_the_time_of_evaluations_over_that_of_all_workers() -> None:
+    clock = Clock(workers=2)
+    assert clock.busy is None
+    clock.hear(0, 0)
+    time.sleep(0.2)
+    assert clock.busy == pytest.approx(0.5, abs=0.05)  # one of two
+    clock.hear(1, 0)
+    time.sleep(0.2)
+    clock.end(0, None)
+    clock.end(0, 0.4)  # told again with the seconds that it says itself
+    assert clock.busy == pytest.approx(0.75, abs=0.05)
+
+
+def test_a_search_says_how_busy_its_workers_and_the_gpu_were(tmp_path: Path) -> None:
+    at = Standing(4, 4, (0.1,), 1, 0, 0, elapsed=754, busy=0.943)
+    seen = Utilisation()
+    assert seen.words() == ""
+    seen.through(lambda at: None)(at)
+    assert seen.words() == "workers were busy 94 % of 12:34"
+    with (tmp_path / "samples").open("wb+") as file:  # as nvidia-smi writes them
+        file.write(b"90, 1200\n[N/A], 1200\n70, 81000\n5")
+        file.flush()
+        assert (
+            Utilisation(file.fileno(), at).words()
+            == "workers were busy 94 % of 12:34, the GPU 80 %; of its memory 84.9 GB were in use at most"
+        )
 
 
 @pytest.mark.parametrize(

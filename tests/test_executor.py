@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.evaluators.base import Candidate
+from archsearch.evaluators.base import Candidate, EvaluatorError, free_of, needs_of
 from archsearch.evaluators.train import Train
 from archsearch.network.builder import Builder
 from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, Linear
 from archsearch.runs.executor import Executor, ExecutorError, Inline, Outcome, Processes, died
+from archsearch.runs.room import Room
 from archsearch.spaces.space import load_space
 from archsearch.support.threads import one_thread_each
-from tests.evaluators import Failing, Formula, Stillborn, Talking
+from tests.evaluators import Failing, Formula, Sharing, Stillborn, Talking
 from tests.runs import small_space
 
 EXECUTORS = {"inline": Inline, "one process": lambda e: Processes(e, 1), "two processes": lambda e: Processes(e, 2)}
@@ -88,6 +89,48 @@ def test_a_network_too_large_for_its_worker_fails_alone(tmp_path: Path) -> None:
     outcomes = gather(executor, 2)
     assert outcomes[0].failure.kind == "out_of_memory", outcomes[0].failure
     assert outcomes[1].failure is None
+
+
+def test_workers_share_a_device_as_far_as_its_memory_goes(tmp_path: Path) -> None:
+    executor = Processes(Sharing(seconds=0.15, folder=str(tmp_path), needs=(30, 50, 70, 140)), 3)
+    for number in range(12):
+        executor.submit(candidate(number, tmp_path))
+    assert all(outcome.failure is None for outcome in gather(executor, 12).values())
+    spans = [tuple(map(float, (tmp_path / str(number)).read_text().split())) for number in range(12)]
+    assert {needs for needs, _, _ in spans} >= {30.0, 70.0, 140.0}
+    beside = 0
+    for needs, began, _ in spans:
+        together = [other for other, first, last in spans if first <= began < last]
+        assert sum(together) <= 100 or together == [needs]
+        beside += len(together) > 1
+    assert beside >= 2  # those that fit did not wait for each other
+
+
+def test_room_is_what_was_free_when_all_had_begun() -> None:
+    genotype = candidate(0, Path()).genotype
+    room = Room(2)
+    assert room.fits(10**12)  # nobody has said yet that anything is shared
+    room.hear(1000)
+    assert not room.fits(1)  # the other worker takes its own share first
+    room.hear(900)
+    assert room.fits(2000)
+    room.enter(0, 500)
+    assert room.fits(400)
+    assert not room.fits(401)
+    room.hear(100)  # one that came for another that died sees what is left beside the work
+    room.leave(0)
+    assert room.fits(900)
+    assert (needs_of(Formula(), genotype), free_of(Formula()), free_of(Train(device="cpu"))) == (0, None, None)
+    assert needs_of(Train(device="cpu"), genotype) == 0
+
+
+def test_what_is_no_number_of_bytes_is_said() -> None:
+    class Wrong(Formula):
+        def free_bytes(self) -> str:
+            return "much"
+
+    with pytest.raises(EvaluatorError, match=r"Wrong\.free_bytes gave 'much'; it must be a number of bytes"):
+        free_of(Wrong())
 
 
 def test_what_an_evaluator_prints_is_no_result(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from archsearch.cli.progress import foretold, progress_bar
 from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
+from archsearch.cli.utilisation import utilisation
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Evaluator, has, said, setting_of
 from archsearch.fidelity import SCHEDULES, Fidelity, FidelityError
@@ -154,7 +155,7 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
             latency_device=device, progress=told,
         )  # fmt: skip
 
-    run = watched(folder, quiet, wanted, go)
+    run = watched(folder, quiet, wanted, evaluator, go)
     finish(run, json)
 
 
@@ -167,7 +168,7 @@ def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: 
         told = told_once_begun(tick, lambda: lines) if tick else None
         return resume(folder, *parts, trials=more.trials, workers=more.workers, retry_failed=more.retry_failed, progress=told)
 
-    finish(watched(folder, quiet, before.record.objectives, go), json)
+    finish(watched(folder, quiet, before.record.objectives, parts.evaluator, go), json)
 
 
 def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fidelity | None]:
@@ -228,11 +229,15 @@ def read_objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
         raise WrongUseError(str(error)) from error
 
 
-def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], go: Callable[[Tick], Run]) -> Run:
-    """Run with a progress bar; on Ctrl-C say how to go on, and end with 130."""
+def watched(folder: Path, quiet: bool, objectives: Sequence[Objective], evaluator: Evaluator, go: Callable[[Tick], Run]) -> Run:
+    """Run with a progress bar, then say how busy everything was; on Ctrl-C say how to go on, and end with 130."""
     try:
-        with progress_bar(quiet, lambda at: standing(at, objectives[0])) as tick:
-            return go(tick and foretold(tick))
+        with utilisation(getattr(evaluator, "device", "cpu")) as seen:
+            with progress_bar(quiet, lambda at: standing(at, objectives[0])) as tick:
+                run = go(tick and seen.through(foretold(tick)))
+            if seen.words():
+                remark(seen.words())
+            return run
     except KeyboardInterrupt:
         recorded = (folder / "run.json").is_file()
         remark(f"stopped; `archsearch resume {folder}` goes on" if recorded else "stopped before the first trial was done; nothing is left")

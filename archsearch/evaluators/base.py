@@ -94,6 +94,8 @@ class Evaluator(Protocol):
       weights of `candidate.parent` where there is one.
     - `usual(trials)`: the evaluator as a search of so many trials uses it when nobody says how long it trains, and its values of `epochs`
       rung by rung, none where there is one rung.
+    - `free_bytes()`: what is free of the memory of a device that workers share, None where each has its own; `needs_bytes(genotype)`: how
+      much of it an evaluation takes at most.
     - `setting()`: what the data ask of a network, such as `input` shape and number of `classes`; `task`: what is learnt from them.
     - `check(genotype)` raises `EvaluationError` for a network that does not fit the data; `describe()` gives their `Description`;
       `remarks()` lines that are said when a search starts.
@@ -134,7 +136,7 @@ SAID = {
 
 TAKEN = {
     "evaluate": "candidate, report", "test": "candidate", "foretell": "candidate", "check": "genotype", "setting": "", "describe": "",
-    "remarks": "", "usual": "trials",
+    "remarks": "", "usual": "trials", "free_bytes": "", "needs_bytes": "genotype",
 }  # fmt: skip
 """Methods of an evaluator, and what each is called with."""
 
@@ -175,6 +177,33 @@ def remarks_of(evaluator: object) -> list[str]:
     if not isinstance(found, Iterable) or isinstance(found, str):
         raise EvaluatorError(f"{class_of(evaluator)}.remarks() gave {shortened(found)}; it must give lines")
     return [str(line) for line in found]
+
+
+def free_of(evaluator: object) -> int | None:
+    """Bytes that are free on a device that workers share; None where they share none. Raises EvaluatorError."""
+    if not has(evaluator, "free_bytes"):
+        return None
+    judge: Any = evaluator
+    with told(evaluator, "free_bytes"):
+        found = judge.free_bytes()
+    return None if found is None else counted(found, evaluator, "free_bytes")
+
+
+def needs_of(evaluator: object, genotype: Genotype) -> int:
+    """Bytes that an evaluation of a network takes on a device that workers share, 0 where nobody says. Raises EvaluatorError."""
+    if not has(evaluator, "needs_bytes"):
+        return 0
+    judge: Any = evaluator
+    with told(evaluator, "needs_bytes"):
+        found = judge.needs_bytes(genotype)
+    return counted(found, evaluator, "needs_bytes")
+
+
+def counted(found: object, evaluator: object, name: str) -> int:
+    """What a method gave, which must be bytes. Raises EvaluatorError."""
+    if not isinstance(found, int) or found < 0:
+        raise EvaluatorError(f"{class_of(evaluator)}.{name} gave {shortened(found)}; it must be a number of bytes")
+    return found
 
 
 def has(evaluator: object, name: str) -> bool:

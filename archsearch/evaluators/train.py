@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from archsearch.analysis import analyse
 from archsearch.analysis.exits import exits
 from archsearch.evaluators.base import Candidate, Parent, Report
 from archsearch.network.compiler import compile_network
@@ -23,7 +24,7 @@ from archsearch.training import PLACES
 from archsearch.training.device import pick_device
 from archsearch.training.epochs import Epochs
 from archsearch.training.loop import Training, check_loss
-from archsearch.training.memory import images_at_once
+from archsearch.training.memory import images_at_once, room
 from archsearch.training.narrowing import narrowed
 from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
@@ -116,6 +117,17 @@ class Train(Options):
         training = Training(fitting, network, data, generator, numerics, frozen)
         judge = partial(self.judged, data, [output.macs for output in exits(genotype)])
         return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, more or {}), done, every)
+
+    def free_bytes(self) -> int | None:
+        """What is free of the memory of the GPU; None on a CPU, where every worker has a share of its own."""
+        device = pick_device(self.device)
+        return room(device) if device.type == "cuda" else None
+
+    def needs_bytes(self, genotype: Genotype) -> int:
+        """The predicted peak of training a network on the GPU, with a whole batch at once; 0 on a CPU."""
+        if self.device == "cpu" or not torch.cuda.is_available():  # asked in the process that begins no work on the GPU
+            return 0
+        return analyse(genotype, batch=self.at_once or self.batch, optimizer=self.optimizer).training_peak_bytes
 
     def learn(self, epochs: Epochs, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train, keep the weights, and return the metrics of the last epoch; the checkpoint stays until `finish`. Raises as `evaluate`."""

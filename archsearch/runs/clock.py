@@ -73,6 +73,7 @@ class Clock:
     _later: list[float] = field(default_factory=list)
     _latest: float = field(default_factory=time.perf_counter)
     _marks: dict[int, _Mark] = field(default_factory=dict)
+    _worked: float = 0.0
 
     def hear(self, trial: int, epochs: int, of: int | None = None) -> None:
         """So many epochs of a trial are done; fewer than before mean that it begins again, epochs without a beginning that it went on."""
@@ -86,8 +87,8 @@ class Clock:
 
     def end(self, trial: int, seconds: float | None) -> None:
         """A trial is done after so many seconds; None for what says nothing of those to come."""
-        self._marks.pop(trial, None)
-        self._latest = time.perf_counter()
+        mark, self._latest = self._marks.pop(trial, None), time.perf_counter()
+        self._worked += 0.0 if mark is None else self._latest - mark.began
         if seconds is not None:
             (self._first if len(self._first) < max(1, self.workers) else self._later).append(seconds)
 
@@ -95,6 +96,13 @@ class Clock:
     def elapsed(self) -> float:
         """Seconds since the clock was made."""
         return time.perf_counter() - self.began
+
+    @property
+    def busy(self) -> float | None:
+        """The share of the workers' time that went into evaluations; None before the first has begun."""
+        now = time.perf_counter()
+        worked = self._worked + sum(now - mark.began for mark in self._marks.values())
+        return min(1.0, worked / (now - self.began) / max(1, self.workers)) if worked else None
 
     def running(self) -> tuple[Running, ...]:
         """The trials under way, in order of their beginnings."""

@@ -17,7 +17,8 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Protocol
 
 from archsearch.data.description import Mark
-from archsearch.evaluators.base import Candidate, Evaluator
+from archsearch.evaluators.base import Candidate, Evaluator, needs_of
+from archsearch.runs.room import Room
 from archsearch.runs.worker import Job, Method, end_group, numbers, run_safely, work
 from archsearch.support.spawning import GUARD, UNGUARDED, UNGUARDED_LINE, SpawnError, check_main, refuse_unguarded
 from archsearch.support.threads import one_thread_each
@@ -116,7 +117,10 @@ class Processes:
     A worker that dies, or works on one candidate for longer than `timeout_s`, is replaced, and the candidate recorded as a failure;
     how long it worked is what its own clock says, however late it is heard. Children that it started, such as those of a torch
     DataLoader, end with it. On Linux each worker may use `memory_bytes` (its share of the machine's memory when not given), so that a
-    network too large for it fails alone. `files` are Python files of the user's own, with ops or the evaluator. `marks` are those of the
+    network too large for it fails alone. On a device that they share, as many work side by side as its memory has room for (runs.room),
+    where the evaluator says what is free and what a network needs.
+
+    `files` are Python files of the user's own, with ops or the evaluator. `marks` are those of the
     data (data.fingerprint): a worker that finds other ones does not begin.
     """
 
@@ -139,11 +143,12 @@ class Processes:
         self._done: deque[Outcome] = deque()
         self._false_starts = 0
         self._pool: list[_Worker] = []
+        self._room = Room(self.workers)
 
     def submit(self, candidate: Candidate, method: Method = "evaluate") -> None:
         if not self._pool:  # not before there is work: going on with a finished run starts none
             self._pool = [self._start() for _ in range(self.workers)]
-        self._queue.append(Job.of(candidate, method))
+        self._queue.append(Job.of(candidate, method, needs_of(self.evaluator, candidate.genotype)))
         self._hand_out()
 
     def wait(self) -> Outcome:
@@ -181,7 +186,7 @@ class Processes:
 
     def _hand_out(self) -> None:
         for worker in list(self._pool):
-            if self._queue and worker.ready and worker.job is None:
+            if self._queue and worker.ready and worker.job is None and self._room.fits(self._queue[0].needs):
                 job = self._queue.popleft()
                 try:
                     worker.pipe.send(job)
@@ -190,6 +195,7 @@ class Processes:
                     self._bury(worker)
                     continue
                 worker.job, worker.began, worker.curve = job, time.perf_counter(), []
+                self._room.enter(job.trial, job.needs)
                 self._tell(job.trial, 0)
 
     def _tell(self, trial: int, epochs: int, metrics: Mapping[str, float] = NOTHING) -> None:
@@ -217,6 +223,7 @@ class Processes:
             return
         if word == "ready":
             worker.ready, self._false_starts = True, 0
+            self._room.hear(*data)
         elif word == "unfit":
             raise ExecutorError(f"a worker cannot set up the evaluator: {data[0]}")
         elif worker.job is None:
@@ -247,6 +254,7 @@ class Processes:
         if worker.job is not None:
             self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), seconds))
             self._tell(worker.job.trial, ENDED)
+            self._room.leave(worker.job.trial)
             worker.job = None
 
     def _bury(self, worker: _Worker, failure: Failure | None = None) -> None:

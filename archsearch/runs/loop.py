@@ -302,7 +302,7 @@ class Loop:
         self.progress(
             Standing(
                 len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,
-                left, self.testing,
+                left, self.testing, self.clock.busy,
             )
         )  # fmt: skip
 

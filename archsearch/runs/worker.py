@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from archsearch.data.description import Mark, difference
-from archsearch.evaluators.base import Candidate, Evaluator, EvaluatorError, Parent, Report, Rung, has, retrained_of, setting_of
+from archsearch.evaluators.base import Candidate, Evaluator, EvaluatorError, Parent, Report, Rung, free_of, has, retrained_of, setting_of
 from archsearch.fidelity import with_option
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
@@ -41,15 +41,16 @@ class Job(NamedTuple):
     rung: tuple[str, float, float, str | None] | None = None
     parent: tuple[str, str] | None = None
     proxies: tuple[str, ...] = ()
+    needs: int = 0
 
     @classmethod
-    def of(cls, candidate: Candidate, method: Method) -> Job:
-        """The job that a candidate makes."""
+    def of(cls, candidate: Candidate, method: Method, needs: int = 0) -> Job:
+        """The job that a candidate makes; it needs so many bytes of a device that others share."""
         on = candidate.rung
         rung = None if on is None else (on.option, on.value, on.before, None if on.start is None else str(on.start))
         plain = (str(candidate.weights) if candidate.weights else None, candidate.max_latency_ms, candidate.choices, rung)
         parent = None if candidate.parent is None else (candidate.parent.genotype.to_json(), str(candidate.parent.weights))
-        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain, parent, candidate.proxies)
+        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain, parent, candidate.proxies, needs)
 
     def candidate(self) -> Candidate:
         """The candidate again."""
@@ -136,12 +137,13 @@ def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         evaluator = set_up(pipe, files, marks)
+        free = free_of(evaluator)
     except Exception as error:  # a user's file or evaluator may raise anything; the supervisor says it once
         pipe.send(("unfit", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
         return
     if memory_bytes is not None:
         hold_to(memory_bytes)
-    pipe.send(("ready",))
+    pipe.send(("ready", free))
     with suppress(EOFError):
         while True:
             evaluate(evaluator, pipe, ask)

@@ -8,9 +8,10 @@ from torch.nn import functional
 
 
 class MeanFilter(nn.Module):
-    """`nn.AvgPool2d` with stride 1 as a depthwise convolution with equal weights: three to seven times as fast on a CPU in channels_last.
+    """`nn.AvgPool2d` with stride 1 as a depthwise convolution with equal weights: on a CPU in channels_last up to seven times as fast.
 
-    What it gives is the same but for rounding.
+    What it gives is the same but for rounding. (3 x 3, batch 128, one thread: 3.1 times with 16 channels of 28x28, 1.3 with 64 of 7x7; in
+    bfloat16 7.3 and 2.7.)
     """
 
     def __init__(self, kernel: tuple[int, int], padding: tuple[int, int], count_padding: bool) -> None:

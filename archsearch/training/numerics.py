@@ -26,7 +26,7 @@ class Numerics:
     bfloat16: bool = False
 
     def prepared(self, network: nn.Module) -> nn.Module:
-        """The network on the device, in channels_last where it has convolutions: its steps take up to three times less."""
+        """The network on the device, in channels_last where it has convolutions: without it a step takes 1.1 to 1.4 times as long."""
         network.to(self.device)
         if self.device.type == "cpu":
             with_mean_filters(network)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archsearch import Builder, Genotype, Pick
+from archsearch import Builder, Genotype, Pick, analyse
 from archsearch.evaluators import load_evaluator
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.table import Table
@@ -332,7 +332,10 @@ def test_the_table_that_comes_along_holds_its_whole_space() -> None:
     for _ in range(40):
         entry = catalogue.draw(rng)
         row = results.rows[key_of(entry.choices)]
-        assert {name: values[row, 0] for name, values in results.costs.items()}["params"] == entry.costs["params"]
+        held, now = {name: values[row, 0] for name, values in results.costs.items()}, analyse(catalogue.genotype(entry))
+        trained = analyse(catalogue.genotype(entry), batch=64, optimizer="adamw")  # as the table was made
+        assert (held["params"], held["macs"], held["memory_bytes"]) == (now.params, now.macs, now.inference_peak_bytes)
+        assert held["training_memory_bytes"] == trained.training_peak_bytes
         shown: list[dict[str, float]] = []
         found = table.evaluate(candidate(entry.choices, 1), lambda epoch, metrics: bool(shown.append(metrics)))  # noqa: B023
         assert len(shown) == 12

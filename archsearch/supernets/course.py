@@ -137,6 +137,10 @@ class Course:
         return {**latency, **found, **exit_macs(macs)}
 
 
+OF_ONE_NETWORK = ("clip", "ema", "mixup", "at_once", "compile", "width")
+"""Options of training that only the loop of a single network heeds."""
+
+
 class Fitting:
     """A plain network in training."""
 
@@ -175,4 +179,7 @@ def trained_by(evaluator: Evaluator) -> Train:
     """The evaluator, which must be `train`: a supernet is trained with its data and options. Raises SupernetError."""
     if not isinstance(evaluator, Train):
         raise SupernetError(f"a supernet trains with the data and options of the evaluator train; it was given {type(evaluator).__name__}")
+    for name in OF_ONE_NETWORK:
+        if getattr(evaluator, name) != getattr(Train, name):
+            raise SupernetError(f"a supernet knows nothing of {name}={getattr(evaluator, name)}, which is for single networks; leave it out")
     return evaluator

@@ -171,7 +171,7 @@ def trials_in(out: Path) -> int:
 def test_what_a_supernet_cannot_train_with_is_said_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="a supernet trains with the data and options of the evaluator train; it was given Formula"):
         pruned(tmp_path / "a", evaluator=Formula())
-    with pytest.raises(SearchError, match=r"a supernet knows nothing of ema=0\.99, which is for single networks; leave it out"):
+    with pytest.raises(SearchError, match=r"a supernet heeds no ema=0\.99, which is for single networks; leave it out"):
         pruned(tmp_path / "a", evaluator=Train(epochs=1, ema=0.99))
     with pytest.raises(SearchError, match=r"space 'small_cell' is no fabric: choice 'channels' offers \[4, 8\]"):
         pruned(tmp_path / "b", space=load_space("small_cell"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from archsearch import Builder, Genotype, compile_network
+from archsearch import Builder, Genotype, compile_network, layers
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
+from archsearch.layers.thinned import thinned
 from archsearch.ops import BatchNorm2d, Conv2d, DepthwiseConv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU
 from archsearch.tasks import Feed
 from archsearch.training import epochs as epochs_module
@@ -367,3 +369,34 @@ def test_other_pooling_stays() -> None:
     others = [nn.AvgPool2d(3, 2, 1), nn.AvgPool2d(2), nn.AvgPool2d(3, 1, 1, ceil_mode=True), nn.AvgPool2d(3, 1, 1, divisor_override=2)]
     network = with_mean_filters(nn.Sequential(*others))
     assert not any(isinstance(module, MeanFilter) for module in network.modules())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 8, 1, stride=2),
+        nn.Conv2d(4, 8, 1, stride=(1, 3), bias=False),
+        layers.CoordConv2d(3, 5, 1, 9, 9, stride=2),
+        layers.WeightNormConv2d(4, 8, 1, stride=2),
+        layers.WeightStandardConv2d(4, 8, 1, stride=2),
+    ],
+    ids=repr,
+)
+def test_strided_convolutions_of_few_channels_are_taken_apart_and_stay_what_they_are(layer: nn.Module) -> None:
+    x = torch.randn(3, 3 if isinstance(layer, layers.CoordConv2d) else 4, 9, 9, generator=torch.Generator().manual_seed(0))
+    plain, apart = deepcopy(layer), thinned(deepcopy(layer))
+    assert apart.stride == (1, 1)
+    assert apart.state_dict().keys() == plain.state_dict().keys()
+    again = deepcopy(thinned(apart)).to(memory_format=torch.channels_last)
+    results = [network(images) for network, images in ((plain, x), (again, x.to(memory_format=torch.channels_last)))]
+    torch.testing.assert_close(results[1], results[0])
+    for result in results:
+        result.square().sum().backward()
+    for ours, theirs in zip(again.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+
+
+def test_other_strides_stay() -> None:
+    others = [nn.Conv2d(16, 4, 1, 2), nn.Conv2d(4, 4, 3, 2), nn.Conv2d(4, 4, 1, 2, 1), nn.ConvTranspose2d(4, 4, 1, 2), nn.MaxPool2d(1, 2)]
+    strides = [layer.stride for layer in others]
+    assert [layer.stride for layer in thinned(nn.Sequential(*others))] == strides

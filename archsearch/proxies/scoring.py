@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from archsearch.layers.thinned import thinned
 from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
 from archsearch.proxies import load_proxy, metric_of
@@ -43,7 +44,7 @@ def proxy_scores(genotype: Genotype, names: Sequence[str], batch: Minibatch, see
         EvaluationError: rejected, where a proxy has no finite value for this network; it says why.
         ValueError: as `load_proxy`.
     """
-    network = compile_network(genotype, seed).to(batch.images.device)
+    network = thinned(compile_network(genotype, seed)).to(batch.images.device)
     probe = Probe(genotype, network, *batch, seed)
     return {metric_of(name): score(name, probe) for name in names}
 

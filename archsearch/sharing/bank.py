@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from archsearch import layers
+from archsearch.layers.thinned import thinned
 from archsearch.network.genotype import Genotype
 from archsearch.network.genotype_json import op_to_dict
 from archsearch.ops.base import Op
@@ -78,7 +79,7 @@ class Bank:
 
     def _made(self, key: Key) -> nn.Module:
         with seeded(seed_of(self.seed, key)):
-            return built(key.op, layers, key.inputs).to(self.device)
+            return thinned(built(key.op, layers, key.inputs)).to(self.device)
 
 
 def keys_of(genotype: Genotype) -> list[Key]:

@@ -181,5 +181,5 @@ def trained_by(evaluator: Evaluator) -> Train:
         raise SupernetError(f"a supernet trains with the data and options of the evaluator train; it was given {type(evaluator).__name__}")
     for name in OF_ONE_NETWORK:
         if getattr(evaluator, name) != getattr(Train, name):
-            raise SupernetError(f"a supernet knows nothing of {name}={getattr(evaluator, name)}, which is for single networks; leave it out")
+            raise SupernetError(f"a supernet heeds no {name}={getattr(evaluator, name)}, which is for single networks; leave it out")
     return evaluator

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adam
 
+from archsearch.layers.thinned import thinned
 from archsearch.spaces.space import Scalar
 from archsearch.supernets.course import Course
 from archsearch.supernets.supergraph import Supergraph
@@ -34,7 +35,7 @@ class Relaxation:
         self.course, self.supergraph = course, supergraph
         self.options = {name: tuple(offered) for name, offered in options.items()}
         self.network, self.switches = compile_switched(supergraph.genotype, [*supergraph.places, *supergraph.guards], seed)
-        self.network.to(course.device)
+        thinned(self.network).to(course.device)
         widest = max(len(offered) for offered in self.options.values())
         self.scores = torch.zeros(len(self.options), widest, device=course.device, requires_grad=True)
         self.absent = torch.tensor([[place >= len(offered) for place in range(widest)] for offered in self.options.values()])

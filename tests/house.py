@@ -22,7 +22,7 @@ LAYERS = [
     {"zoo", "design"},
     {"spaces"},
     {"trial"},
-    {"tables", "tasks"},
+    {"figures", "tables", "tasks"},
     {"training", "proxies"},
     {"sharing"},
     {"evaluators"},

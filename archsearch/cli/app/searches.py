@@ -114,6 +114,29 @@ def report(
     report_command(run, out, json)
 
 
+def front(
+    run: Folder,
+    x: Annotated[str, typer.Option(metavar="METRIC", help="Metric to the right. [default: the second objective]")] = "",
+    y: Annotated[str, typer.Option(metavar="METRIC", help="Metric upwards. [default: the first objective]")] = "",
+    json: Json = False,
+) -> None:
+    """Print a run's front as a table, and all its networks as a scatter of characters."""
+    from archsearch.cli.front import front_command
+
+    front_command(run, x, y, json)
+
+
+def watch(
+    run: Folder,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often to look, at most.")] = 2.0,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for every change.")] = False,
+) -> None:
+    """Follow a run that another process writes, until it ends; Ctrl-C stops watching."""
+    from archsearch.cli.watching import watch_command
+
+    watch_command(run, every, json)
+
+
 def export(
     target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: RUN/export/TRIAL]")] = None,

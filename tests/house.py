@@ -24,7 +24,7 @@ LAYERS = [
     {"trial"},
     {"figures", "tables", "tasks"},
     {"training", "proxies"},
-    {"sharing"},
+    {"explaining", "sharing"},
     {"evaluators"},
     {"strategies", "supernets", "fidelity"},
     {"runs"},

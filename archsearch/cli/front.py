@@ -77,8 +77,8 @@ def points_of(run: Run, axes: Axes) -> list[tuple[int, Point]]:
 def plain(run: Run, axes: Axes) -> dict[str, Any]:
     """Table and scatter as plain data."""
     points = [{NUMBER: number, "x": at.x, "y": at.y, "on_front": at.bright} for number, at in points_of(run, axes)]
-    standing = {"trials": len(run.trials), "of": run.record.trials, "failed": run.failures.total(), "refused": run.refusals.total()}
-    return {"run": str(run.folder), **standing, "front": front_rows(run), **axes._asdict(), "points": points}
+    counts = {"trials": len(run.trials), "of": run.record.trials, "failed": run.failures.total(), "refused": run.refusals.total()}
+    return {"run": str(run.folder), **counts, "front": front_rows(run), **axes._asdict(), "points": points}
 
 
 def front_view(run: Run, axes: Axes, room: Room, letters: Letters = DRAWN) -> RenderableType:
@@ -109,8 +109,8 @@ def key(run: Run, axes: Axes, letters: Letters) -> Text:
     text = Text.assemble((letters.bright, BRIGHT), f" on the front  {letters.dim} other networks")
     hidden = [unit(each.metric).label for each in run.record.objectives if each.metric not in axes]
     if hidden and len(run.record.objectives) > 2:
-        text.append(f"\nwho looks beaten on the front wins by {' and '.join(hidden)}")
-    return text.append("\n")
+        text.append(f"\none on the front that looks beaten wins by {' and '.join(hidden)}")
+    return text
 
 
 def table(run: Run, rows: Sequence[dict[str, Any]], width: int | None) -> RenderableType:

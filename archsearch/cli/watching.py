@@ -31,7 +31,7 @@ from archsearch.units import unit
 
 REST = 20
 """A look is followed by so many times its own length without one: the search has the processor."""
-FIXED, LEAST = 9, 9
+FIXED, LEAST = 10, 9
 """Lines of the screen that are neither table nor scatter, and the fewest that a scatter is worth having with."""
 
 
@@ -108,7 +108,7 @@ def screen(seen: Seen, axes: Axes, console: Console) -> RenderableType:
     if free - height < 1:
         height = 0
     shown = front_view(seen.run, axes, Room(console.width, height, max(1, free - height)), letters_for(console.encoding))
-    return Group(shown, bar(seen)) if seen.active else shown
+    return Group(bar(seen), shown) if seen.active else shown
 
 
 def bar(seen: Seen) -> RenderableType:

@@ -14,7 +14,10 @@ from archsearch.analysis.latency import Device, read_device
 from archsearch.cli.targets import read_genotype
 from archsearch.data import load_data
 from archsearch.data.datasets import _load
+from archsearch.data.loose import read_loose
+from archsearch.exporters.reading import read_preprocessing
 from archsearch.network.text_form import to_text
+from archsearch.runs.database import is_written
 from archsearch.runs.store import Store, open_run
 from archsearch.sharing.file import load_bank, save_tensors, weights_of
 from archsearch.sharing.folder import SharedWeights, read_supernet
@@ -33,6 +36,7 @@ def read_run(folder: Path) -> None:
     _ = run.trials, run.notes, run.refusals, run.seconds, run.tests, run.front()
     if run.trials:
         run.genotype(run.trials[0].number)
+    is_written(folder)
 
 
 def make_run(folder: Path) -> None:
@@ -213,6 +217,13 @@ READERS = {
     "cifar, python": Reader(read_published("cifar10"), make_cifar("python"), ("data_batch_2", "test_batch", "batches.meta"), DATA, 4),
     "svhn": Reader(read_published("svhn"), make_houses, ("train_32x32.mat", "test_32x32.mat"), DATA),
     "qmnist": Reader(read_published("qmnist"), make_columns, ("qmnist-train-labels-idx2-int.gz",), DATA),
+    "own images": Reader(lambda f: read_loose(f / "d", (3, 6, 4), 9), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
+    "constants of a model": Reader(
+        lambda f: read_preprocessing(f / "model.py"),
+        lambda f: _write(f / "model.py", "CLASSES = ('a', 'b')\nMEAN = (0.5, 0.25)\nSTD = (1.0, 0.5)\n"),
+        ("model.py",),
+        ("ExportError",),
+    ),
     "csv": Reader(lambda f: read_images(f / "list.csv"), make_list, ("list.csv",), DATA),
     "idx": Reader(
         read_images,

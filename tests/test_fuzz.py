@@ -33,6 +33,7 @@ UNREAD = {
     "exporters.verify.verify": "outputs that the same function had computed a moment ago, read as tensors only",
     "support.own_code.run_as": PYTHON,
     "support.parts._load_own": PYTHON,
+    "report.of_explanation.header": "a file of archsearch's own",
     "support.offline_page.offline_page": "a file of archsearch's own",
     "runs.worker.set_up": PYTHON,
 }

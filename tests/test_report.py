@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archsearch.figures.chart import CONFIG, best_so_far, exit_curves, growth, learning_curves, pareto
+from archsearch.figures.frame import FIXED, curves, exits, frame, progress
 from archsearch.pareto import front, hypervolume
 from archsearch.report import ReportError, Summary, page, write_report
-from archsearch.report.figures import CONFIG, best_so_far, exit_curves, growth, learning_curves, pareto
 from archsearch.report.markup import link
-from archsearch.runs.frame import FIXED, curves, exits, frame, progress
 from archsearch.support.offline_page import script_json
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
 

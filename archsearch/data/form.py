@@ -36,16 +36,22 @@ AS_THEY_ARE = Form()
 
 def square(plane: Pixels, size: int, smooth: bool = True) -> Pixels:
     """The largest square in the middle, brought to that size: of (H, W) or bytes (H, W, 3); bilinear, or the nearest pixels."""
-    if plane.shape[:2] == (size, size):
+    return middle(plane, (size, size), smooth)
+
+
+def middle(plane: Pixels, size: tuple[int, int], smooth: bool = True) -> Pixels:
+    """The largest part in the middle that has the form of `size`, (height, width), brought to it; as `square`."""
+    if plane.shape[:2] == size:
         return plane
     from PIL.Image import Resampling, fromarray
 
     height, width = plane.shape[:2]
-    side = min(height, width)
-    left, top = (width - side) // 2, (height - side) // 2
+    share = min(height / size[0], width / size[1])
+    tall, wide = (max(1, round(share * side)) for side in size)
+    left, top = (width - wide) // 2, (height - tall) // 2
     how = Resampling.BILINEAR if smooth else Resampling.NEAREST  # bilinear over all pixels that become one, so nothing is skipped
-    middle = fromarray(plane[top : top + side, left : left + side])  # cut first: what lies outside would show at the edges
-    made: Pixels = np.asarray(middle.resize((size, size), how))
+    cut = fromarray(plane[top : top + tall, left : left + wide])  # cut first: what lies outside would show at the edges
+    made: Pixels = np.asarray(cut.resize(size[::-1], how))
     return made if plane.dtype == np.uint8 else made.clip(plane.min(), plane.max())  # sums of shares of 1 may be a little over 1
 
 

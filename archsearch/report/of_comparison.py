@@ -9,13 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from archsearch.report import figures
+from archsearch.figures import chart as figures
+from archsearch.figures.frame import Frame
 from archsearch.report.markup import Cell, Column, pairs, table
 from archsearch.report.page import filled, write_page
 from archsearch.report.sections import Chart, Section, words_of
 from archsearch.runs.compare import BASELINE, Comparison, Player
 from archsearch.runs.compare.quality import Floats
-from archsearch.runs.frame import Frame
 from archsearch.units import DASH, unit
 
 HEADINGS = {"regret": "Regret", "test": "On the test part", "hypervolume": "Hypervolume", "igd_plus": "Distance from the best front"}

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from archsearch.report import figures
+from archsearch.figures import chart as figures
 from archsearch.report.sections import Chart, Section, footer, header, sections
 from archsearch.report.summary import Summary
 from archsearch.support.offline_page import digest, offline_page, script_json

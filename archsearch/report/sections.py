@@ -6,10 +6,10 @@ from collections import Counter
 from html import escape
 from typing import Literal, NamedTuple
 
-from archsearch.report import figures
+from archsearch.figures import chart as figures
+from archsearch.figures.frame import curves, exits, frame, progress
 from archsearch.report.markup import Cell, Column, link, pairs, table
 from archsearch.report.summary import Summary
-from archsearch.runs.frame import curves, exits, frame, progress
 from archsearch.trial import FAILURE_KINDS, Trial
 from archsearch.units import DASH, unit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import textwrap
 
-from archsearch.report import figures
-from archsearch.runs.frame import Frame
+from archsearch.figures import chart as figures
+from archsearch.figures.frame import Frame
 from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.survey import Survey
 from archsearch.units import unit

@@ -41,6 +41,8 @@ FILES = (
 """What a run writes, besides the weights; the lock last."""
 MOST_BYTES = 64 * 2**20
 """Of one value."""
+ASKING = 0.5
+"""Seconds to wait for a folder that is held: who only asks whether it is lets go at once."""
 Query = tuple[str, tuple[Any, ...]]
 
 
@@ -111,7 +113,7 @@ def read(path: Path, *queries: Query) -> list[list[Any]]:
 def lock(folder: Path) -> sqlite3.Connection:
     """Hold the folder against other writers until the connection, or this process, ends."""
     # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
-    holder = sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)
+    holder = sqlite3.connect(folder / "run.lock", timeout=ASKING, isolation_level=None)
     try:
         holder.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
@@ -123,6 +125,21 @@ def lock(folder: Path) -> sqlite3.Connection:
         holder.close()
         raise
     return holder
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a process holds the folder to write it; to ask is to hold it for a moment, which `lock` waits for."""
+    path = folder / "run.lock"
+    if not path.is_file():
+        return False
+    asking = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
+    try:
+        asking.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        return "locked" in str(error)
+    finally:
+        asking.close()
+    return False
 
 
 def weights_file(folder: Path, number: int, rung: int | None = None) -> Path:

@@ -31,6 +31,7 @@ from archsearch.runs.database import (
     unused,
     weights_file,
 )
+from archsearch.runs.front_table import as_html
 from archsearch.runs.record import Record
 from archsearch.runs.rows import Placed, V, by_trial, counts_of, curves_of, damage, parsed_metrics, read_step, read_trial, seconds_of
 from archsearch.support.reading import at, place, read_text, reason
@@ -39,6 +40,7 @@ from archsearch.trial import Trial, to_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 __all__ = ["LockedError", "Run", "RunExistsError", "Store", "StoreError", "checkpoint_file", "connect", "disk_errors", "open_run"]
 
@@ -294,9 +296,19 @@ class Run:
 
     def frame(self) -> pd.DataFrame:
         """All trials as a pandas table, a column for every metric."""
-        from archsearch.runs.frame import frame  # pandas is slow to import: only now
+        from archsearch.figures.frame import frame  # pandas is slow to import: only now
 
         return frame(self.trials, [trial.number for trial in self.front()], self.tests)
+
+    def figure(self, name: str = "pareto", x: str = "", y: str = "") -> go.Figure:
+        """A plotly figure by name, of the metrics x and y where it is of any. Raises ValueError, which lists what there is."""
+        from archsearch.figures.named import Shown, figure  # plotly likewise
+
+        return figure(name, Shown(self.trials, [trial.number for trial in self.front()], self.record.objectives), x, y)
+
+    def _repr_html_(self) -> str:
+        """The front with tests and costs, for notebooks."""
+        return as_html(self)
 
     def _has(self, table: str) -> bool:
         """Whether there is a table, which a run of an earlier version may lack."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archsearch.data import Data
 from archsearch.tasks.base import Meter, Task, answers, joint_loss
 from archsearch.tasks.classification import Classification
-from archsearch.tasks.feed import Feed, feed_of, measure, part_of, size_of, views_of
+from archsearch.tasks.feed import Feed, feed_of, measure, part_of, size_of, tiled, views_of
 from archsearch.tasks.segmentation import Segmentation
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Segmentation)}
@@ -33,5 +33,6 @@ __all__ = [
     "part_of",
     "size_of",
     "task_of",
+    "tiled",
     "views_of",
 ]

@@ -154,12 +154,16 @@ def measure(network: nn.Module, data: Feed, part: Pair, batch: int) -> list[dict
 
 def predict(network: nn.Module, data: Feed, images: Tensor) -> tuple[Tensor, ...]:
     """Answers of all exits to whole images; of larger ones than the network sees, tile by tile, the mean where tiles overlap."""
-    (height, width), (tall, wide) = images.shape[2:], data.size
-    inputs = data.normalised(images)
+    return tiled(network, data.normalised(images), data.size)
+
+
+def tiled(network: nn.Module, inputs: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
+    """The same for inputs that are normalised, and a network that sees squares of that size."""
+    (height, width), (tall, wide) = inputs.shape[2:], size
     if (height, width) == (tall, wide):
         return answers(network(inputs))
     sums: list[Tensor] = []
-    hits = torch.zeros(height, width, device=images.device)
+    hits = torch.zeros(height, width, device=inputs.device)
     for top in places(height, tall):
         for left in places(width, wide):
             window = (..., slice(top, top + tall), slice(left, left + wide))

@@ -8,7 +8,7 @@ import typer
 
 from archsearch import __version__
 from archsearch.cli.app.networks import calibrate, convert, diff, draw, edit, import_, lint, show, zoo
-from archsearch.cli.app.searches import evaluators, export, report, resume, search, strategies
+from archsearch.cli.app.searches import evaluators, explain, export, front, report, resume, search, strategies, watch
 from archsearch.cli.app.spaces import around, sample, space, spaces, supernet
 from archsearch.cli.app.tables import compare, tabulate
 from archsearch.cli.app.trainings import train
@@ -60,6 +60,9 @@ for command in (
     supernet,
     tabulate,
     compare,
+    front,
+    watch,
+    explain,
     report,
     export,
 ):

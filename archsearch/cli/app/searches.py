@@ -37,6 +37,8 @@ from archsearch.cli.app.arguments import (
     limits_of,
 )
 
+EXPLAINED = "RUN:TRIAL, a run's folder (its best network), a folder of model files, or a genotype file with --weights."
+
 
 def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
@@ -112,6 +114,57 @@ def report(
     from archsearch.cli.showing import report_command
 
     report_command(run, out, json)
+
+
+def front(
+    run: Folder,
+    x: Annotated[str, typer.Option(metavar="METRIC", help="Metric to the right. [default: the second objective]")] = "",
+    y: Annotated[str, typer.Option(metavar="METRIC", help="Metric upwards. [default: the first objective]")] = "",
+    json: Json = False,
+) -> None:
+    """Print a run's front as a table, and all its networks as a scatter of characters."""
+    from archsearch.cli.front import front_command
+
+    front_command(run, x, y, json)
+
+
+def watch(
+    run: Folder,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often to look, at most.")] = 2.0,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for every change.")] = False,
+) -> None:
+    """Follow a run that another process writes, until it ends; Ctrl-C stops watching."""
+    from archsearch.cli.watching import watch_command
+
+    watch_command(run, every, json)
+
+
+def explain(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="RUN:TRIAL, a run's folder (its best network), a folder of model files, or a genotype file.", show_default=False
+        ),
+    ],
+    images: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Images of your own, PNG or JPEG. [default: the network's validation part]")
+    ] = None,
+    data: Annotated[str, typer.Option(metavar="PATH", help="Where the data of its training are now; others are refused.")] = "",
+    data_dir: DataDir = "",
+    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Weights of a genotype (.safetensors).")] = None,
+    mean: Annotated[str, typer.Option(metavar="NUMBERS", help="Mean of each channel, where nothing says it; 0.48,0.46,0.41.")] = "",
+    std: Annotated[str, typer.Option(metavar="NUMBERS", help="Likewise the standard deviation.")] = "",
+    classes: Annotated[str, typer.Option(metavar="NAMES", help="Names of the classes, where nothing says them; cat,dog.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Images that are looked at in detail.")] = 12,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. [default: beside the network]")] = None,
+    ops: Ops = None,
+    json: Json = False,
+) -> None:
+    """Explain a trained network: its mistakes, what its answers hang on, what its layers hold; a page that opens offline."""
+    from archsearch.cli.explaining import Wish, explain_command
+
+    places = {name: place for name, place in (("data", data), ("data_dir", data_dir)) if place}
+    explain_command(Wish(target, images, places, weights, mean, std, classes, limit), out, ops or [], json)
 
 
 def export(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from archsearch.runs.frame import FIXED, Frame
+from archsearch.figures.frame import FIXED, Frame
+from archsearch.figures.scale import is_wide, log_marks
 from archsearch.trial import Objective
 from archsearch.units import prefixed, unit
 
@@ -28,8 +29,6 @@ CONFIG = {
     "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 }
 """Settings of every chart; none of them can reach another host."""
-SPREAD = 20
-"""From this ratio of the largest to the smallest value an axis is logarithmic."""
 MOST_CURVES = 24
 FEW = 10
 """Up to so many things are counted one by one along an axis."""
@@ -176,7 +175,7 @@ def axis(table: Frame, metric: str) -> dict[str, object]:
     low, high = min(values), max(values)
     if low == high and high > 0:
         look["range"] = [0, 2 * high]  # a single value: no marks that differ in the seventh digit
-    if low > 0 and high / low > SPREAD:
+    if is_wide(values):
         marks = log_marks(low, high)
         shows_prefix = unit(metric).prefixed and unit(metric).factor == 1
         return {
@@ -192,13 +191,6 @@ def counted(title: str, most: int) -> dict[str, object]:
     """Settings of an axis that counts from 1 to `most`: marks at whole numbers only."""
     steps = {"tick0": 0, "dtick": 1} if most <= FEW else {}
     return {"title": {"text": title}, "type": "linear", "rangemode": "tozero", **steps}
-
-
-def log_marks(low: float, high: float) -> list[float]:
-    """Round numbers for a logarithmic axis: 1, 2, 5 of each decade, 1 and 3 over a wide range, 1 alone over a very wide one."""
-    steps: Sequence[int] = (1, 2, 5) if high / low < 60 else (1, 3) if high / low < 1e3 else (1,)
-    marks = [step * 10.0**power for power in range(-12, 16) for step in steps]
-    return [float(f"{mark:.6g}") for mark in marks if low / 2 <= mark <= high * 2]
 
 
 def bundle() -> str:

@@ -1,0 +1,1 @@
+"""Trials as tables, and figures of these tables."""

@@ -85,7 +85,7 @@ class Climb:
     def tell(self) -> Trial:
         """Tell the schedule what came out of the next step that it does not know, and return it."""
         step, trial = self.steps[self.told], self.results.pop(self.told)
-        self.rungs.tell(step, trial.values)
+        self.rungs.tell(step, trial.values if self.record.fits(trial.metrics) else None)  # what is over the budget climbs no further
         self.known[trial.number] = trial
         self.told += 1
         return trial

@@ -37,9 +37,12 @@ FILES = (
     "run.db-journal",
     "supernet.safetensors",
     "run.lock-journal",
+    "run.owner",
     "run.lock",
 )
 """What a run writes, besides the weights; the lock last."""
+DRAFT = ".run."
+"""What drafts of these are called at first, which stay where a process was killed while it wrote one."""
 MOST_BYTES = 64 * 2**20
 """Of one value."""
 Query = tuple[str, tuple[Any, ...]]
@@ -109,23 +112,6 @@ def read(path: Path, *queries: Query) -> list[list[Any]]:
         raise StoreError(one_line(f"{place(path)} cannot be read: {reason(error)}")) from error
 
 
-def lock(folder: Path) -> sqlite3.Connection:
-    """Hold the folder against other writers until the connection, or this process, ends."""
-    # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
-    holder = sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)
-    try:
-        holder.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        holder.close()
-        if "locked" not in str(error):
-            raise
-        raise LockedError(f"{folder} is being written by another process; wait for it, or end it") from error
-    except BaseException:
-        holder.close()
-        raise
-    return holder
-
-
 def weights_file(folder: Path, number: int, rung: int | None = None) -> Path:
     """Where the trained weights of a trial are kept while it is on the front; of a lower rung, while it may climb."""
     return folder / "weights" / f"{number:06d}{'' if rung is None else f'.rung{rung}'}.safetensors"
@@ -138,7 +124,8 @@ def checkpoint_file(folder: Path) -> Path:
 
 def unused(folder: Path) -> bool:
     """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {"weights", *FILES} - {"run.json"}
+    found = {path.name for path in folder.iterdir() if not path.name.startswith(DRAFT)} if folder.is_dir() else {"run.json"}
+    return found <= {"weights", *FILES} - {"run.json"}
 
 
 def missing(folder: Path) -> list[Path]:
@@ -150,7 +137,8 @@ def clear(folder: Path, made: Iterable[Path]) -> None:
     """Remove the files of a run that never began, and the folders that were made for it; what others put there stays."""
     trained = [path for pattern in ("*.safetensors", ".*.safetensors.*") for path in (folder / "weights").glob(pattern)]
     with suppress(OSError):
-        for path in [*(path for path in trained if path.name.lstrip(".")[:6].isdigit()), *(folder / name for name in FILES)]:
+        own = [path for path in trained if path.name.lstrip(".")[:6].isdigit()]
+        for path in [*own, *folder.glob(f"{DRAFT}*"), *(folder / name for name in FILES)]:
             path.unlink(missing_ok=True)
     for path in (folder / "weights", *made):
         with suppress(OSError):  # not empty: then it is somebody's

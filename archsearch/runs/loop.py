@@ -271,8 +271,8 @@ class Loop:
             lasting = trial.failure is None or trial.failure.kind in LASTING
             self.store.drop_weights(trial.number, None if trial.rung == self.record.top else trial.rung, checkpoint=lasting)
             return
-        if trial.rung < self.record.top:
-            return
+        if trial.rung < self.record.top or not self.record.fits(trial.metrics):
+            return  # of limits that were narrowed: its weights stay
         if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
             self.lose(trial.number)
             return

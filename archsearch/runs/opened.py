@@ -50,7 +50,7 @@ class Run:
             ("SELECT number, choices, fingerprint, metrics, objectives, failure, message FROM trials ORDER BY number", ()),
         )
         with damage(self.folder):
-            by_number, goals = curves_of(curves), len(self.record.objectives)
+            by_number, goals = curves_of(curves), self.record.objectives
             found = [read_trial(row, by_number.get(row[0], ()), self.folder, goals) for row in rows]
         last = {step.trial.number: step.trial for step in self.steps}  # whose curves end where it was recorded, whatever is under way
         own = (last.get(each.number, each) for each in found)
@@ -67,7 +67,7 @@ class Run:
              " FROM rungs r JOIN trials t ON t.number = r.trial ORDER BY r.step", ()),
         )  # fmt: skip
         with damage(self.folder):
-            by_number, goals = curves_of(curves), len(self.record.objectives)
+            by_number, goals = curves_of(curves), self.record.objectives
             return tuple(read_step(row, by_number.get(row[4], ()), self.folder, goals, self.record.top) for row in rows)
 
     @cached_property
@@ -102,8 +102,9 @@ class Run:
         return self._by_trial("SELECT trial, seconds FROM timings", seconds_of)
 
     def front(self) -> list[Trial]:
-        """Trials that none dominates in the objectives, best first objective first; of several rungs those on the top one."""
-        found = [(trial.values, trial.number, trial) for trial in self.trials if trial.values is not None and trial.rung == self.record.top]
+        """Trials within the budget that none dominates, best first objective first; of several rungs those on the top one."""
+        on_top = [trial for trial in self.trials if trial.rung == self.record.top and self.record.fits(trial.metrics)]
+        found = [(trial.values, trial.number, trial) for trial in on_top if trial.values is not None]
         return [found[i][2] for i in sorted(front([values for values, _, _ in found]), key=lambda i: found[i][:2])]
 
     def best(self) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,16 +20,18 @@ from archsearch.runs.database import (
     clear,
     connect,
     disk_errors,
-    lock,
     missing,
     unused,
     weights_file,
 )
+from archsearch.runs.earlier import keep_original
 from archsearch.runs.opened import Run, open_run
+from archsearch.runs.owner import Lock
 from archsearch.runs.packing import checksum, packed, texts_of
 from archsearch.runs.record import Record
+from archsearch.runs.rows import parsed_metrics
 from archsearch.support.writing import write_text
-from archsearch.trial import Trial, to_json
+from archsearch.trial import Objective, Trial, to_json
 
 __all__ = ["LockedError", "Run", "RunExistsError", "Store", "StoreError", "checkpoint_file", "connect", "disk_errors", "open_run"]
 
@@ -53,8 +55,9 @@ class Store:
         self._made: list[Path] | None = None
         self._shared = ""
         with disk_errors(folder):
-            self._lock = lock(folder)
+            self._lock = Lock(folder)
             try:
+                keep_original(folder)
                 self._db = connect(folder / "run.db")
                 self._db.executescript(SCHEMA)
                 check_schema(self._db)
@@ -152,6 +155,17 @@ class Store:
         """Record what the strategy said of itself when it was told of a trial; a replay says the same again."""
         with disk_errors(self.folder), self._db:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (number, to_json(dict(notes))))
+
+    def value_anew(self, objectives: Sequence[Objective], costs: Mapping[int, Mapping[str, float]]) -> None:
+        """Value all results by these objectives, all or none; `costs` of trials come to what was recorded of them."""
+        with disk_errors(self.folder), self._db:
+            for name, key, trial in (("trials", "number", "number"), ("rungs", "step", "trial")):
+                rows = self._db.execute(f"SELECT {key}, {trial}, metrics FROM {name} WHERE objectives IS NOT NULL").fetchall()
+                found = [({**parsed_metrics(text), **costs.get(number, {})}, place) for place, number, text in rows]
+                values = [
+                    (to_json(metrics), to_json([float(each.value(metrics)) for each in objectives]), place) for metrics, place in found
+                ]
+                self._db.executemany(f"UPDATE {name} SET metrics = ?, objectives = ? WHERE {key} = ?", values)
 
     def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
         """Record a step of the curve of a trial under way; the whole curve takes its place in the end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error, UnicodeError) as error:
+        if type(error) is sqlite3.DatabaseError:  # neither the disk nor a lock
+            words = f"{place(folder / 'run.db')} is damaged ({reason(error)}); put back a copy of it, or begin a new run"
+            raise StoreError(one_line(words)) from error
         hint = f"what was recorded stays readable: free space or rights, then `archsearch resume {folder}`"
         raise StoreError(f"{folder}: {reason(error)}; {hint}") from error
 
@@ -94,6 +97,18 @@ def check_schema(db: sqlite3.Connection) -> None:
         odd = next((name for name, how in wanted.items() if found.get(name) != how), None)
     if odd is not None:
         raise sqlite3.DatabaseError(f"{str(odd)[:60]!r} in it is not as archsearch makes it")
+
+
+def check_whole(folder: Path) -> None:
+    """Raise sqlite3.DatabaseError when the database of a run is not there, or damaged: what is written to such a one may be lost."""
+    path = folder / "run.db"
+    if not path.is_file() or not path.stat().st_size:
+        raise sqlite3.DatabaseError("it is empty or not there")
+    with closing(connect(path, read_only=True)) as db:
+        check_schema(db)
+        [(found,)] = db.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
 
 
 def read(path: Path, *queries: Query) -> list[list[Any]]:

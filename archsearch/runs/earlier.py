@@ -29,7 +29,11 @@ def keep_original(folder: Path) -> None:
     number = str(form).rpartition("/")[2]
     record, database = folder / f"run.{number}.json", folder / f"run.{number}.db"
     if not database.exists():
-        with whole(database) as draft, closing(connect(folder / "run.db", read_only=True)) as before, closing(sqlite3.connect(draft)) as copy:
+        with (
+            whole(database) as draft,
+            closing(connect(folder / "run.db", read_only=True)) as before,
+            closing(sqlite3.connect(draft)) as copy,
+        ):
             before.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
     if not record.exists():

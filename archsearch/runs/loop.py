@@ -294,6 +294,8 @@ class Loop:
             self.clock.end(trial, None)
             return
         going = self.under_way.get(trial)
+        if not epochs and going is not None:
+            going.heard = 0  # it begins, or begins again
         if metrics and going is not None:
             self.store.report(trial, len(going.before) + going.heard, finite_curve([dict(metrics)])[0])
             going.heard += 1

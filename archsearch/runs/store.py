@@ -16,6 +16,7 @@ from archsearch.runs.database import (
     RunExistsError,
     StoreError,
     check_schema,
+    check_whole,
     checkpoint_file,
     clear,
     connect,
@@ -57,7 +58,9 @@ class Store:
         with disk_errors(folder):
             self._lock = Lock(folder)
             try:
-                keep_original(folder)
+                if (folder / "run.json").is_file():
+                    check_whole(folder)
+                    keep_original(folder)
                 self._db = connect(folder / "run.db")
                 self._db.executescript(SCHEMA)
                 check_schema(self._db)

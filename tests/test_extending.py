@@ -131,6 +131,8 @@ def test_the_command_line_extends_and_lifts(tmp_path: Path, capsys: pytest.Captu
         ["resume", str(tmp_path / "r"), "--objective", "params,macs", "--max-params", "none", "--max-macs", "50k", "--trials", "9", "-q"],
         capsys,
     )
+    for setting in ("--seed", "--set", "--strategy-set", "--timeout"):
+        assert f"No such option: {setting}" in told(["resume", str(tmp_path / "r"), setting, "3"], capsys, 2)
     record = open_run(tmp_path / "r").record
     assert (record.trials, record.budget, record.objectives) == (9, Budget(macs=50_000), (ERROR, PARAMS, MACS))
     assert record.extended == (Extension(6, 6, (ERROR,), Budget(params=3_000)),)

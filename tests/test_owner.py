@@ -24,6 +24,7 @@ from archsearch.support.writing import write_text
 from archsearch.trial import to_json
 from tests.evaluators import Formula
 from tests.runs import small_search, small_space, table
+from tests.test_record import told
 
 TREE = Path(__file__).parents[1]
 
@@ -99,6 +100,14 @@ def test_a_machine_that_was_started_again_or_a_container_on_it_goes_on(tmp_path:
     if mine.boot:
         leave(folder, replace(mine, host="another-container"))
         go_on(folder, 5)
+
+
+def test_resume_says_who_was_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begin = ["search", "small_cell", "--evaluator", "table", "--strategy", "random", "--objective", "error", "--workers", "0", "-q"]
+    told([*begin, "--trials", "3", "--out", str(tmp_path / "r")], capsys)
+    leave(tmp_path / "r", replace(Owner.here(), pid=4321))
+    assert f"process 4321 on host {platform.node()} (since 2" in told(["resume", str(tmp_path / "r"), "--trials", "4"], capsys)
+    assert "did not end by itself" not in told(["resume", str(tmp_path / "r"), "--trials", "5"], capsys)
 
 
 def test_only_its_own_note_is_removed(tmp_path: Path) -> None:

@@ -124,6 +124,12 @@ def test_what_cannot_be_had_is_named_and_nothing_changes(wish: dict[str, Any], w
     assert extended(folder, Timing(), trials=8).trials[:6] == open_run(folder).trials[:6]  # nobody holds it
 
 
+def test_a_limit_that_was_there_asks_nothing_of_the_trials_before(tmp_path: Path) -> None:
+    before = small_search(tmp_path / "run", trials=4, budget=Budget(params=20_000, latency_ms=5.0))
+    assert "latency_ms" not in before.trials[0].metrics
+    assert len(extended(before.folder, trials=6, budget=Budget(params=19_000, latency_ms=5.0)).trials) == 6
+
+
 def test_the_command_line_extends_and_lifts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begin = ["search", "small_cell", "--evaluator", "table", "--strategy", "nsga2", "--objective", "error", "--max-params", "3k"]
     told([*begin, "--trials", "6", "--workers", "0", "-q", "--out", str(tmp_path / "r")], capsys)

@@ -41,8 +41,8 @@ FILES = (
     "run.lock",
 )
 """What a run writes, besides the weights; the lock last."""
-DRAFT = ".run."
-"""What drafts of these are called at first, which stay where a process was killed while it wrote one."""
+DRAFTS = (".run.json.", ".run.owner.")
+"""What drafts of these begin with, which stay where a process was killed while it wrote one."""
 MOST_BYTES = 64 * 2**20
 """Of one value."""
 Query = tuple[str, tuple[Any, ...]]
@@ -139,7 +139,7 @@ def checkpoint_file(folder: Path) -> Path:
 
 def unused(folder: Path) -> bool:
     """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
-    found = {path.name for path in folder.iterdir() if not path.name.startswith(DRAFT)} if folder.is_dir() else {"run.json"}
+    found = {path.name for path in folder.iterdir() if not path.name.startswith(DRAFTS)} if folder.is_dir() else {"run.json"}
     return found <= {"weights", *FILES} - {"run.json"}
 
 
@@ -153,7 +153,8 @@ def clear(folder: Path, made: Iterable[Path]) -> None:
     trained = [path for pattern in ("*.safetensors", ".*.safetensors.*") for path in (folder / "weights").glob(pattern)]
     with suppress(OSError):
         own = [path for path in trained if path.name.lstrip(".")[:6].isdigit()]
-        for path in [*own, *folder.glob(f"{DRAFT}*"), *(folder / name for name in FILES)]:
+        drafts = [path for path in folder.iterdir() if path.name.startswith(DRAFTS)]
+        for path in [*own, *drafts, *(folder / name for name in FILES)]:
             path.unlink(missing_ok=True)
     for path in (folder / "weights", *made):
         with suppress(OSError):  # not empty: then it is somebody's

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from archsearch.analysis import COSTS, LATENCY, Budget, known_costs
+from archsearch.analysis import COSTS, Budget, known_costs
 from archsearch.evaluators.base import Evaluator, said
 from archsearch.runs.extension import Extension
 from archsearch.runs.objectives import check_objectives
@@ -71,7 +71,8 @@ def check_supernet(run: Run, budget: Budget, objectives: Sequence[Objective]) ->
 def costs_of(run: Run, objectives: Sequence[Objective], budget: Budget, evaluator: Evaluator) -> dict[int, dict[str, float]]:
     """Costs that results lack for these objectives and limits, by trial. Raises SearchError for what only measuring could tell."""
     wanted = [objective.metric for objective in objectives if objective not in run.record.objectives]
-    wanted += [name for name in budget.limits() if name not in wanted]
+    before = run.record.budget.limits()
+    wanted += [name for name, limit in budget.limits().items() if before.get(name) != limit and name not in wanted]
     good = [trial for trial in run.trials if trial.ok] + [placed.trial for placed in run.steps if placed.trial.ok]
     found: dict[int, dict[str, float]] = {}
     for metric in wanted:
@@ -88,5 +89,4 @@ def refusal(run: Run, metric: str, lacking: Sequence[Trial]) -> str:
     """Words for a metric that results lack."""
     numbers = sorted({trial.number for trial in lacking})
     named = ", ".join(map(str, numbers[:MOST_NAMED])) + (f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else "")
-    what = "a limit on latency" if metric == LATENCY and metric in run.record.budget.limits() else metric
-    return f"{run.folder}: {what} cannot be had: it was not measured of trial{'s' * (len(numbers) > 1)} {named}; begin a new run for it"
+    return f"{run.folder}: {metric} cannot be had: it was not measured of trial{'s' * (len(numbers) > 1)} {named}; begin a new run for it"

@@ -60,7 +60,7 @@ class EvaluationError(Exception):
         self.metrics = {str(name): float(value) for name, value in (metrics or {}).items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One evaluated candidate.
 

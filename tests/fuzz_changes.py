@@ -199,9 +199,12 @@ def database(data: bytes, rng: np.random.Generator) -> bytes:
                 ("trials", "number"),
                 ("timings", "seconds"),
                 ("trials", "fingerprint"),
-            ][rng.integers(9)]
+                ("shared", "genotype"),
+            ][rng.integers(10)]
             old = db.execute(f"SELECT {column} FROM {table} LIMIT 1").fetchone()
-            new: Any = structure(str(old[0] if old else "").encode(), rng).decode("utf-8", "surrogateescape")
+            raw = old[0] if old else ""
+            harmed = flip(raw, rng) if isinstance(raw, bytes) else structure(str(raw).encode(), rng)
+            new: Any = harmed.decode("utf-8", "surrogateescape")
             new = [new.encode("utf-8", "surrogateescape"), None, 10**15, -1, 1.5, new.encode("utf-8", "replace").decode()][rng.integers(6)]
             db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = (SELECT min(rowid) FROM {table})", (new,))
             db.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from archsearch.data.datasets import _load
 from archsearch.data.loose import read_loose
 from archsearch.exporters.reading import read_preprocessing
 from archsearch.network.text_form import to_text
-from archsearch.runs.database import is_written
+from archsearch.runs.owner import Lock, is_written, owner_file, owner_of
 from archsearch.runs.store import Store, open_run
 from archsearch.sharing.file import load_bank, save_tensors, weights_of
 from archsearch.sharing.folder import SharedWeights, read_supernet
@@ -47,6 +48,18 @@ def make_run(folder: Path) -> None:
     for path in (folder / "r").iterdir():
         if path.is_file():
             path.rename(folder / path.name)
+
+
+def make_earlier(folder: Path) -> None:
+    for path in (Path(__file__).parent / "runs_before" / "format-2").iterdir():
+        shutil.copy(path, folder)
+
+
+def make_owner(folder: Path) -> None:
+    lock = Lock(folder)
+    note = owner_file(folder).read_bytes()
+    lock.close()
+    owner_file(folder).write_bytes(note)
 
 
 def write_run(folder: Path) -> None:
@@ -188,6 +201,8 @@ READERS = {
     "run.json": Reader(read_run, make_run, ("run.json",), ("StoreError",)),
     "run.db": Reader(read_run, make_run, ("run.db",), ("StoreError", "GenotypeError")),
     "resumed": Reader(write_run, make_run, ("run.db",), ("StoreError",)),
+    "run of the format before": Reader(write_run, make_earlier, ("run.json", "run.db"), ("StoreError",)),
+    "owner": Reader(owner_of, make_owner, ("run.owner",), ()),
     "table": Reader(look_up, make_table, ("t.npz",), ("TableError",)),
     "cells": Reader(look_up, make_cells, ("t.npz",), ("TableError",)),
     "supernet": Reader(read_supernet, make_supernet, ("supernet.json",), ("SharingError",)),

@@ -17,7 +17,8 @@ from archsearch.evaluators.train import Train
 from archsearch.exporters.network import gather
 from archsearch.exporters.source.reader import read_safetensors
 from archsearch.network.compiler import compile_network
-from archsearch.runs.database import connect, lock
+from archsearch.runs.database import connect
+from archsearch.runs.owner import Lock
 from archsearch.runs.search import Budget
 from archsearch.runs.store import disk_errors
 from archsearch.runs.tabulate import Networks, kept, to_arrays
@@ -141,7 +142,7 @@ def read_part(folder: Path) -> None:
 
 def read_lock(folder: Path) -> None:
     with disk_errors(folder):
-        lock(folder).close()
+        Lock(folder).close()
 
 
 def make_lock(folder: Path) -> None:

@@ -23,7 +23,7 @@ from rich.cells import cell_len
 from archsearch.cli import run
 from archsearch.cli.scatter import DRAWN, PLAIN, Axis, Point, letters_for, scatter
 from archsearch.figures.scale import even_marks, is_wide, log_marks
-from archsearch.runs.database import is_written, lock
+from archsearch.runs.owner import Lock, is_written
 from archsearch.runs.store import Store, open_run
 from tests.runs import small_search
 from tests.test_terminal import on_terminal
@@ -147,12 +147,12 @@ def test_no_colour_where_none_is_wanted(searched: Path, monkeypatch: pytest.Monk
 
 def test_asking_whether_a_run_is_written_lets_a_writer_in(tmp_path: Path) -> None:
     assert not is_written(tmp_path)
-    holder = lock(tmp_path)
+    holder = Lock(tmp_path)
     assert is_written(tmp_path)
     holder.close()
     for _ in range(20):
         assert not is_written(tmp_path)
-        lock(tmp_path).close()
+        Lock(tmp_path).close()
 
 
 def test_a_finished_run_is_printed_and_that_is_all(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,14 +43,14 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "not valid JSON at line"),
-        (lambda text: text.replace("archsearch.run/2", "archsearch.run/9"), 'expected an object of format "archsearch.run/2"'),
+        (lambda text: text.replace("archsearch.run/3", "archsearch.run/9"), 'expected an object of format "archsearch.run/3"'),
         (lambda text: text.replace('"seed": 0', '"seed": "0"'), '"seed" of the run must be a whole number of at least 0'),
         (lambda text: text.replace('"seed"', '"sed"'), 'the run has no "seed"'),
         (lambda text: text.replace('"params"', '"parms"'), "the budget has an unknown field 'parms'; did you mean params"),
         (lambda text: text.replace('"lookahead": 1', '"lookahead": 0'), '"lookahead" of the run must be a whole number of at least 1'),
         (lambda text: text.replace('"evolution"', '["evolution"]'), '"strategy" of the run must be a text'),
         (lambda text: text.replace('"timeout_s": null', '"timeout_s": -3'), '"timeout_s" of the run must be null or a number over 0'),
-        (lambda text: "[]", 'expected an object of format "archsearch.run/2"'),
+        (lambda text: "[]", 'expected an object of format "archsearch.run/3"'),
         (lambda text: text.replace('"error"', "3"), '"objectives" of the run must be a list of entries'),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_damaged_database_says_so(tmp_path: Path) -> None:
         ("UPDATE trials SET choices = '{'", "run.db is damaged: trial 0: not valid JSON"),
         ("UPDATE trials SET metrics = '[1]'", "trial 0: metrics must be numbers by name"),
         ('UPDATE trials SET metrics = \'{"error": "<b>"}\'', "trial 0: metrics must be numbers by name"),
-        ("UPDATE trials SET objectives = '{\"a\": 1}'", "trial 0: objectives must be a list of 2 finite numbers"),
+        ("UPDATE trials SET objectives = '{\"a\": 1}'", "trial 0: objectives must be a list of finite numbers"),
         ("UPDATE trials SET objectives = NULL", "trial 0: neither result nor failure"),
         ("UPDATE trials SET objectives = NULL, failure = 'odd', message = 'x'", "trial 0: failure kind 'odd' is unknown"),
         ("UPDATE curves SET metrics = 'NaN'", "trial 0: NaN is not allowed"),
@@ -117,7 +117,7 @@ def test_only_one_process_writes_and_readers_do_not_wait(tmp_path: Path) -> None
     small_search(tmp_path / "run", trials=3)
     holder = Store(tmp_path / "run")
     try:
-        with pytest.raises(StoreError, match="is being written by another process"):
+        with pytest.raises(StoreError, match="is being written by process"):
             resume(tmp_path / "run", small_space(), Evolution(population=10, tournament=4), Formula(), trials=5)
         assert len(open_run(tmp_path / "run").trials) == 3
     finally:

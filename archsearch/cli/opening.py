@@ -14,6 +14,7 @@ from archsearch.cli.progress import Tick
 from archsearch.evaluators.base import Evaluator, remarks_of, said
 from archsearch.fidelity import Fidelity
 from archsearch.runs.agreement import predicted_for
+from archsearch.runs.owner import owner_of
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
 from archsearch.runs.standing import Standing
@@ -54,10 +55,12 @@ def opening(
 
 
 def resuming(run: Run, trials: int | None) -> list[str]:
-    """The line of a run that goes on: how far it is, to so many trials where another number is given, and what it searches by what."""
+    """The lines of a run that goes on: how far it is, to so many trials where another number is given, by what; who was cut off."""
     record, done = run.record, len(run.trials)
     left = f"{done:,} of {trials or record.trials:,} trials done"
-    return [shortened(f"resume     {run.folder}: {left}, space {record.space}, strategy {record.strategy}")]
+    before = owner_of(run.folder)
+    cut = [] if before is None else [f"before     {before} did not end by itself; what it recorded is kept"]
+    return [shortened(f"resume     {run.folder}: {left}, space {record.space}, strategy {record.strategy}"), *map(shortened, cut)]
 
 
 def told_once_begun(tick: Tick, lines: Callable[[], Sequence[str]]) -> Tick:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class More:
-    """What a run is to do when it goes on."""
+    """What a run is to do when it goes on: further, by other limits or more objectives."""
 
     trials: int | None = None
     workers: int | None = None
     retry_failed: bool = False
+    limits: Mapping[str, str | None] = field(default_factory=dict)
+    max_latency: float | None = None
+    objectives: Sequence[str] = ()
 
 
 def fit(name: str, known: Mapping[str, Any], settings: dict[str, Any], evaluator: Evaluator) -> Space:
@@ -162,11 +165,15 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
 def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: bool) -> None:
     """Go on with a run from what its folder says, then write the report and the model file."""
     before = open_run(folder)
+    budget, objectives = changed_budget(before.record.budget, more), read_objectives(more.objectives)
     parts, lines = restored(folder, before.record, places), resuming(before, more.trials)
 
     def go(tick: Tick) -> Run:
         told = told_once_begun(tick, lambda: lines) if tick else None
-        return resume(folder, *parts, trials=more.trials, workers=more.workers, retry_failed=more.retry_failed, progress=told)
+        return resume(
+            folder, *parts, trials=more.trials, budget=budget, objectives=objectives, workers=more.workers,
+            retry_failed=more.retry_failed, progress=told,
+        )  # fmt: skip
 
     finish(watched(folder, quiet, before.record.objectives, parts.evaluator, go), json)
 
@@ -221,6 +228,13 @@ def read_budget(limits: Mapping[str, str | None], max_latency: float | None) -> 
         raise WrongUseError(str(error)) from error
 
 
+def changed_budget(budget: Budget, more: More) -> Budget:
+    """The budget with other limits, `none` for one that is lifted. Raises WrongUseError."""
+    lifted = [name for name, text in more.limits.items() if text == "none"]
+    given = read_budget({name: text for name, text in more.limits.items() if name not in lifted}, more.max_latency)
+    return Budget.of({name: limit for name, limit in {**budget.limits(), **given.limits()}.items() if name not in lifted})
+
+
 def read_objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
     """The objectives of the options, or commas within one. Raises WrongUseError."""
     try:
@@ -272,6 +286,8 @@ def finish(run: Run, json: bool) -> None:
     front = run.front()
     if not front:
         report_run(run)
+        if any(trial.ok for trial in run.trials):
+            raise SearchError(f"{run.folder}: of {len(run.trials)} trials none keeps the budget; `resume` with wider limits or more trials")
         kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
         message = next((trial.failure.message for trial in run.trials if trial.failure), "")
         again = f"`archsearch resume {run.folder} --retry-failed` tries them again"

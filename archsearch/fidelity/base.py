@@ -131,7 +131,7 @@ def ordered(points: Points) -> list[int]:
 
 def last_resort(rungs: Rungs) -> Step | None:
     """When nothing else is left and no trial has a result on the top rung: let the best of the highest rung climb on."""
-    if rungs.ranked(rungs.top):
+    if rungs.done(rungs.top):
         return None
     for rung in reversed(range(rungs.top)):
         for trial in rungs.ranked(rung):

@@ -63,7 +63,7 @@ class Climb:
     def next(self) -> Step | None:
         """The next step, which is then under way; None while it depends on what is, or when nothing is left."""
         number = len(self.steps)
-        known = self.recorded.get(number)
+        known = self.recorded.pop(number, None)
         step = Step(known.trial.number, known.trial.rung) if known else self.schedule.next(self.rungs)
         if step is None:
             return None
@@ -84,16 +84,18 @@ class Climb:
 
     def tell(self) -> Trial:
         """Tell the schedule what came out of the next step that it does not know, and return it."""
-        step, trial = self.steps[self.told], self.results[self.told]
-        self.rungs.tell(step, trial.values)
+        step, trial = self.steps[self.told], self.results.pop(self.told)
+        self.rungs.tell(step, trial.values if self.record.fits(trial.metrics) else None)  # what is over the budget climbs no further
         self.known[trial.number] = trial
         self.told += 1
         return trial
 
     def take_in(self, place: Place, trial: Trial) -> None:
-        """Note what came out of a step, in the place of what was recorded of it."""
-        self.recorded[place.step] = Placed(place.step, place.known, trial)
-        self.results[place.step] = trial
+        """Note what came out of a step, in the place of what was recorded of one that is still to come."""
+        if place.step in self.recorded:
+            self.recorded[place.step] = Placed(place.step, place.known, trial)
+        else:
+            self.results[place.step] = trial
 
     def is_first(self, number: int) -> bool:
         """Whether a step is the first of its trial."""

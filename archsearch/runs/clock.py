@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
@@ -70,7 +71,7 @@ class Clock:
     epochs: int | None = None
     began: float = field(default_factory=time.perf_counter)
     _first: list[float] = field(default_factory=list)
-    _later: list[float] = field(default_factory=list)
+    _later: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     _latest: float = field(default_factory=time.perf_counter)
     _marks: dict[int, _Mark] = field(default_factory=dict)
     _worked: float = 0.0
@@ -112,7 +113,7 @@ class Clock:
     def left(self, trials: int) -> float | None:
         """Seconds until so many trials are done, those under way among them; None while nothing is known."""
         under_way = self.running()
-        recent = self._later[-RECENT:] or self._first  # the first of a worker is longer: torch and data are loaded
+        recent = self._later or self._first  # the first of a worker is longer: torch and data are loaded
         return seconds_left(fmean(recent) if recent else None, self.workers, max(0, trials - len(under_way)), under_way)
 
 

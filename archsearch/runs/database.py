@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT 
 CREATE TABLE IF NOT EXISTS rungs (
     step INTEGER PRIMARY KEY, trial INTEGER NOT NULL, rung INTEGER NOT NULL, known INTEGER NOT NULL, epochs INTEGER NOT NULL,
     metrics TEXT NOT NULL, objectives TEXT, failure TEXT, message TEXT);
+CREATE TABLE IF NOT EXISTS shared (checksum INTEGER PRIMARY KEY, genotype BLOB NOT NULL);
 """
 TABLES = {part.split()[5]: " ".join(part.split()).replace("IF NOT EXISTS ", "") for part in SCHEMA.split(";") if part.strip()}
 """How the database itself words each table, by name."""
-LATER = ("notes", "rungs")
+LATER = ("notes", "rungs", "shared")
 """Tables that a run of an earlier version has not."""
 FILES = (
     "run.json",
@@ -36,13 +37,14 @@ FILES = (
     "run.db-journal",
     "supernet.safetensors",
     "run.lock-journal",
+    "run.owner",
     "run.lock",
 )
 """What a run writes, besides the weights; the lock last."""
+DRAFTS = (".run.json.", ".run.owner.")
+"""What drafts of these begin with, which stay where a process was killed while it wrote one."""
 MOST_BYTES = 64 * 2**20
 """Of one value."""
-ASKING = 0.5
-"""Seconds to wait for a folder that is held: who only asks whether it is lets go at once."""
 Query = tuple[str, tuple[Any, ...]]
 
 
@@ -64,6 +66,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error, UnicodeError) as error:
+        if type(error) is sqlite3.DatabaseError:  # neither the disk nor a lock
+            words = f"{place(folder / 'run.db')} is damaged ({reason(error)}); put back a copy of it, or begin a new run"
+            raise StoreError(one_line(words)) from error
         hint = f"what was recorded stays readable: free space or rights, then `archsearch resume {folder}`"
         raise StoreError(f"{folder}: {reason(error)}; {hint}") from error
 
@@ -94,6 +99,18 @@ def check_schema(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"{str(odd)[:60]!r} in it is not as archsearch makes it")
 
 
+def check_whole(folder: Path) -> None:
+    """Raise sqlite3.DatabaseError when the database of a run is not there, or damaged: what is written to such a one may be lost."""
+    path = folder / "run.db"
+    if not path.is_file() or not path.stat().st_size:
+        raise sqlite3.DatabaseError("it is empty or not there")
+    with closing(connect(path, read_only=True)) as db:
+        check_schema(db)
+        [(found,)] = db.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
+
+
 def read(path: Path, *queries: Query) -> list[list[Any]]:
     """The rows of all queries, as they are at one moment. Raises StoreError."""
     try:
@@ -110,38 +127,6 @@ def read(path: Path, *queries: Query) -> list[list[Any]]:
         raise StoreError(one_line(f"{place(path)} cannot be read: {reason(error)}")) from error
 
 
-def lock(folder: Path) -> sqlite3.Connection:
-    """Hold the folder against other writers until the connection, or this process, ends."""
-    # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
-    holder = sqlite3.connect(folder / "run.lock", timeout=ASKING, isolation_level=None)
-    try:
-        holder.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        holder.close()
-        if "locked" not in str(error):
-            raise
-        raise LockedError(f"{folder} is being written by another process; wait for it, or end it") from error
-    except BaseException:
-        holder.close()
-        raise
-    return holder
-
-
-def is_written(folder: Path) -> bool:
-    """Whether a process holds the folder to write it; to ask is to hold it for a moment, which `lock` waits for."""
-    path = folder / "run.lock"
-    if not path.is_file():
-        return False
-    asking = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
-    try:
-        asking.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.Error as error:
-        return "locked" in str(error)
-    finally:
-        asking.close()
-    return False
-
-
 def weights_file(folder: Path, number: int, rung: int | None = None) -> Path:
     """Where the trained weights of a trial are kept while it is on the front; of a lower rung, while it may climb."""
     return folder / "weights" / f"{number:06d}{'' if rung is None else f'.rung{rung}'}.safetensors"
@@ -154,7 +139,8 @@ def checkpoint_file(folder: Path) -> Path:
 
 def unused(folder: Path) -> bool:
     """Whether a folder is empty, or holds only what a run that was ended while it began left behind."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {"weights", *FILES} - {"run.json"}
+    found = {path.name for path in folder.iterdir() if not path.name.startswith(DRAFTS)} if folder.is_dir() else {"run.json"}
+    return found <= {"weights", *FILES} - {"run.json"}
 
 
 def missing(folder: Path) -> list[Path]:
@@ -166,7 +152,9 @@ def clear(folder: Path, made: Iterable[Path]) -> None:
     """Remove the files of a run that never began, and the folders that were made for it; what others put there stays."""
     trained = [path for pattern in ("*.safetensors", ".*.safetensors.*") for path in (folder / "weights").glob(pattern)]
     with suppress(OSError):
-        for path in [*(path for path in trained if path.name.lstrip(".")[:6].isdigit()), *(folder / name for name in FILES)]:
+        own = [path for path in trained if path.name.lstrip(".")[:6].isdigit()]
+        drafts = [path for path in folder.iterdir() if path.name.startswith(DRAFTS)]
+        for path in [*own, *drafts, *(folder / name for name in FILES)]:
             path.unlink(missing_ok=True)
     for path in (folder / "weights", *made):
         with suppress(OSError):  # not empty: then it is somebody's

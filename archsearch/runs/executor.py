@@ -32,6 +32,8 @@ ENDED = -1
 NOTHING: Mapping[str, float] = {}
 
 MAX_FALSE_STARTS = 3
+FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM")
+"""What ends a worker that may have done nothing wrong: what it was at is tried once more."""
 MOST_HEARD = 1000
 """Messages of one worker that are heard in a row, so that one that never stops talking leaves the others their turn."""
 
@@ -114,7 +116,8 @@ class _Worker:
 class Processes:
     """Evaluations in `workers` spawned processes with one torch thread each.
 
-    A worker that dies, or works on one candidate for longer than `timeout_s`, is replaced, and the candidate recorded as a failure;
+    A worker that dies, or works on one candidate for longer than `timeout_s`, is replaced, and the candidate recorded as a failure, but
+    tried once more where something outside ended the worker;
     how long it worked is what its own clock says, however late it is heard. Children that it started, such as those of a torch
     DataLoader, end with it. On Linux each worker may use `memory_bytes` (its share of the machine's memory when not given), so that a
     network too large for it fails alone. On a device that they share, as many work side by side as its memory has room for (runs.room),
@@ -142,6 +145,7 @@ class Processes:
         self._queue: deque[Job] = deque()
         self._done: deque[Outcome] = deque()
         self._false_starts = 0
+        self._again: set[int] = set()
         self._pool: list[_Worker] = []
         self._room = Room(self.workers)
 
@@ -252,22 +256,35 @@ class Processes:
 
     def _finish(self, worker: _Worker, metrics: dict[str, float], failure: Failure | None, seconds: float) -> None:
         if worker.job is not None:
+            self._again.discard(worker.job.trial)
             self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), seconds))
             self._tell(worker.job.trial, ENDED)
             self._room.leave(worker.job.trial)
             worker.job = None
 
     def _bury(self, worker: _Worker, failure: Failure | None = None) -> None:
-        """Replace a worker that is gone, or to go; what it was at becomes a failure, and its children end."""
+        """Replace a worker that is gone, or to go, and end its children; what it was at is tried again once, or becomes a failure."""
         end_group(worker.process.pid)
         if failure is not None:
             worker.process.kill()
         worker.process.join()
         worker.pipe.close()
-        self._finish(worker, {}, failure or died(worker.process.exitcode), time.perf_counter() - worker.began)
+        if failure is not None or not self._tried_again(worker):
+            self._finish(worker, {}, failure or died(worker.process.exitcode), time.perf_counter() - worker.began)
         if not worker.ready:
             self._count_false_start(worker.process.exitcode)
         self._pool[self._pool.index(worker)] = self._start()
+
+    def _tried_again(self, worker: _Worker) -> bool:
+        """Put what a worker was at back to the front when it was ended from outside, for the first time with this candidate."""
+        job, code = worker.job, worker.process.exitcode or 0
+        if job is None or job.trial in self._again or code >= 0 or signal_name(-code) not in FROM_OUTSIDE:
+            return False
+        self._again.add(job.trial)
+        self._room.leave(job.trial)
+        self._queue.appendleft(job)
+        worker.job = None
+        return True
 
     def _count_false_start(self, exitcode: int | None) -> None:
         if exitcode == UNGUARDED:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from archsearch.analysis import COSTS, PREDICTED
-from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung, has, said
+from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung
 from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import dominates
@@ -18,24 +18,20 @@ from archsearch.runs.climb import Climb
 from archsearch.runs.clock import Clock
 from archsearch.runs.executor import ENDED, Executor, Outcome
 from archsearch.runs.filtering import FORETOLD, most_similar, proposed
+from archsearch.runs.final import LASTING, test_front
 from archsearch.runs.gathering import gather
-from archsearch.runs.proposal import Proposal, Proposer, Refused, SearchError
+from archsearch.runs.proposal import Proposal, Proposer, Refused
 from archsearch.runs.record import Record
 from archsearch.runs.standing import Standing
 from archsearch.runs.store import Place, Run, Store
-from archsearch.runs.worker import Method
 from archsearch.spaces.space import Choices
 from archsearch.strategies import Climbing, Noted
 from archsearch.supernets import SupernetSearch
 from archsearch.support.seeds import seed_of
 from archsearch.trial import Failure, Trial
 
-TEST: Method = "test"
-RETRAIN: Method = "retrain"
 KNOWN = (*COSTS, PREDICTED)
 """What is known of a network before it is evaluated."""
-LASTING = ("diverged", "rejected", "stalled")
-"""Failures that trying again would only repeat."""
 
 
 Curve = tuple[dict[str, float], ...]
@@ -65,7 +61,9 @@ class Loop:
     progress: Callable[[Standing], None] | None
     supernet: SupernetSearch | None = None
     retry_failed: bool = False
+    done: set[int] = field(default_factory=set)
     trials: dict[int, Trial] = field(default_factory=dict)
+    """Those that are still needed, of those that are done."""
     front: list[Trial] = field(default_factory=list)
     under_way: dict[int, UnderWay] = field(default_factory=dict)
     testing: bool = False
@@ -97,9 +95,9 @@ class Loop:
         self.retry(again)
         if self.supernet is None:
             self.ask()
-        elif len(self.trials) < self.record.trials:
+        elif len(self.done) < self.record.trials:
             gather(self, self.supernet)
-        self.test_front()
+        test_front(self)
 
     def current(self, trials: Sequence[Trial]) -> Sequence[Trial]:
         """Trials with fingerprints as they are made now, which an earlier version made in another way."""
@@ -134,7 +132,7 @@ class Loop:
     def clean(self) -> None:
         """Delete the weights that only a climb, or children, needed."""
         kept = {trial.number for trial in self.front}
-        for number in self.trials:
+        for number in self.done:
             for rung in range(self.record.top):
                 self.store.drop_weights(number, rung)
             if self.record.inherit and number not in kept:
@@ -155,8 +153,17 @@ class Loop:
             notes = {**(strategy.notes if isinstance(strategy, Noted) else {}), **climb.correlations(), **latency}
             if notes:
                 self.store.note(trial.number, notes)
+            self.forget(trial)
             for lost in climb.lost(trial.rung) if not self.record.inherit else ():
                 self.store.drop_weights(lost.trial, lost.rung)
+
+    def forget(self, trial: Trial) -> None:
+        """Let go of a trial that was told: where none climbs, inherits or tells of latency, only those of the front are needed again."""
+        record = self.record
+        if record.fidelity is None and not record.inherit and record.latency_device is None:
+            del self.climb.known[trial.number]
+            if not any(other is trial for other in self.front):
+                del self.trials[trial.number]
 
     def begin(self, step: Step) -> None:
         """Take what is known of a step, or have it evaluated: a new network, or one that climbs."""
@@ -194,7 +201,7 @@ class Loop:
     def submit(self, trial: int, proposal: Proposal, step: Step, place: Place) -> None:
         """Have a network evaluated; on a rung with the weights of the one below, where its curve then goes on."""
         candidate = self.candidate(trial, proposal.genotype, proposal.choices, step.rung)
-        goes_on = candidate.rung is not None and candidate.rung.start is not None and trial in self.trials
+        goes_on = candidate.rung is not None and candidate.rung.start is not None and trial in self.done
         self.under_way[trial] = UnderWay(proposal, step, place, self.trials[trial].curve if goes_on else ())
         self.executor.submit(candidate)
 
@@ -207,7 +214,7 @@ class Loop:
 
     def parent(self, number: int, choices: Choices) -> Parent | None:
         """The most similar network before, of those that were told; a trial that has been evaluated begins with weights of its own."""
-        if number in self.trials:
+        if number in self.done:
             return None
         known = [trial for trial in self.climb.known.values() if trial.values is not None]
         found = most_similar(choices, known)
@@ -236,7 +243,7 @@ class Loop:
         was = self.under_way.pop(outcome.trial)
         trial, rung = self.made(outcome, was.proposal, was.step.rung, was.before), was.step.rung
         place = None if self.record.fidelity is None else was.place
-        again = trial.number in self.trials or was.place.step in self.climb.recorded
+        again = trial.number in self.done or was.place.step in self.climb.recorded
         record = self.store.renew if again else self.store.add
         record(trial, was.proposal.genotype, was.proposal.refusals, outcome.seconds, place)
         if rung and not self.record.inherit:
@@ -257,14 +264,15 @@ class Loop:
 
     def take_in(self, trial: Trial) -> None:
         """Count a trial and update the front; weights of what is off the front go."""
+        self.done.add(trial.number)
         self.trials[trial.number] = trial
         if trial.values is None:
             self.failed += 1
             lasting = trial.failure is None or trial.failure.kind in LASTING
             self.store.drop_weights(trial.number, None if trial.rung == self.record.top else trial.rung, checkpoint=lasting)
             return
-        if trial.rung < self.record.top:
-            return
+        if trial.rung < self.record.top or not self.record.fits(trial.metrics):
+            return  # of limits that were narrowed: its weights stay
         if any(dominates(other.values, trial.values) for other in self.front if other.values is not None):
             self.lose(trial.number)
             return
@@ -286,6 +294,8 @@ class Loop:
             self.clock.end(trial, None)
             return
         going = self.under_way.get(trial)
+        if not epochs and going is not None:
+            going.heard = 0  # it begins, or begins again
         if metrics and going is not None:
             self.store.report(trial, len(going.before) + going.heard, finite_curve([dict(metrics)])[0])
             going.heard += 1
@@ -298,44 +308,13 @@ class Loop:
             return
         best = min((trial.values for trial in self.front if trial.values), default=None)
         running = self.clock.running()
-        left = None if self.testing else self.clock.left(self.record.trials - len(self.trials))
+        left = None if self.testing else self.clock.left(self.record.trials - len(self.done))
         self.progress(
             Standing(
-                len(self.trials), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,
+                len(self.done), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,
                 left, self.testing, self.clock.busy,
             )
         )  # fmt: skip
-
-    def test_front(self) -> None:
-        """Measure the final front on the test part, one network after the other where latency is measured: none disturbs another."""
-        evaluator = self.evaluator
-        if not has(evaluator, "test"):
-            return
-        trains, how = said(evaluator, "keeps_weights"), RETRAIN if self.record.inherit else TEST
-        ready = [trial.number for trial in self.front if not trains or self.store.weights(trial.number).is_file()]
-        waiting = [number for number in ready if number not in self.before.tests]
-        self.testing = True
-        for number in self.before.tests:
-            self.store.adopt(number)  # what was recorded a moment before the run ended
-        for together in [waiting] if self.limit_ms() is None else [[number] for number in waiting]:
-            for number in together:
-                trial = self.trials[number]
-                self.executor.submit(self.candidate(number, self.genotype(trial), trial.choices, self.record.top), how)
-            for _ in together:
-                self.take_test(self.executor.wait())
-
-    def take_test(self, outcome: Outcome) -> None:
-        """Record a test; a network whose final training fails for good gets no metrics. Raises SearchError for any other failure."""
-        self.clock.end(outcome.trial, None)
-        if outcome.failure is None:
-            if outcome.metrics:  # none recorded stand for a training that failed
-                self.store.add_test(outcome.trial, outcome.metrics)
-                self.store.adopt(outcome.trial)
-        elif outcome.failure.kind in LASTING:
-            self.store.drop_weights(outcome.trial)
-            self.store.add_test(outcome.trial, {})
-        else:
-            raise SearchError(f"testing trial {outcome.trial} failed: {outcome.failure.message}; `archsearch resume` tries it again")
 
 
 def epochs_of(evaluator: Evaluator) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
@@ -14,19 +15,20 @@ from archsearch.analysis import Budget, Device
 from archsearch.data.description import Description
 from archsearch.fidelity import Fidelity
 from archsearch.proxies import check_proxies
+from archsearch.runs.extension import Extension, extensions
 from archsearch.support.option_json import from_plain, options_to_plain
 from archsearch.support.parts import split_source
 from archsearch.support.reading import FLAG, OBJECT, TEXT, at_least, each, fields, formatted, holding, maybe, named, over, parse
 from archsearch.trial import Objective
 
 MOST_FILTERED = 10_000
-FORMAT, EARLIER = "archsearch.run/2", "archsearch.run/1"
+FORMAT, EARLIER = "archsearch.run/3", ("archsearch.run/2", "archsearch.run/1")
 TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "evaluator_sha256")
 OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
 LATER = {"strategy_sha256": "", "evaluator_sha256": "", "description": None}
-"""What runs of the format before did not say."""
-NEWER: dict[str, Any] = {"widened": [], "fidelity": None, "prefilter": None, "inherit": False, "latency_device": None}
-"""What runs of this format need not say: nobody widened them, no rungs, no filter, no inheritance, no predicted latency."""
+"""What runs of the first format did not say."""
+NEWER: dict[str, Any] = {"widened": [], "extended": [], "fidelity": None, "prefilter": None, "inherit": False, "latency_device": None}
+"""What runs need not say: nobody widened or extended them, no rungs, no filter, no inheritance, no predicted latency."""
 FIELDS = {
     **dict.fromkeys(TEXTS, TEXT),
     **dict.fromkeys((*OPTIONS, "budget"), OBJECT),
@@ -36,6 +38,7 @@ FIELDS = {
     "timeout_s": maybe(over(0)),
     "description": maybe(OBJECT),
     "widened": each(each(at_least(1), least=2)),
+    "extended": each(OBJECT),
     "versions": named(TEXT),
     "fidelity": maybe(OBJECT),
     "prefilter": maybe(holding({"count": at_least(2), "proxies": each(TEXT, least=1)})),
@@ -76,7 +79,8 @@ class Record:
     Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
     in a run of an earlier version, until it is resumed. `widened` are pairs of a trial, or on rungs a step, and the lookahead from there
     on, where a run was
-    resumed with more workers than the lookahead before kept busy. With a `fidelity` networks climb rungs, with
+    resumed with more workers than the lookahead before kept busy. `extended`: what held until it went on with more trials, other limits or
+    more objectives, which stand in the record. With a `fidelity` networks climb rungs, with
     a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a
     `latency_device`.
     """
@@ -99,6 +103,7 @@ class Record:
     evaluator_sha256: str = ""
     description: Description | None = None
     widened: tuple[tuple[int, int], ...] = ()
+    extended: tuple[Extension, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     fidelity: Fidelity | None = None
     prefilter: Prefilter | None = None
@@ -126,6 +131,10 @@ class Record:
         batch, optimizer = self.evaluator_options.get("batch"), self.evaluator_options.get("optimizer")
         return (batch, optimizer) if type(batch) is int and isinstance(optimizer, str) else None
 
+    def fits(self, metrics: Mapping[str, float]) -> bool:
+        """Whether a trial keeps the budget, by what was recorded of it."""
+        return not self.budget.overruns(metrics)
+
     def ahead(self, number: int) -> int:
         """How many trials may be under way when trial `number` is proposed, itself included."""
         return next((count for first, count in reversed(self.widened) if first <= number), self.lookahead)
@@ -135,6 +144,7 @@ class Record:
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         data |= {name: options_to_plain(data[name], owner) for name, owner in OPTIONS.items()}
         data |= {"objectives": [str(objective) for objective in self.objectives], "budget": self.budget.limits()}
+        data["extended"] = [each.to_dict() for each in self.extended]
         data["description"] = None if self.description is None else self.description.to_dict()
         data["prefilter"] = None if self.prefilter is None else vars(self.prefilter)
         data["fidelity"] = None if self.fidelity is None else self.fidelity.to_dict()
@@ -143,13 +153,14 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Read what `to_json` wrote, or the format before. Raises ValueError, one line."""
+        """Read what `to_json` wrote, or the formats before. Raises ValueError, one line."""
         data = parse(text)
-        if formatted(data, FORMAT, EARLIER) == EARLIER:
+        if formatted(data, FORMAT, *EARLIER) == EARLIER[-1]:
             data = {**LATER, **data}
         read = fields({**NEWER, **data}, FIELDS, "the run")
         read |= {name: {key: from_plain(value) for key, value in read[name].items()} for name in OPTIONS}
         read["widened"] = pairs(read["widened"])
+        read["extended"] = extensions(read["extended"])
         read["objectives"] = tuple(map(Objective.parse, read["objectives"]))
         read["budget"] = Budget.of(read["budget"])
         read["description"] = None if read["description"] is None else Description.from_dict(read["description"])

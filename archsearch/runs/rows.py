@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import isfinite
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from archsearch.runs.database import StoreError
 from archsearch.spaces.space import Choices
 from archsearch.support.reading import parse
-from archsearch.trial import Failure, Trial
+from archsearch.trial import Failure, Objective, Trial
 
 MOST_TRIALS = 10**9
 MOST_LETTERS = 4096
@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 V = TypeVar("V")
 
 
-def read_trial(row: Row, curve: tuple[dict[str, float], ...], folder: Path, objectives: int) -> Trial:
+def read_trial(row: Row, curve: tuple[dict[str, float], ...], folder: Path, objectives: Sequence[Objective]) -> Trial:
     """A trial from a row of the database. Raises ValueError."""
     number, choices, fingerprint, metrics, values, failure, message = row
     if not is_number(number) or not is_text(fingerprint):
@@ -29,8 +29,9 @@ def read_trial(row: Row, curve: tuple[dict[str, float], ...], folder: Path, obje
         if (values is None) == (failure is None):
             raise ValueError("neither result nor failure")
         kind = None if failure is None else read_failure(failure, message)
-        goals = None if values is None else read_values(values, objectives)
-        return Trial(number, read_choices(choices), fingerprint, parsed_metrics(metrics), goals, kind, curve, run=folder)
+        found = parsed_metrics(metrics)
+        goals = None if values is None else read_values(values, found, objectives)
+        return Trial(number, read_choices(choices), fingerprint, found, goals, kind, curve, run=folder)
 
 
 class Placed(NamedTuple):
@@ -41,7 +42,7 @@ class Placed(NamedTuple):
     trial: Trial
 
 
-def read_step(row: Row, curve: tuple[dict[str, float], ...], folder: Path, objectives: int, top: int) -> Placed:
+def read_step(row: Row, curve: tuple[dict[str, float], ...], folder: Path, objectives: Sequence[Objective], top: int) -> Placed:
     """A step of a climb from a row. Raises ValueError."""
     step, known, rung, epochs, *rest = row
     if not (is_number(step) and is_number(known) and is_number(epochs) and is_number(rung) and rung <= top and known <= step):
@@ -76,12 +77,15 @@ def read_choices(text: Any) -> Choices:
     return made
 
 
-def read_values(text: Any, count: int) -> tuple[float, ...]:
-    """Values of so many objectives from their JSON. Raises ValueError."""
+def read_values(text: Any, metrics: Mapping[str, float], objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """Values of the objectives by the metrics, from which those that are written beside them came. Raises ValueError."""
     values = parsed(text)
-    if not isinstance(values, list) or len(values) != count or not all(map(is_finite, values)):
-        raise ValueError(f"objectives must be a list of {count} finite numbers")
-    return tuple(map(float, values))
+    if not isinstance(values, list) or not all(map(is_finite, values)):
+        raise ValueError("objectives must be a list of finite numbers")
+    lacking = next((objective.metric for objective in objectives if objective.metric not in metrics), None)
+    if lacking is not None:
+        raise ValueError(f"objective {lacking} is not among its metrics")
+    return tuple(float(objective.value(metrics)) for objective in objectives)
 
 
 def read_failure(kind: Any, message: Any) -> Failure:

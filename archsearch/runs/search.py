@@ -8,12 +8,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import COSTS, PREDICTED, Budget, Device
+from archsearch.analysis import Budget, Device
 from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, has, said, setting_of
 from archsearch.fidelity import Fidelity, FidelityError
 from archsearch.runs.executor import Executor, Inline, Processes
+from archsearch.runs.extending import Wish, extend
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
 from archsearch.runs.loop import Loop
+from archsearch.runs.objectives import check_objectives
 from archsearch.runs.proposal import Proposer, SearchError, problem_of
 from archsearch.runs.record import Prefilter, Record, versions
 from archsearch.runs.restoring import Parts
@@ -22,7 +24,6 @@ from archsearch.runs.store import Run, Store, open_run
 from archsearch.spaces.space import Space
 from archsearch.strategies import Random, Strategy
 from archsearch.supernets import SupernetSearch
-from archsearch.support.nearest import nearest
 from archsearch.support.parts import own_files
 from archsearch.support.spawning import refuse_unguarded
 from archsearch.trial import Objective
@@ -132,35 +133,6 @@ def check_numbers(trials: int, workers: int, seed: int, timeout_s: float | None)
         raise SearchError("a time limit needs a worker to end: give workers=1 or more, or no timeout")
 
 
-def check_objectives(objectives: Sequence[Objective], evaluator: Evaluator, device: Device | None = None) -> None:
-    """Raise SearchError when there is no objective, one that nobody computes or measures, or one measured on the test part."""
-    if device is not None and not isinstance(device, Device):
-        raise SearchError(f"latency_device={str(device)[:60]!r} is no Device; read a file with archsearch.analysis.read_device(path)")
-    if said(evaluator, "sees_test"):
-        raise SearchError("this evaluator measures on the test part, which a search must not see; leave its option final out")
-    if not objectives:
-        raise SearchError("a search needs at least one objective, such as error")
-    known = [*COSTS, *([] if device is None else [PREDICTED]), *said(evaluator, "metrics")]
-    for place, objective in enumerate(objectives):
-        if objective.metric not in known:
-            raise SearchError(f"objective {objective.metric!r} is not measured; {instead(objective.metric, known)}")
-        if objective.metric in [other.metric for other in objectives[:place]]:
-            raise SearchError(f"objective {objective.metric!r} is given twice; give each metric once")
-
-
-OTHER_WORDS = {"accuracy": "error", "acc": "error", "top1": "error", "flops": "macs", "size": "params", "parameters": "params"}
-"""What people say -> the metric that is smallest where that is best."""
-
-
-def instead(metric: str, known: Sequence[str]) -> str:
-    """What to write for an objective that is not measured."""
-    meant = OTHER_WORDS.get(metric.lower())
-    if meant not in known:
-        return nearest(metric, known)
-    why = " (error = 1 - accuracy)" if meant == "error" else " (flops = 2 x macs)" if meant == "macs" else ""
-    return f"give {meant}, which is minimised{why}"
-
-
 def lookahead(workers: int) -> int:
     """How many trials may be under way at once: one with one worker, so that each proposal knows all trials before it.
 
@@ -177,18 +149,22 @@ def resume(
     evaluator: Evaluator,
     *,
     trials: int | None = None,
+    budget: Budget | None = None,
+    objectives: Sequence[str | Objective] = (),
     workers: int | None = None,
     retry_failed: bool = False,
     progress: Callable[[Standing], None] | None = None,
 ) -> Run:
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
 
-    `trials` may be raised; `workers` changes how many evaluate at once, and not what is proposed unless it is more than the run has trials
-    under way: then so many are from the next new trial on, which is recorded, so that the run still repeats. With `retry_failed`, trials
+    `trials` may be raised, `budget` replaces the limits, and `objectives` come to those that the run has: all trials are valued by them,
+    by what was recorded of them. What held before, and until which trial, is recorded, so that the run still repeats. `workers` changes how
+    many evaluate at once, and not what is proposed unless it is more than the run has trials
+    under way: then so many are from the next new trial on, which is recorded, too. With `retry_failed`, trials
     that failed are evaluated again first, and what they come to now takes the place of the failure.
 
     Raises:
-        SearchError: space, strategy, evaluator or data are not those that the run began with.
+        SearchError: space, strategy, evaluator or data are not those that the run began with, or it cannot be extended so.
         StoreError: no run there, or another process is writing it.
     """
     refuse_unguarded()
@@ -197,10 +173,12 @@ def resume(
     if retry_failed and isinstance(strategy, SupernetSearch):
         raise SearchError(f"{folder}: a supernet's points come from one training, none can be tried again; begin a new run")
     now = same_parts(folder, record, Parts(space, strategy, evaluator))
-    record = widened(replace(record, **now, trials=max(record.trials, trials or 0)), record.workers if workers is None else workers, folder)
-    check_record(record)
     store = Store(folder)
     try:
+        run = open_run(folder)  # what it holds now that nobody else writes it
+        record = replace(extend(store, run, Wish(trials, budget, objectives), evaluator), **now)
+        record = widened(record, record.workers if workers is None else workers, run)
+        check_record(record)
         store.write_record(record)
     except BaseException:
         store.close()
@@ -208,9 +186,8 @@ def resume(
     return go(store, record, Parts(space, strategy, evaluator), progress, retry_failed)
 
 
-def widened(record: Record, workers: int, folder: Path) -> Record:
+def widened(record: Record, workers: int, run: Run) -> Record:
     """The record with so many workers, and enough evaluations under way for them from the first one that nobody has decided yet."""
-    run = open_run(folder)
     steps = [trial.number for trial in run.trials] if record.fidelity is None else [placed.step for placed in run.steps]
     first = max(steps, default=-1) + 1
     record = replace(record, workers=workers)

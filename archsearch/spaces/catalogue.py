@@ -20,6 +20,9 @@ from archsearch.spaces.space import Choices, Scalar, Space
 MAX_ENTRIES = 50_000
 MAX_GENOTYPES = 64
 Key = tuple[tuple[str, str], ...]
+"""Choices as something that can be looked up, and read."""
+Mark = bytes
+"""16 bytes that stand for a key: of many networks the keys themselves would be most of what is kept."""
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -61,8 +64,8 @@ class Catalogue:
     kept: int = 0
     listed: dict[str, Choices] | None = None
     device: Device | None = None
-    _entries: dict[Key, Entry] = field(default_factory=dict, repr=False)
-    _genotypes: dict[Key, Genotype] = field(default_factory=dict, repr=False)
+    _entries: dict[Mark, Entry] = field(default_factory=dict, repr=False)
+    _genotypes: dict[Mark, Genotype] = field(default_factory=dict, repr=False)
     _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -100,8 +103,7 @@ class Catalogue:
 
     def _entry(self, choices: Mapping[str, Scalar], rng: np.random.Generator) -> Entry:
         given = choices if self._conditional else self._completed(choices, rng)
-        key = key_of(given)
-        found = self._entries.get(key)
+        found = self._entries.get(mark_of(given))
         if found is not None:
             return found
         genotype, full = self.space.resolve(given, rng)
@@ -110,8 +112,8 @@ class Catalogue:
         fingerprint = written_fingerprint(full) if self.written else isomorph
         costs = known_costs(genotype, self.batch, self.optimizer, self.device)
         entry = Entry(full, fingerprint, costs, isomorph, is_constant(genotype))
-        keep(self._entries, key_of(full), entry, MAX_ENTRIES)
-        keep(self._genotypes, key_of(full), genotype, MAX_GENOTYPES)
+        keep(self._entries, mark_of(full), entry, MAX_ENTRIES)
+        keep(self._genotypes, mark_of(full), genotype, MAX_GENOTYPES)
         return entry
 
     def draw(self, rng: np.random.Generator) -> Entry:
@@ -120,7 +122,7 @@ class Catalogue:
 
     def genotype(self, entry: Entry) -> Genotype:
         """The canonical genotype of an entry, its nodes called as these very choices call them."""
-        key = key_of(entry.choices)
+        key = mark_of(entry.choices)
         found = self._genotypes.get(key)
         if found is None:
             found = canonicalise(self.space.resolve(entry.choices, np.random.default_rng(0)).genotype)
@@ -148,12 +150,12 @@ class Catalogue:
 
     def walk(self) -> Iterator[Entry]:
         """Every valid network that the space holds, in the order of its choices; isomorphic ones come as often as choices lead to them."""
-        known: set[Key] = set()
+        known: set[Mark] = set()
         for choices in self._paths() if self._conditional else self._grid():
             entry = self.find(choices)
             if entry is None:
                 continue  # a combination that makes no network is no part of the space
-            key = key_of(entry.choices)
+            key = mark_of(entry.choices)
             if key not in known:  # a condition too rare to be met by chance makes several of one
                 known.add(key)
                 yield entry
@@ -186,9 +188,14 @@ def key_of(choices: Mapping[str, Scalar]) -> Key:
     return tuple(sorted((name, repr(value)) for name, value in choices.items()))
 
 
+def mark_of(choices: Mapping[str, Scalar]) -> Mark:
+    """What stands for the key of choices."""
+    return hashed(repr(key_of(choices)).encode())
+
+
 def written_fingerprint(choices: Mapping[str, Scalar]) -> str:
     """32 hex digits for the choices themselves."""
-    return hashed(repr(key_of(choices)).encode()).hex()
+    return mark_of(choices).hex()
 
 
 def keep(store: dict[K, V], key: K, value: V, most: int) -> None:

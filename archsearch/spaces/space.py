@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple, get_origin, get_type_hints
 
 import numpy as np
@@ -52,7 +53,7 @@ class Pick:
                 f"pick {name!r} offers {list(offered)}, before it offered {list(before)}; give the second decision a name of its own"
             )
         if name not in self.made:
-            self.made[name] = self._decide(name, offered)
+            self.made[intern(str(name))] = self._decide(name, offered)  # one text for the names of all networks of a run
         return self.made[name]
 
     def _decide(self, name: str, offered: tuple[Scalar, ...]) -> Scalar:

@@ -17,7 +17,7 @@ class CheckpointError(ValueError):
 
 def failure_of(error: BaseException) -> Failure:
     """The failure that an unforeseen exception of an evaluation stands for: out of memory, a norm with one value, or a crash."""
-    text = " ".join(str(error).split())[:300]
+    text = " ".join(words_of(error).split())[:300]
     if ONE_VALUE in text:
         return Failure("rejected", "batch norm at 1x1 has one value for each channel, as a batch holds one image; give more images")
     if is_out_of_memory(error):
@@ -25,9 +25,17 @@ def failure_of(error: BaseException) -> Failure:
     return Failure("crashed", f"{type(error).__name__}: {text}")
 
 
+def words_of(error: BaseException) -> str:
+    """What an exception says; one of the user's own may fail even at that."""
+    try:
+        return str(error)
+    except Exception as another:  # whatever that is
+        return f"it cannot say what is wrong ({type(another).__name__})"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that there is not enough memory."""
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or any(words in words_of(error).lower() for words in OUT_OF_MEMORY)
 
 
 @contextmanager

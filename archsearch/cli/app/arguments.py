@@ -30,6 +30,9 @@ LatencyDevice = Annotated[
     ),
 ]
 Objective = Annotated[list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. [default: error, macs]")]
+MoreObjectives = Annotated[
+    list[str] | None, typer.Option("--objective", help="One more metric to minimise, or max:NAME, by which all trials are valued anew.")
+]
 StrategySet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=30.")]
 EvaluatorSet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")]
 Device = Annotated[

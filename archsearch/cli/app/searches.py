@@ -26,6 +26,7 @@ from archsearch.cli.app.arguments import (
     MaxMemory,
     MaxParams,
     MaxTrainingMemory,
+    MoreObjectives,
     Objective,
     Ops,
     Prefilter,
@@ -86,6 +87,12 @@ def resume(
     trials: Annotated[int | None, typer.Option(min=1, help="Go on to so many trials.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that train side by side.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try trials that failed again, before any new one.")] = False,
+    objective: MoreObjectives = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_memory: MaxMemory = None,
+    max_training_memory: MaxTrainingMemory = None,
+    max_latency: MaxLatency = None,
     data: Annotated[str, typer.Option(metavar="PATH", help="Where the data are now; others are refused.")] = "",
     data_dir: DataDir = "",
     space: Annotated[str, typer.Option(metavar="FILE", help="Where the file of a space of your own is now; it must be the same.")] = "",
@@ -97,12 +104,16 @@ def resume(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Go on with a run as if it had never stopped. Files of your own are run as Python: resume only what you trust."""
+    """Go on with a run as if it had never stopped, or extend it: more trials or objectives, other limits (`none` lifts one of a cost).
+
+    Files of your own are run as Python: resume only what you trust.
+    """
     from archsearch.cli.searching import More, read_places, resume_command
 
     where = [*([f"data={data}"] if data else []), *([f"data_dir={data_dir}"] if data_dir else []), *(evaluator_set or [])]
     places = read_places(space, strategy, evaluator, where)
-    resume_command(run, More(trials, workers, retry_failed), places, quiet, json)
+    limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
+    resume_command(run, More(trials, workers, retry_failed, limits, max_latency, objective or []), places, quiet, json)
 
 
 def report(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections import deque
@@ -18,11 +17,13 @@ from typing import Protocol
 
 from archsearch.data.description import Mark
 from archsearch.evaluators.base import Candidate, Evaluator, needs_of
+from archsearch.runs.endings import died, from_outside
 from archsearch.runs.room import Room
 from archsearch.runs.worker import Job, Method, end_group, numbers, run_safely, work
+from archsearch.support.reading import reason
 from archsearch.support.spawning import GUARD, UNGUARDED, UNGUARDED_LINE, SpawnError, check_main, refuse_unguarded
 from archsearch.support.threads import one_thread_each
-from archsearch.trial import Failure, FailureKind
+from archsearch.trial import Failure
 
 Stopper = Callable[[int, int, dict[str, float]], bool]
 """Called with trial, epoch and metrics; true stops that evaluation early."""
@@ -32,8 +33,6 @@ ENDED = -1
 NOTHING: Mapping[str, float] = {}
 
 MAX_FALSE_STARTS = 3
-FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM")
-"""What ends a worker that may have done nothing wrong: what it was at is tried once more."""
 MOST_HEARD = 1000
 """Messages of one worker that are heard in a row, so that one that never stops talking leaves the others their turn."""
 
@@ -176,6 +175,12 @@ class Processes:
 
     def _start(self) -> _Worker:
         refuse_unguarded()
+        try:
+            return self._started()
+        except OSError as error:  # no room for one more process, or file
+            raise ExecutorError(f"a worker cannot be started: {reason(error)}; `archsearch resume` goes on when there is room") from error
+
+    def _started(self) -> _Worker:
         ours, theirs = get_context("spawn").Pipe()
         on_cpu = getattr(self.evaluator, "device", "cpu") == "cpu"  # CUDA maps far more than it uses
         memory = self.memory_bytes or (memory_share(self.workers) if on_cpu else None)
@@ -277,8 +282,8 @@ class Processes:
 
     def _tried_again(self, worker: _Worker) -> bool:
         """Put what a worker was at back to the front when it was ended from outside, for the first time with this candidate."""
-        job, code = worker.job, worker.process.exitcode or 0
-        if job is None or job.trial in self._again or code >= 0 or signal_name(-code) not in FROM_OUTSIDE:
+        job = worker.job
+        if job is None or job.trial in self._again or not from_outside(worker.process.exitcode):
             return False
         self._again.add(job.trial)
         self._room.leave(job.trial)
@@ -318,24 +323,6 @@ def packed(evaluator: Evaluator) -> memoryview:
         why = " ".join(str(error).split())[:150]
         hint = "define its class at the top level of a file, with plain data as fields, or give workers=0"
         raise ExecutorError(f"evaluator {cls.__name__} cannot be sent to a worker ({why}); {hint}") from error
-
-
-def died(exitcode: int | None) -> Failure:
-    """The failure of a worker that is gone."""
-    kind: FailureKind = "crashed"
-    if exitcode is None or exitcode >= 0:
-        return Failure(kind, f"the worker process ended with exit code {exitcode}")
-    name = signal_name(-exitcode)
-    hint = "; the system kills so when memory runs out" if name == "SIGKILL" else ""
-    return Failure(kind, f"the worker process was ended by {name}{hint}")
-
-
-def signal_name(number: int) -> str:
-    """Name of a signal; the real-time signals, and those of other systems, have none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def memory_share(workers: int) -> int | None:

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -217,10 +216,7 @@ def test_a_run_that_vanishes_or_never_began_says_so(tmp_path: Path, capsys: pyte
         _, told = watch.communicate(timeout=30)
     assert watch.returncode == 1
     assert re.search(r"/r is gone: it was moved or deleted while it was watched\n$", told)
-    shutil.copytree(tmp_path / "moved", tmp_path / "empty")
-    for name in ("run.db-wal", "run.db-shm", "run.db"):
-        (tmp_path / "empty" / name).unlink(missing_ok=True)
-    Store(tmp_path / "empty").close()
+    Store.create(tmp_path / "empty", open_run(tmp_path / "moved").record).close()
     assert run(["watch", str(tmp_path / "empty")]) == 1
     assert "never began: no trial is recorded, and no process is writing it" in capsys.readouterr().err
 

@@ -49,7 +49,7 @@ HOMES = {
     "plotly": {"figures"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "sqlite3": {"runs/store", "runs/database"},
+    "sqlite3": {"runs/store", "runs/database", "runs/owner", "runs/earlier"},
     "networkx": set(),
 }
 

@@ -143,25 +143,17 @@ def lookahead(workers: int) -> int:
 
 
 def resume(
-    out: str | PathLike[str],
-    space: Space,
-    strategy: Strategy | SupernetSearch,
-    evaluator: Evaluator,
-    *,
-    trials: int | None = None,
-    budget: Budget | None = None,
-    objectives: Sequence[str | Objective] = (),
-    workers: int | None = None,
-    retry_failed: bool = False,
+    out: str | PathLike[str], space: Space, strategy: Strategy | SupernetSearch, evaluator: Evaluator, *, trials: int | None = None,
+    budget: Budget | None = None, objectives: Sequence[str | Objective] = (), workers: int | None = None, retry_failed: bool = False,
     progress: Callable[[Standing], None] | None = None,
-) -> Run:
+) -> Run:  # fmt: skip
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
 
     `trials` may be raised, `budget` replaces the limits, and `objectives` come to those that the run has: all trials are valued by them,
     by what was recorded of them. What held before, and until which trial, is recorded, so that the run still repeats. `workers` changes how
-    many evaluate at once, and not what is proposed unless it is more than the run has trials
-    under way: then so many are from the next new trial on, which is recorded, too. With `retry_failed`, trials
-    that failed are evaluated again first, and what they come to now takes the place of the failure.
+    many evaluate at once, and not what is proposed unless it is more than the run has trials under way: then so many are from the next
+    new trial on, which is recorded, too. With `retry_failed`, trials that failed are evaluated again first, and what they come to now
+    takes the place of the failure.
 
     Raises:
         SearchError: space, strategy, evaluator or data are not those that the run began with, or it cannot be extended so.

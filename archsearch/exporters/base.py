@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, fx
 
+from archsearch.exporters.card import Card
 from archsearch.network.genotype import Genotype
 
 
@@ -48,7 +49,7 @@ class Preprocessing:
 class Material:
     """What exporters write from: a genotype, its compiled network in eval mode on the CPU, and what images go through before it.
 
-    `state` is the network's state dict, `trained` whether weights were given, `title` a line for people.
+    `state` is the network's state dict, `trained` whether weights were given, `title` a line for people, `card` how it came to be.
 
     Raises:
         ExportError: means that are not one for every channel, or class names that are not one for every output.
@@ -60,6 +61,7 @@ class Material:
     preprocessing: Preprocessing
     trained: bool
     title: str
+    card: Card = field(default_factory=Card)
 
     def __post_init__(self) -> None:
         genotype, given = self.genotype, self.preprocessing

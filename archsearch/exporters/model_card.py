@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 
 from archsearch.analysis import analyse
-from archsearch.exporters.base import Material
-from archsearch.exporters.card import Card, option_words
+from archsearch.exporters.base import Card, Material, option_words
 from archsearch.support.reading import one_line
 from archsearch.units import prefixed, unit
 

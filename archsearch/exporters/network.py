@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from archsearch.exporters.base import Exporter, ExportError, Material, Preprocessing
-from archsearch.exporters.card import Card
+from archsearch.exporters.base import Card, Exporter, ExportError, Material, Preprocessing
 from archsearch.exporters.config import write_config
 from archsearch.exporters.folder import staged
 from archsearch.exporters.model_card import write_card

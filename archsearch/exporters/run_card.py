@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archsearch.data.description import Description
-from archsearch.exporters.card import Card, option_words
+from archsearch.exporters.base import Card, option_words
 from archsearch.runs.record import Record, short
 from archsearch.runs.store import Run
 from archsearch.trial import Trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from archsearch.exporters.card import Card
+from archsearch.exporters.base import Card
 from archsearch.solo.record import TrainingRecord
 
 

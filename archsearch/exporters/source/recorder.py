@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ class Recorder:
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
+        self._signatures: dict[type[nn.Module], inspect.Signature] = {}
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(layers, name)
@@ -38,7 +39,9 @@ class Recorder:
         return partial(self._record, found) if recorded else found
 
     def _record(self, cls: type[nn.Module], *args: Any, **named: Any) -> Call:
-        signature = signature_of(cls)
+        if cls not in self._signatures:
+            self._signatures[cls] = inspect.signature(cls)
+        signature = self._signatures[cls]
         bound = signature.bind(*args, **named)
         bound.apply_defaults()
         arguments: list[Argument] = []
@@ -123,12 +126,6 @@ class Recorder:
         return self._record(cls, **{name: argument(module, name, p) for name, p in constructor(cls).items()})
 
 
-@lru_cache(maxsize=256)
-def signature_of(cls: Any) -> inspect.Signature:
-    """What a class takes."""
-    return inspect.signature(cls)
-
-
 def source_of(value: Any) -> str | None:
     """Python source of a constant, of lists, tuples and dicts of such; None for anything else."""
     if value is None or type(value) in (bool, int, str):
@@ -172,7 +169,7 @@ def without_stride(call: Call) -> Call:
 
 def constructor(cls: type[nn.Module]) -> Mapping[str, inspect.Parameter]:
     """Arguments of a class; of torch's own those left out that say where and in which dtype weights are made."""
-    given = signature_of(cls).parameters
+    given = inspect.signature(cls).parameters
     return {name: p for name, p in given.items() if name not in PLACES or not cls.__module__.startswith("torch.")}
 
 

@@ -61,10 +61,11 @@ def statements_of(scope: Scope, light: Sequence[bool]) -> tuple[list[Statement],
         operands = tuple([taken.get(value, value) for value in step.reads])
         expression = Expression(number, operands, 1 + sum(each.size for each in taken.values()))
         waiting = []
+        read = any(uses[value] for value in step.makes)
         if len(step.makes) == 1 and uses[step.makes[0]] == 1:
             waiting = [(step.makes[0], expression)]
-        else:
-            found.append(Statement(step.makes if any(uses[value] for value in step.makes) else (), expression))
+        elif read or step.kept:
+            found.append(Statement(step.makes if read else (), expression))
     if waiting and scope.outputs == (waiting[0][0],):
         return found, (waiting[0][1],)
     return [*found, *(Statement((value,), each) for value, each in waiting)], scope.outputs

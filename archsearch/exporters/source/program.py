@@ -71,7 +71,8 @@ def program(material: Material) -> list[str]:
     """The functions, and what runs them."""
     check = CHECK.format(summary=counts(material.genotype)).strip()
     images = images_function(material)
-    call = "classify_images(sys.argv[1:]) if sys.argv[1:] else self_check()" if images else "self_check()"
+    asked = "classify_images(sys.argv[1:])" if images else 'sys.exit("this network does not say what images show; give no arguments")'
+    call = f"{asked} if sys.argv[1:] else self_check()"
     return [*images, check, MAIN.format(call=call).strip()]
 
 

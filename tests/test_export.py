@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 import textwrap
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from archsearch import zoo
 from archsearch.exporters import STANDARD, ExportError, export_network, gather, source_text
 from archsearch.exporters.verify import verify
 from archsearch.network.builder import Builder
@@ -28,6 +31,7 @@ from archsearch.ops import (
     BatchNorm2d,
     Concat,
     Conv2d,
+    Div,
     Dropout,
     Flatten,
     GlobalAvgPool2d,
@@ -77,7 +81,29 @@ def nested() -> Genotype:
     return b.genotype(head, b(Add(), b(Linear(5), vector), head, b(Zero(), head)), image)
 
 
-REFERENCES = {"cell": cell, "nested": nested}
+def chain() -> Genotype:
+    return load_space("chain").resolve({}, np.random.default_rng(3)).genotype
+
+
+def fabric() -> Genotype:
+    return load_space("fabric").sample(np.random.default_rng(2)).genotype
+
+
+def resnet50() -> Genotype:
+    return zoo.build("resnet50", input=(3, 64, 64), classes=10)
+
+
+def unet() -> Genotype:
+    return zoo.build("unet", input=(1, 188, 188))
+
+
+def exits() -> Genotype:
+    return zoo.build("msdnet_cifar", classes=10)
+
+
+REFERENCES: dict[str, Callable[[], Genotype]] = {
+    "cell": cell, "nested": nested, "chain": chain, "fabric": fabric, "resnet50": resnet50, "unet": unet, "exits": exits,
+}  # fmt: skip
 
 
 def run_model(folder: Path) -> ModuleType:
@@ -95,7 +121,7 @@ def batch(genotype: Genotype) -> tuple[torch.Tensor, ...]:
 
 def assert_same_network(folder: Path, genotype: Genotype, network: torch.nn.Module) -> None:
     exported = run_model(folder).load()
-    assert exported.state_dict().keys() == network.state_dict().keys()
+    assert list(exported.state_dict()) == list(network.state_dict())
     assert not exported.training
     with torch.no_grad():
         ours, theirs = (net(*batch(genotype)) for net in (network.eval(), exported))
@@ -105,10 +131,15 @@ def assert_same_network(folder: Path, genotype: Genotype, network: torch.nn.Modu
 @pytest.mark.parametrize("name", REFERENCES)
 def test_source_is_golden(name: str, assert_golden: Callable[[str, str], None]):
     given = {"mean": [0.25], "std": [0.5], "classes": [f"digit {i}" for i in range(10)]} if name == "cell" else None
-    assert_golden(f"export_{name}.py.txt", source_text(gather(REFERENCES[name](), preprocessing=given)))
+    text = source_text(gather(REFERENCES[name](), preprocessing=given))
+    assert_golden(f"export_{name}.py.txt", re.sub(r"^EXPECTED = .*?  #", "EXPECTED = ...  #", text, flags=re.M))
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+def test_resnet50_is_short():
+    assert len(source_text(gather(resnet50())).splitlines()) < 150
+
+
+@pytest.mark.parametrize("name", ["cell", "nested"])
 def test_the_folder_holds_a_network_that_runs_alone(name: str, tmp_path: Path):
     genotype = REFERENCES[name]()
     folder = export_network(genotype, tmp_path / "out")
@@ -203,12 +234,59 @@ def test_preprocessing_that_does_not_fit_is_refused(given: dict[str, Any], words
         export_network(cell(), tmp_path / "out", preprocessing=given)
 
 
-def test_the_file_run_as_a_program_says_what_it_is(tmp_path: Path):
+def as_a_program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-I", "model.py", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_file_run_as_a_program_checks_itself(tmp_path: Path):
     folder = export_network(cell(), tmp_path / "out", check=False)
-    done = subprocess.run([sys.executable, "-I", "model.py"], cwd=folder, capture_output=True, text=True, check=True)
-    assert done.stdout.count("\n") == 1
-    assert "params" in done.stdout
-    assert "zeros of shape (1, 1, 8, 8) give (1, 10)" in done.stdout
+    done = as_a_program(folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "8,294 params, 61,856 MACs a sample; (1, 1, 8, 8) -> (1, 10)",
+        "the outputs are those that were exported",
+    ]
+    save_file(compile_network(cell(), seed=1).state_dict(), folder / "model.safetensors")
+    other = as_a_program(folder)
+    assert other.returncode == 1
+    assert "the outputs are not those that were exported" in other.stderr
+    assert other.stderr.endswith("are the weights others?\n")
+
+
+def test_the_file_run_as_a_program_says_what_images_show(tmp_path: Path):
+    given = {"mean": [0.25], "std": [0.5], "classes": [f"digit {i}" for i in range(10)]}
+    folder = export_network(cell(), tmp_path / "out", preprocessing=given, check=False)
+    model = run_model(folder)
+    wide = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    Image.fromarray(wide).save(folder / "wide.png")
+    squared = np.asarray(Image.fromarray(wide[:, 5:25]).resize((8, 8), Image.Resampling.BILINEAR))
+    with torch.inference_mode():
+        shares = model.load()(model.preprocess(torch.from_numpy(squared.copy())[None, None] / 255)).softmax(1)[0]
+    best = shares.topk(3)
+    wanted = ", ".join(f"digit {i} {share:.1%}" for share, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
+    done = as_a_program(folder, "wide.png")
+    assert (done.returncode, done.stdout) == (0, f"wide.png: {wanted}\n"), done.stderr
+
+
+def test_a_network_that_gives_no_numbers_is_written_too(tmp_path: Path):
+    b = Builder((4,))
+    zero = b(Zero(), b.input)
+    folder = export_network(b.genotype(b(Div(), zero, zero)), tmp_path / "out")
+    done = as_a_program(folder)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "the outputs are those that were exported")
+
+
+def test_the_classes_of_pixels_become_an_image(tmp_path: Path):
+    b = Builder((3, 8, 8))
+    folder = export_network(b.genotype(b(Conv2d(4, 3), b.input)), tmp_path / "out", check=False)
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(image).save(folder / "it.png")
+    done = as_a_program(folder, "it.png")
+    assert done.returncode == 0, done.stderr
+    with torch.inference_mode():
+        wanted = run_model(folder).load()(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)[0].argmax(0)
+    assert np.array_equal(np.asarray(Image.open(folder / "it.png.classes.png")), wanted.numpy())
+    assert done.stdout.startswith("it.png.classes.png: class ")
 
 
 def test_an_existing_folder_is_safe(tmp_path: Path):
@@ -222,6 +300,17 @@ def test_an_existing_folder_is_safe(tmp_path: Path):
     assert (folder / "notes.txt").read_text() == "mine"
     with pytest.raises(ExportError, match=r"notes.txt exists already; it is a file, choose a folder"):
         export_network(cell(), folder / "notes.txt", check=False, overwrite=True)
+
+
+def test_what_cannot_be_replaced_whole_is_left_as_it_is(tmp_path: Path):
+    folder = export_network(cell(), tmp_path / "out", check=False)
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").mkdir()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(ExportError, match=r"out cannot be written: Is a directory"):
+        export_network(nested(), folder, check=False, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
@@ -322,4 +411,7 @@ def test_a_module_that_cannot_be_written_says_why():
 
 
 def test_the_source_needs_torch_alone():
-    assert "archsearch." not in source_text(gather(nested())).partition("\n")[2]
+    text = source_text(gather(nested())).partition("\n")[2]
+    assert "archsearch" not in text
+    imports = {line.split()[1].partition(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))}
+    assert imports <= {"__future__", "collections", "json", "math", "pathlib", "sys", "torch"}

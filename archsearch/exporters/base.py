@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from torch import Tensor, fx
 
+from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
+from archsearch.support.reading import one_line
+from archsearch.training import PLACES
+
+WORD = 100
+"""Letters of an option and its value in a card."""
 
 
 class ExportError(Exception):
@@ -45,10 +52,49 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
+class Card:
+    """How a network came to be; empty where nothing is known.
+
+    `name` is short, of the network; `data` the name of the data, `description` what was recorded of them. `history`: sentences, in order.
+    `options` of the training. `metrics`: by part of the data, `validation` and `test`, what was measured there; `spread`: the same keys,
+    standard deviations over several seeds. `versions` of what it was trained with.
+    """
+
+    name: str = ""
+    data: str = ""
+    description: Description = field(default_factory=Description)
+    history: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    spread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """How many images each part has, as the fingerprint of the data says."""
+        return {name: mark for name, mark in self.description.fingerprint.items() if type(mark) is int and name.endswith("images")}
+
+    def told(self) -> dict[str, Any]:
+        """Options that say how it was trained: no places, and of files their names alone."""
+        return {name: plain(value) for name, value in self.options.items() if name not in PLACES}
+
+
+def plain(value: Any) -> Any:
+    """A number or a text; of a path its last part."""
+    if isinstance(value, PurePath) or (isinstance(value, str) and "/" in value):
+        return PurePath(value).name
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def option_words(options: Mapping[str, Any]) -> str:
+    """Options as `name=value`, on one line."""
+    return ", ".join(one_line(f"{name}={plain(value)}", WORD) for name, value in options.items())
+
+
+@dataclass(frozen=True)
 class Material:
     """What exporters write from: a genotype, its compiled network in eval mode on the CPU, and what images go through before it.
 
-    `state` is the network's state dict, `trained` whether weights were given, `title` a line for people.
+    `state` is the network's state dict, `trained` whether weights were given, `title` a line for people, `card` how it came to be.
 
     Raises:
         ExportError: means that are not one for every channel, or class names that are not one for every output.
@@ -60,6 +106,7 @@ class Material:
     preprocessing: Preprocessing
     trained: bool
     title: str
+    card: Card = field(default_factory=Card)
 
     def __post_init__(self) -> None:
         genotype, given = self.genotype, self.preprocessing

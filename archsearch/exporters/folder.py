@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -39,9 +41,23 @@ def staged(folder: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def move(staging: Path, folder: Path) -> None:
-    """Put a finished folder in its place."""
+    """Put a finished folder in its place; of a folder that is there all files of those names are replaced, or none. Raises OSError."""
     if not folder.exists():
         staging.replace(folder)
         return
-    for path in sorted(staging.iterdir()):
-        path.replace(folder / path.name)
+    replaced: list[tuple[Path, Path]] = []
+    try:
+        for path in sorted(staging.iterdir()):
+            target, before = folder / path.name, staging / f".{path.name}.before"
+            if target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if target.exists():
+                target.replace(before)
+            replaced.append((target, before))
+            path.replace(target)
+    except OSError:
+        for target, before in reversed(replaced):
+            target.unlink(missing_ok=True)
+            if before.exists():
+                before.replace(target)
+        raise

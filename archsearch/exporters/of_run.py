@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch.exporters.base import ExportError
 from archsearch.exporters.network import export_network
+from archsearch.exporters.run_card import card_of_trial
 from archsearch.network.genotype import Genotype
 from archsearch.runs.store import Run, open_run
 from archsearch.trial import Trial
@@ -45,7 +46,8 @@ def export_trial(run: Run, number: int, folder: str | Path | None = None, *, ove
         raise ExportError(f"weights of trial {number} were not kept: {why}; `archsearch show {run.folder}` lists the front")
     target = run.folder / "export" / f"trial-{number:04d}" if folder is None else Path(folder)
     title = f"Trial {number} of a search in the space {run.record.space_name}, seed {run.record.seed}."
-    export_network(genotype, target, weights, preprocessing(run), title=title, overwrite=overwrite or folder is None)
+    given, card = preprocessing(run), card_of_trial(run, number)
+    export_network(genotype, target, weights, given, title=title, card=card, overwrite=overwrite or folder is None)
     return target
 
 

@@ -20,6 +20,7 @@ from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
 from archsearch.runs.record import versions
 from archsearch.runs.store import StoreError
+from archsearch.solo.card import card_of_training
 from archsearch.solo.pretrained import frozen_modules, put_pretrained
 from archsearch.solo.record import RECORD, Outcome, TrainingError, TrainingRecord, begun, write_training
 from archsearch.support.progress import Progress
@@ -152,7 +153,8 @@ def carry_out(
             record = tested(course, record, folder)
         best, options = record.outcome().seed, course.train
         title = f"{record.title}, trained on {one_line(options.data, 60)} for {options.epochs} epochs, seed {best}."
-        export_network(course.genotype, folder, weights_file(folder, best), record.data.preprocessing(), title=title, overwrite=True)
+        weights, given = weights_file(folder, best), record.data.preprocessing()
+        export_network(course.genotype, folder, weights, given, title=title, card=card_of_training(record), overwrite=True)
         write_training(folder, record)
         for seed in course.seeds:
             weights_file(folder, seed).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import sys
+from collections import OrderedDict
 from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
@@ -17,10 +18,23 @@ from torch import Tensor, nn
 from archsearch.exporters.base import ExportError
 from archsearch.exporters.source.statements import SIMPLE, reads_of, statements, text_of
 
-TAKEN = frozenset({"Network", "load", "preprocess", "read_safetensors", "INPUTS", "CLASSES", "MEAN", "STD", "WEIGHTS"})
+TAKEN = frozenset(
+    {"Network", "load", "preprocess", "classify_images", "self_check", "read_safetensors"}
+    | {"INPUTS", "CLASSES", "MEAN", "STD", "WEIGHTS", "EXPECTED"}
+)
 """Names that the exported file itself defines."""
 
-IMPORTED = {"json": json, "math": math, "torch": torch, "Path": Path, "Tensor": Tensor, "nn": nn}
+IMPORTED = {
+    "json": json,
+    "math": math,
+    "sys": sys,
+    "torch": torch,
+    "OrderedDict": OrderedDict,
+    "Path": Path,
+    "Tensor": Tensor,
+    "nn": nn,
+    "F": nn.functional,
+}
 """What the exported file itself imports."""
 
 ROOTS = frozenset({"torch", "__future__", *sys.stdlib_module_names})
@@ -48,6 +62,10 @@ class Definitions:
             raise ExportError(f"class {cls.__qualname__} is not made at the top of a file; move it there")
         self.define(name, module)
         return name
+
+    def names(self) -> set[str]:
+        """Names that stand for something in the file."""
+        return {*TAKEN, *self._known}
 
     def imports(self) -> list[str]:
         """Import statements, sorted: the standard library, a blank line, torch."""

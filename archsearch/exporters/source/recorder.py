@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,20 +13,14 @@ from torch import Tensor, nn
 
 from archsearch import layers
 from archsearch.exporters.base import ExportError
+from archsearch.exporters.source.calls import Argument, Call, Constant, Group, Repeat, Value
 from archsearch.exporters.source.definitions import Definitions
+from archsearch.exporters.source.functional import FUNCTIONS
 
 EMPTY = inspect.Parameter.empty
-
-
-@dataclass(frozen=True)
-class Call:
-    """Source of one module: the name of its class, and its arguments."""
-
-    name: str
-    arguments: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(self.arguments)})"
+PLACES = frozenset({"device", "dtype"})
+"""Arguments of torch's own modules that say where and in which type weights are made."""
+FUNCTION_LAYERS = frozenset(name.removeprefix("layers.") for name in FUNCTIONS if name.startswith("layers."))
 
 
 class Recorder:
@@ -37,6 +31,7 @@ class Recorder:
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
+        self._signatures: dict[type[nn.Module], inspect.Signature] = {}
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(layers, name)
@@ -44,41 +39,73 @@ class Recorder:
         return partial(self._record, found) if recorded else found
 
     def _record(self, cls: type[nn.Module], *args: Any, **named: Any) -> Call:
-        bound = inspect.signature(cls).bind(*args, **named)
-        texts: list[str] = []
+        if cls not in self._signatures:
+            self._signatures[cls] = inspect.signature(cls)
+        signature = self._signatures[cls]
+        bound = signature.bind(*args, **named)
+        bound.apply_defaults()
+        arguments: list[Argument] = []
         for name, value in bound.arguments.items():
-            parameter = bound.signature.parameters[name]
+            parameter = signature.parameters[name]
             if parameter.kind is parameter.VAR_POSITIONAL:
-                texts += [self.text(item) for item in value]
+                arguments += [Argument("", self.value(item)) for item in value]
             elif parameter.kind is parameter.VAR_KEYWORD:
-                texts += [f"{key}={self.text(item)}" for key, item in value.items()]
-            elif not is_default(value, parameter.default):
-                texts.append(f"{name}={self.text(value)}" if by_name(parameter) else self.text(value))
-        return Call(self._definitions.name_of(cls), tuple(texts))
+                arguments += [Argument(key, self.value(item), keyword=True) for key, item in value.items()]
+            elif value is not parameter.default or source_of(value) is not None:
+                default = source_of(parameter.default) if by_name(parameter) and parameter.default is not EMPTY else None
+                arguments.append(Argument(name, self.value(value), by_name(parameter), default))
+        return without_stride(Call(self._name(cls), tuple(arguments)))
 
-    def text(self, value: Any) -> str:
-        """Python source of an argument. Raises ExportError for what has none."""
-        if value is None or isinstance(value, Call) or type(value) in (bool, int):
-            return str(value)
-        if type(value) is str:
-            return repr(value)
-        if type(value) is float:
-            return repr(value) if math.isfinite(value) else f'float("{value}")'
+    def _name(self, cls: type[nn.Module]) -> str:
+        """Name of a class; one that may be written as an expression is not written down yet."""
+        name = f"layers.{cls.__name__}"
+        return name if name in FUNCTIONS and getattr(layers, cls.__name__) is cls else self._definitions.name_of(cls)
+
+    def names(self) -> set[str]:
+        """Names that classes of the network cannot have."""
+        return self._definitions.names() | FUNCTION_LAYERS
+
+    def settled(self, value: Value) -> Value:
+        """The same for a module that is made: all classes in it are written down."""
+        if isinstance(value, Call):
+            parts = self._settled_parts(value.arguments)
+            name = value.name.removeprefix("layers.")
+            return Call(value.name if name == value.name else self._definitions.name_of(getattr(layers, name)), parts)
+        if isinstance(value, Group):
+            return Group(value.brackets, self._settled_parts(value.items))
+        return replace(value, call=self.settled_call(value.call)) if isinstance(value, Repeat) else value
+
+    def _settled_parts(self, parts: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        return tuple([replace(part, value=self.settled(part.value)) for part in parts])
+
+    def settled_call(self, call: Call) -> Call:
+        """`settled` of a call."""
+        found = self.settled(call)
+        assert isinstance(found, Call)
+        return found
+
+    def value(self, value: Any) -> Value:
+        """An argument as source. Raises ExportError for what has none."""
+        if isinstance(value, Call):
+            return value
+        if (text := source_of(value)) is not None:
+            return Constant(text, type_of(value))
         if isinstance(value, dict):
-            return f"{{{', '.join(f'{self.text(key)}: {self.text(item)}' for key, item in value.items())}}}"
+            return Group("{}", tuple(Argument(self.key(key), self.value(item), keyword=True) for key, item in value.items()))
         if type(value) in (list, tuple):
-            return self._sequence(value)
+            return Group("[]" if type(value) is list else "()", tuple(Argument("", self.value(item)) for item in value))
         if isinstance(value, nn.Module):
-            return str(self.written(value))
+            return self.written(value)
         raise ExportError(
             f"an argument {str(value)[:60]!r} of type {type(value).__name__} has no source; use numbers, texts and modules from `layers`"
         )
 
-    def _sequence(self, values: Sequence[Any]) -> str:
-        inner = ", ".join(self.text(item) for item in values)
-        if type(values) is list:
-            return f"[{inner}]"
-        return f"({inner},)" if len(values) == 1 else f"({inner})"
+    def key(self, value: Any) -> str:
+        """The key of a dict as source. Raises ExportError."""
+        text = source_of(value)
+        if text is None:
+            raise ExportError(f"a key {str(value)[:60]!r} of type {type(value).__name__} has no source; use numbers and texts")
+        return text
 
     def written(self, module: Any) -> Call:
         """Source of a module that an op made without `layers`, read off attributes with the names of its arguments.
@@ -99,10 +126,51 @@ class Recorder:
         return self._record(cls, **{name: argument(module, name, p) for name, p in constructor(cls).items()})
 
 
+def source_of(value: Any) -> str | None:
+    """Python source of a constant, of lists, tuples and dicts of such; None for anything else."""
+    if value is None or type(value) in (bool, int, str):
+        return double_quoted(value) if type(value) is str else str(value)
+    if type(value) is float:
+        return repr(value) if math.isfinite(value) else f'float("{value}")'
+    if type(value) is dict:
+        pairs = [(source_of(key), source_of(item)) for key, item in value.items()]
+        return None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
+    if type(value) not in (list, tuple):
+        return None
+    items = [source_of(item) for item in value]
+    if None in items:
+        return None
+    inner = ", ".join(map(str, items))
+    if type(value) is list:
+        return f"[{inner}]"
+    return f"({inner},)" if len(items) == 1 else f"({inner})"
+
+
+def double_quoted(text: str) -> str:
+    """Source of a text, in double quotes where that needs no escape."""
+    return repr(text) if '"' in text or "'" in repr(text)[1:-1] or "\\" in repr(text) else f'"{text}"'
+
+
+def type_of(value: Any) -> str:
+    """A type as it is annotated."""
+    if type(value) is tuple and value:
+        types = [type_of(item) for item in value]
+        return f"tuple[{', '.join(types)}]" if len(types) <= 3 else f"tuple[{' | '.join(sorted({*types}))}, ...]"
+    return "None" if value is None else type(value).__name__
+
+
+def without_stride(call: Call) -> Call:
+    """A pooling whose windows do not overlap, without a stride: it is the kernel's size by default."""
+    stride, kernel = call.argument("stride"), call.argument("kernel_size")
+    if "Pool" not in call.name or stride is None or kernel is None or stride.default != "None" or stride.value != kernel.value:
+        return call
+    return Call(call.name, tuple([replace(a, value=Constant("None", "None")) if a is stride else a for a in call.arguments]))
+
+
 def constructor(cls: type[nn.Module]) -> Mapping[str, inspect.Parameter]:
     """Arguments of a class; of torch's own those left out that say where and in which dtype weights are made."""
     given = inspect.signature(cls).parameters
-    return {name: p for name, p in given.items() if name not in ("device", "dtype") or not cls.__module__.startswith("torch.")}
+    return {name: p for name, p in given.items() if name not in PLACES or not cls.__module__.startswith("torch.")}
 
 
 def argument(module: nn.Module, name: str, parameter: inspect.Parameter) -> Any:
@@ -117,11 +185,6 @@ def argument(module: nn.Module, name: str, parameter: inspect.Parameter) -> Any:
     value = getattr(module, name)
     has = isinstance(parameter.default, bool) and (value is None or isinstance(value, Tensor))
     return value is not None if has else value
-
-
-def is_default(value: Any, default: Any) -> bool:
-    """Whether an argument may be left out."""
-    return default is not EMPTY and type(value) is type(default) and bool(value == default)
 
 
 def by_name(parameter: inspect.Parameter) -> bool:

@@ -1,0 +1,112 @@
+"""Exported source of every network of the zoo: lines, time, and whether it computes the same: `python -m benchmarks.exported`.
+
+With `--folder` an export of a CIFAR-size network is timed part by part, the check in a fresh process among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import types
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from archsearch import Genotype, zoo
+from archsearch.exporters import Material, export_network, gather, source_text
+from archsearch.exporters.verify import as_tuple
+from archsearch.spaces.space import load_space
+from benchmarks.timing import show
+
+SIDES = (32, 64, 96, 128, 160, 192)
+
+
+class Row(NamedTuple):
+    """One network: nodes, lines of the source, seconds to write it, and the largest difference of an output."""
+
+    name: str
+    nodes: int
+    lines: int
+    seconds: float
+    gap: float
+
+
+def smallest(name: str) -> Genotype:
+    """A network of the zoo at the smallest of some inputs that it takes."""
+    genotype = zoo.build(name)
+    channels, *image = genotype.inputs[0].shape
+    for side in SIDES if len(image) == 2 else ():
+        try:
+            return zoo.build(name, input=(channels, side, side))
+        except ValueError:
+            continue
+    return genotype
+
+
+def loaded(text: str, material: Material) -> nn.Module:
+    """The network of a source, with its weights."""
+    module = types.ModuleType("exported_model")
+    module.__file__ = "model.py"
+    exec(compile(text, "model.py", "exec"), module.__dict__)
+    network: nn.Module = module.Network()
+    network.load_state_dict(dict(material.state))
+    return network.eval()
+
+
+def row(name: str) -> Row:
+    """What one network comes to."""
+    genotype = smallest(name)
+    material = gather(genotype)
+    start = time.perf_counter()
+    text = source_text(material)
+    seconds = time.perf_counter() - start
+    batch = [torch.randn(2, *spec.shape) for spec in genotype.inputs]
+    with torch.inference_mode():
+        pairs = zip(as_tuple(loaded(text, material)(*batch)), as_tuple(material.network(*batch)), strict=True)
+        gap = max(float((ours - theirs).abs().nan_to_num().max()) for ours, theirs in pairs)
+    return Row(name, len(genotype.nodes), len(text.splitlines()), seconds, gap)
+
+
+def time_folder() -> None:
+    """An export of a CIFAR-size network of space `cell`, with and without the check."""
+    genotype = load_space("cell").sample(np.random.default_rng(0)).genotype
+    taken: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, check in (("first, unchecked", False), ("unchecked", False), ("checked", True)):
+            start = time.perf_counter()
+            export_network(genotype, Path(scratch, name), check=check)
+            taken[name] = time.perf_counter() - start
+    show("Export of a CIFAR-size network", ["files", "seconds"], [[name, f"{seconds:.2f}"] for name, seconds in taken.items()])
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", action="store_true", help="time the export of a folder instead")
+    if parser.parse_args().folder:
+        time_folder()
+    else:
+        table()
+
+
+def table() -> None:
+    """Every network of the zoo."""
+    rows = [row(name) for name in zoo.names()]
+    show(
+        "Exported source of the zoo",
+        ["network", "nodes", "lines", "seconds", "largest difference"],
+        [[r.name, str(r.nodes), str(r.lines), f"{r.seconds:.2f}", f"{r.gap:.2g}"] for r in rows],
+    )
+    lines, gap = [r.lines for r in rows], max(r.gap for r in rows)
+    print(f"{len(rows)} networks: {median(lines):.0f} lines in the median, {min(lines)} to {max(lines)}; largest difference {gap:.2g}")
+    if gap:
+        raise SystemExit("exported source must compute what the network computes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Networks of the zoo, and what the spaces hold: the source loads the weights by their names, in order, and computes the same."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from archsearch import Genotype
+from archsearch.exporters import gather, source_text
+from archsearch.spaces.space import load_space
+from tests.test_zoo import FIRST, small
+
+SPACES = ("cell", "chain", "fabric", "small_cell")
+SAMPLES = 200
+DRAWN = np.random.default_rng(0).permutation(sorted(FIRST)).tolist()
+QUICK, LONG = DRAWN[:6], DRAWN[6:30]
+"""Families of the zoo that the quick tests and the long ones take; `python -m benchmarks.exported` takes every network."""
+
+
+def assert_same(genotype: Genotype) -> None:
+    material = gather(genotype)
+    module = types.ModuleType("exported_model")
+    module.__file__ = "model.py"
+    exec(compile(source_text(material), "model.py", "exec"), module.__dict__)
+    network = module.Network().eval()
+    assert list(network.state_dict()) == list(material.state)
+    network.load_state_dict(material.state)
+    batch = [torch.randn(2, *spec.shape, generator=torch.Generator().manual_seed(0)) for spec in genotype.inputs]
+    with torch.inference_mode():
+        torch.testing.assert_close(network(*batch), material.network(*batch), rtol=0, atol=0, equal_nan=True)
+
+
+def samples(name: str, count: int) -> Iterator[Genotype]:
+    """So many networks of a space, drawn by seeds; of some seeds there is none."""
+    space, found = load_space(name), 0
+    for seed in range(10 * count):
+        try:
+            genotype = space.sample(np.random.default_rng(seed)).genotype
+        except ValueError:
+            continue
+        yield genotype
+        found += 1
+        if found == count:
+            return
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
+def test_networks_of_the_zoo_are_exported(name: str):
+    assert_same(small(name))
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_samples_of_every_space_are_exported(name: str):
+    drawn = list(samples(name, 5))
+    assert len(drawn) == 5
+    for genotype in drawn:
+        assert_same(genotype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPACES)
+def test_many_samples_of_every_space_are_exported(name: str):
+    drawn = list(samples(name, SAMPLES))
+    assert len(drawn) == SAMPLES
+    for genotype in drawn:
+        assert_same(genotype)

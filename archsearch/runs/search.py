@@ -192,17 +192,25 @@ def resume(
     now = same_parts(folder, record, Parts(space, strategy, evaluator))
     store = Store(folder)
     try:
-        run = open_run(folder)  # what it holds now that nobody else writes it
-        record = replace(extend(store, run, Wish(trials, budget, objectives), evaluator), **now)
-        record = replace(record, placement=placement or record.placement)
-        record = widened(record, record.workers if workers is None else workers, run)
-        check_placement(record.workers, record.placement)
-        check_record(record)
+        record = continued(store, Wish(trials, budget, objectives), evaluator, now, workers, placement)
         store.write_record(record)
     except BaseException:
         store.close()
         raise
     return go(store, record, Parts(space, strategy, evaluator), progress, retry_failed)
+
+
+def continued(
+    store: Store, wish: Wish, evaluator: Evaluator, now: Mapping[str, Any], workers: int | None, placement: Placement | None
+) -> Record:
+    """The record of a run that goes on, as it is wished, with the parts that it has `now`, and workers elsewhere. Raises SearchError."""
+    run = open_run(store.folder)  # what it holds now that nobody else writes it
+    record = replace(extend(store, run, wish, evaluator), **now)
+    record = replace(record, placement=placement or record.placement)
+    record = widened(record, record.workers if workers is None else workers, run)
+    check_placement(record.workers, record.placement)
+    check_record(record)
+    return record
 
 
 def widened(record: Record, workers: int, run: Run) -> Record:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archsearch.network.passes import canonicalise
     from archsearch.ops.base import Cost, Op, Saved, Window, register
     from archsearch.ops.tensor import ShapeError, TensorSpec
+    from archsearch.runs.placement import Placement
     from archsearch.runs.search import resume, search
     from archsearch.runs.store import Run, open_run
     from archsearch.solo.training import train_network
@@ -37,6 +38,7 @@ HOMES = {
     "archsearch.design.importer": ("import_network",),
     "archsearch.ops.base": ("Cost", "Op", "Saved", "Window", "register"),
     "archsearch.network.passes": ("canonicalise",),
+    "archsearch.runs.placement": ("Placement",),
     "archsearch.runs.search": ("resume", "search"),
     "archsearch.solo.training": ("train_network",),
     "archsearch.spaces.space": ("Choices", "Pick", "Space", "SpaceError", "load_space"),
@@ -62,6 +64,7 @@ __all__ = [
     "Objective",
     "Op",
     "Pick",
+    "Placement",
     "Run",
     "Saved",
     "ShapeError",

@@ -97,6 +97,23 @@ class Failing(Formula):
 
 
 @dataclass(frozen=True)
+class Deadly(Formula):
+    """Trial `once` kills its worker the first time, as a mark in the folder says; trial `always` every time."""
+
+    folder: str = ""
+    once: int = 2
+    always: int = -1
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        report(0, {"error": 1.0})
+        mark = Path(self.folder) / f"{candidate.trial}"
+        if candidate.trial == self.always or (candidate.trial == self.once and not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(candidate, report)
+
+
+@dataclass(frozen=True)
 class Unfinished(Formula):
     """The final training of one trial fails."""
 

@@ -7,6 +7,7 @@ import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -178,6 +179,36 @@ def look_up(folder: Path) -> None:
     load_table(str(folder / "t.npz"))
 
 
+def make_searcher(folder: Path) -> None:
+    by = searcher()
+    by.suggest("a")
+    by.on_trial_complete("a", {"error": 0.5})
+    by.suggest("b")
+    by.save(str(folder / "searcher.json"))
+
+
+def searcher() -> Any:
+    from archsearch.strategies import Random
+    from archsearch.tune import StrategySearcher
+    from tests.runs import small_space
+
+    return StrategySearcher(small_space("chain"), Random(), objectives=("error",))
+
+
+def make_study(folder: Path) -> None:
+    from archsearch.optuna import write_study
+    from tests.runs import small_search, small_space
+
+    write_study(small_search(folder / "r", trials=2, space=small_space("chain"), budget=None), folder / "study.db", "mine")
+
+
+def read_trials(folder: Path) -> None:
+    from archsearch.optuna import read_study
+    from tests.runs import small_space
+
+    read_study(folder / "study.db", small_space("chain"), "mine")
+
+
 READERS = {
     **fuzz_training.READERS,
     "genotype": Reader(
@@ -203,6 +234,8 @@ READERS = {
     "resumed": Reader(write_run, make_run, ("run.db",), ("StoreError",)),
     "run of the format before": Reader(write_run, make_earlier, ("run.json", "run.db"), ("StoreError",)),
     "owner": Reader(owner_of, make_owner, ("run.owner",), ()),
+    "searcher": Reader(lambda f: searcher().restore(str(f / "searcher.json")), make_searcher, ("searcher.json",), ("ValueError",), 8),
+    "study": Reader(read_trials, make_study, ("study.db",), ("StudyError",), 8),
     "table": Reader(look_up, make_table, ("t.npz",), ("TableError",)),
     "cells": Reader(look_up, make_cells, ("t.npz",), ("TableError",)),
     "supernet": Reader(read_supernet, make_supernet, ("supernet.json",), ("SharingError",)),

@@ -28,7 +28,7 @@ LAYERS = [
     {"evaluators"},
     {"strategies", "supernets", "fidelity"},
     {"runs"},
-    {"report", "exporters"},
+    {"report", "exporters", "tune", "optuna"},
     {"solo"},
     {"cli"},
 ]

@@ -23,6 +23,7 @@ LOADERS = {"sqlite3.connect", "np.load", "torch.load", "json.load", "pickle.load
 NO_FILES = {"self.open", "self._names.open", "self._pool.open", "gated.policy.open", "self.gated.policy.open", "os.open"}
 """Methods of that name that are about gates, names and networks; and the way to nowhere for what nobody reads."""
 PYTHON = "a user's Python, which runs as any script does and may raise anything"
+BYTES = "bytes that are sent to another machine as they are; who reads them there is fuzzed"
 UNREAD = {
     "cli.targets.load_ops": PYTHON,
     "data.description.file_digest": "bytes for a digest, whatever they are",
@@ -36,6 +37,10 @@ UNREAD = {
     "report.of_explanation.header": "a file of archsearch's own",
     "support.offline_page.offline_page": "a file of archsearch's own",
     "runs.worker.set_up": PYTHON,
+    "runs.kit.pack": BYTES,
+    "runs.kit.unpack": PYTHON,
+    "runs.cluster.needed": BYTES,
+    "runs.remote_worker.found": BYTES,
 }
 """Functions that open files and are not fuzzed, each with the reason."""
 

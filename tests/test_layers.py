@@ -43,7 +43,8 @@ HOMES = {
     },
     "safetensors": {"training", "sharing", "supernets", "exporters"},
     "sklearn": {"data", "strategies/predictor"},
-    "optuna": {"strategies/bayesian"},
+    "optuna": {"strategies/bayesian", "optuna"},
+    "ray": {"runs/cluster", "runs/kit", "runs/remote_worker", "tune"},
     "PIL": {"data", "report/pictures"},
     "pandas": {"figures/frame"},
     "plotly": {"figures"},
@@ -103,6 +104,7 @@ START = """
 import sys
 {code}
 assert "torch" not in sys.modules and "pandas" not in sys.modules and "sklearn" not in sys.modules
+assert "ray" not in sys.modules and "optuna" not in sys.modules
 """
 
 

@@ -17,6 +17,7 @@ from archsearch import analyse, compile_network
 from archsearch.analysis import read_device
 from archsearch.network.text_form import from_text
 from archsearch.proxies import PROXIES
+from archsearch.runs.placement import Placement
 from archsearch.runs.store import open_run
 from archsearch.solo.record import read_training
 from archsearch.strategies import STRATEGIES
@@ -41,7 +42,7 @@ def call(folder: Path, *command: str) -> str:
 
 
 def test_the_commands_run_in_their_order(tmp_path: Path) -> None:
-    commands = block("console", "archsearch search chain").replace("\\\n", " ").splitlines()
+    commands = block("console", "archsearch resume results/x").replace("\\\n", " ").splitlines()
     shorter = {"--trials 40": "--trials 4 --evaluator-set epochs=1", "--trials 80": "--trials 5"}
     for line in commands:
         for long, short in shorter.items():
@@ -223,6 +224,42 @@ def test_one_network_is_trained_to_its_end(tmp_path: Path) -> None:
     tuned = load_file(tmp_path / "tuned" / "model.safetensors")
     assert torch.equal(tuned["layer1.0.conv1.weight"], state["layer1.0.conv1.weight"])
     assert tuned["fc.weight"].shape == (2, 512)
+
+
+@pytest.mark.slow
+def test_many_machines(tmp_path: Path) -> None:
+    here, _ = block("console", "--executor ray").splitlines()
+    call(tmp_path, str(TREE / "cli.py"), *shlex.split(here.replace("--trials 40", "--trials 3 --evaluator-set epochs=1"))[2:])
+    assert open_run(tmp_path / "results" / "z").record.placement == Placement("ray")
+
+
+@pytest.mark.slow
+def test_a_tuner_takes_a_strategy(tmp_path: Path) -> None:
+    code = block("python", "StrategySearcher(").replace("num_samples=40", "num_samples=3").replace("epochs=9", "epochs=2")
+    code = code.replace("tune_config=", f"run_config=tune.RunConfig(storage_path={str(tmp_path)!r}, verbose=0),\n    tune_config=")
+    (tmp_path / "mine.py").write_text(START + code, encoding="utf-8")
+    assert 0 < float(call(tmp_path, "mine.py").split()[-1]) < 1
+
+
+START = """
+import ray
+
+from archsearch.runs.cluster import alone
+
+with alone():
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
+"""
+
+
+def test_studies_go_both_ways(tmp_path: Path) -> None:
+    options = ["--set", "stages=2", "--trials", "3", "--evaluator-set", "epochs=1", "--workers", "0"]
+    call(tmp_path, str(TREE / "cli.py"), "search", "chain", *options, "--out", "results/x")
+    for line in block("console", "archsearch study").splitlines():
+        line = line.replace("--trials 40", "--trials 2 --evaluator-set epochs=1 --workers 0")
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert len(open_run(tmp_path / "results" / "warm").record.warm) == 3
+    (tmp_path / "mine.py").write_text(block("python", "suggest_network(trial").replace("n_trials=50", "n_trials=5"), encoding="utf-8")
+    assert "lr" in call(tmp_path, "mine.py")
 
 
 def test_the_python_runs(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from archsearch.evaluators.base import Evaluator, remarks_of, said
 from archsearch.fidelity import Fidelity
 from archsearch.runs.agreement import predicted_for
 from archsearch.runs.owner import owner_of
+from archsearch.runs.placement import Placement
 from archsearch.runs.record import options_of
 from archsearch.runs.restoring import Parts
 from archsearch.runs.standing import Standing
@@ -36,12 +37,12 @@ ELSEWHERE = ("data", "data_dir", "device", "space")
 
 def opening(
     parts: Parts, names: tuple[str, str], objectives: Sequence[Objective], budget: Budget, trials: int, workers: int, seed: int,
-    folder: Path, rungs: Fidelity | None = None, device: Device | None = None,
+    folder: Path, rungs: Fidelity | None = None, device: Device | None = None, placement: Placement | None = None,
 ) -> list[str]:  # fmt: skip
     """At most MOST lines; `names` are those of strategy and evaluator."""
     space, strategy, evaluator = parts
     how = f"{names[0]}: {strategy}" if names[0] == "auto" else joined(names[0], changed(strategy))
-    hands = f"{workers} worker{'s' * (workers > 1)}" if workers else "in this process"
+    hands = f"{workers} worker{'s' * (workers > 1)}{'' if placement is None else placement.words()}" if workers else "in this process"
     lines = [
         f"search     {space.source}, {trials:,} trial{'s' * (trials > 1)}, {hands}, seed {seed}, into {folder}",
         f"strategy   {how}",

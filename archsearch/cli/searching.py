@@ -18,8 +18,10 @@ from archsearch.cli.judging import data_name, evaluator_of
 from archsearch.cli.latency import device_of
 from archsearch.cli.opening import opening, resuming, told_once_begun
 from archsearch.cli.options import defaults_of, make, parse_pairs
+from archsearch.cli.placing import NOWHERE, Where
 from archsearch.cli.progress import foretold, progress_bar
 from archsearch.cli.showing import front_rows, print_front
+from archsearch.cli.studying import read_warm
 from archsearch.cli.timing import GAP
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.cli.utilisation import utilisation
@@ -89,13 +91,14 @@ class Terms:
     objectives: Sequence[str]
     trials: int
     seed: int
-    workers: int
+    where: Where
     timeout: float | None
     fidelity: str = "none"
     schedule: str = "asha"
     prefilter: str = ""
     inherit: bool = False
     latency_device: str = "none"
+    warm_start: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class More:
     """What a run is to do when it goes on: further, by other limits or more objectives."""
 
     trials: int | None = None
-    workers: int | None = None
+    where: Where = NOWHERE
     retry_failed: bool = False
     limits: Mapping[str, str | None] = field(default_factory=dict)
     max_latency: float | None = None
@@ -142,20 +145,21 @@ def check_network(space: Space, check: Callable[[Genotype], None]) -> None:
 def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json: bool) -> None:
     """Search, then write the report and the model file."""
     budget, wanted = read_budget(terms.limits, terms.max_latency), read_objectives(terms.objectives)
-    trials, seed, workers = terms.trials, terms.seed, terms.workers
+    trials, seed, workers, placement = terms.trials, terms.seed, terms.where.hands() or 0, terms.where.placement()
     space, strategy, evaluator = plan.parts()
     evaluator, rungs = read_fidelity(terms, plan, Parts(space, strategy, evaluator))
     prefilter, device = read_prefilter(terms.prefilter), device_of(terms.latency_device, evaluator, wanted, budget, workers, quiet)
+    warm = read_warm(terms.warm_start, space, wanted)
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
 
     def go(tick: Tick) -> Run:
-        begun = partial(opening, parts, names, wanted, budget, trials, workers, seed, folder, rungs, device)
+        begun = partial(opening, parts, names, wanted, budget, trials, workers, seed, folder, rungs, device, placement)
         told = told_once_begun(tick, begun) if tick else None
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
             out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, prefilter=prefilter, inherit=terms.inherit,
-            latency_device=device, progress=told,
+            latency_device=device, placement=placement, warm=warm, progress=told,
         )  # fmt: skip
 
     run = watched(folder, quiet, wanted, evaluator, go)
@@ -164,14 +168,14 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
 
 def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: bool) -> None:
     """Go on with a run from what its folder says, then write the report and the model file."""
-    before = open_run(folder)
+    before, workers, placement = open_run(folder), more.where.hands(), more.where.placement()
     budget, objectives = changed_budget(before.record.budget, more), read_objectives(more.objectives)
     parts, lines = restored(folder, before.record, places), resuming(before, more.trials)
 
     def go(tick: Tick) -> Run:
         told = told_once_begun(tick, lambda: lines) if tick else None
         return resume(
-            folder, *parts, trials=more.trials, budget=budget, objectives=objectives, workers=more.workers,
+            folder, *parts, trials=more.trials, budget=budget, objectives=objectives, workers=workers, placement=placement,
             retry_failed=more.retry_failed, progress=told,
         )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Datasets by name or by path; loading needs no torch."""
 
 from archsearch.data.base import VOID, Data, Images, Part
-from archsearch.data.datasets import DATASETS, code_of, load_data, place_of
+from archsearch.data.datasets import DATASETS, Wanted, code_of, load_data, place_of, provide
 from archsearch.data.fingerprint import fingerprint
 from archsearch.data.form import Form
 from archsearch.data.published import PUBLISHED
@@ -15,10 +15,12 @@ __all__ = [
     "Form",
     "Images",
     "Part",
+    "Wanted",
     "about",
     "code_of",
     "fingerprint",
     "load_data",
     "place_of",
+    "provide",
     "remarks",
 ]

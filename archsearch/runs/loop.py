@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,17 +36,24 @@ KNOWN = (*COSTS, PREDICTED)
 
 
 Curve = tuple[dict[str, float], ...]
+GLANCE_S = 0.5
+"""The curve of an evaluation under way is written no more often than that."""
 
 
 @dataclass
 class UnderWay:
-    """An evaluation on its way: what is evaluated on which step, the curve `before` that it goes on from, and how many epochs it told."""
+    """An evaluation on its way: what is evaluated on which step, the curve `before` that it goes on from, and what it `told`.
+
+    Of that so much is `written`, at that time `last`: what tells more often than people look would only keep the disk busy.
+    """
 
     proposal: Proposal
     step: Step
     place: Place
     before: Curve
-    heard: int = 0
+    told: Curve = ()
+    written: int = 0
+    last: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -295,10 +303,13 @@ class Loop:
             return
         going = self.under_way.get(trial)
         if not epochs and going is not None:
-            going.heard = 0  # it begins, or begins again
+            going.told, going.written, going.last = (), 0, time.monotonic()  # it begins, or begins again
         if metrics and going is not None:
-            self.store.report(trial, len(going.before) + going.heard, finite_curve([dict(metrics)])[0])
-            going.heard += 1
+            going.told += finite_curve([dict(metrics)])
+            if time.monotonic() - going.last > GLANCE_S:
+                for place in range(going.written, len(going.told)):
+                    self.store.report(trial, len(going.before) + place, going.told[place])
+                going.written, going.last = len(going.told), time.monotonic()
         self.clock.hear(trial, epochs)
         self.show()
 

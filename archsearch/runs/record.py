@@ -9,16 +9,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from archsearch.analysis import Budget, Device
 from archsearch.data.description import Description
 from archsearch.fidelity import Fidelity
 from archsearch.proxies import check_proxies
 from archsearch.runs.extension import Extension, extensions
+from archsearch.runs.placement import HERE, Placement
+from archsearch.spaces.space import Scalar
 from archsearch.support.option_json import from_plain, options_to_plain
 from archsearch.support.parts import split_source
-from archsearch.support.reading import FLAG, OBJECT, TEXT, at_least, each, fields, formatted, holding, maybe, named, over, parse
+from archsearch.support.reading import (
+    FLAG,
+    NUMBER,
+    OBJECT,
+    SCALAR,
+    TEXT,
+    at_least,
+    each,
+    fields,
+    formatted,
+    holding,
+    maybe,
+    named,
+    over,
+    parse,
+)
 from archsearch.trial import Objective
 
 MOST_FILTERED = 10_000
@@ -27,8 +44,11 @@ TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "e
 OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
 LATER = {"strategy_sha256": "", "evaluator_sha256": "", "description": None}
 """What runs of the first format did not say."""
-NEWER: dict[str, Any] = {"widened": [], "extended": [], "fidelity": None, "prefilter": None, "inherit": False, "latency_device": None}
-"""What runs need not say: nobody widened or extended them, no rungs, no filter, no inheritance, no predicted latency."""
+NEWER: dict[str, Any] = {
+    "widened": [], "extended": [], "fidelity": None, "prefilter": None, "inherit": False, "latency_device": None, "placement": None,
+    "warm": [],
+}  # fmt: skip
+"""What runs need not say: never widened or extended, no rungs, filter, inheritance, predicted latency, other place, trials of before."""
 FIELDS = {
     **dict.fromkeys(TEXTS, TEXT),
     **dict.fromkeys((*OPTIONS, "budget"), OBJECT),
@@ -44,6 +64,8 @@ FIELDS = {
     "prefilter": maybe(holding({"count": at_least(2), "proxies": each(TEXT, least=1)})),
     "inherit": FLAG,
     "latency_device": maybe(OBJECT),
+    "placement": maybe(OBJECT),
+    "warm": each(holding({"choices": named(SCALAR), "metrics": named(NUMBER)})),
 }
 """What run.json holds."""
 
@@ -72,6 +94,13 @@ class Prefilter:
         return f"best of {self.count} by {' x '.join(self.proxies)}"
 
 
+class Warm(NamedTuple):
+    """A trial of before, which the strategy hears of first: its choices, and what is known of it; kept, whatever becomes of its source."""
+
+    choices: dict[str, Scalar]
+    metrics: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Record:
     """What a run searches, as `run.json` keeps it; enough to go on with it in another process, or to export what it found.
@@ -82,7 +111,8 @@ class Record:
     resumed with more workers than the lookahead before kept busy. `extended`: what held until it went on with more trials, other limits or
     more objectives, which stand in the record. With a `fidelity` networks climb rungs, with
     a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a
-    `latency_device`.
+    `latency_device`. `placement` says where evaluations run, which decides no result; of trials that are `warm` the
+    strategy heard first.
     """
 
     space: str
@@ -109,6 +139,8 @@ class Record:
     prefilter: Prefilter | None = None
     inherit: bool = False
     latency_device: Device | None = None
+    placement: Placement = HERE
+    warm: tuple[Warm, ...] = ()
 
     @property
     def top(self) -> int:
@@ -149,6 +181,7 @@ class Record:
         data["prefilter"] = None if self.prefilter is None else vars(self.prefilter)
         data["fidelity"] = None if self.fidelity is None else self.fidelity.to_dict()
         data["latency_device"] = None if self.latency_device is None else self.latency_device.to_dict()
+        data |= {"placement": self.placement.to_dict(), "warm": [one._asdict() for one in self.warm]}
         return json.dumps({"format": FORMAT, **data}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
@@ -166,6 +199,8 @@ class Record:
         read["description"] = None if read["description"] is None else Description.from_dict(read["description"])
         read["fidelity"] = None if read["fidelity"] is None else Fidelity.from_dict(read["fidelity"])
         read["latency_device"] = None if read["latency_device"] is None else Device.from_dict(read["latency_device"])
+        read["placement"] = Placement() if read["placement"] is None else Placement.from_dict(read["placement"])
+        read["warm"] = tuple(Warm(**one) for one in read["warm"])
         found = read["prefilter"]
         read["prefilter"] = None if found is None else Prefilter(found["count"], tuple(found["proxies"]))
         return cls(**read)

@@ -11,22 +11,23 @@ from typing import Any
 from archsearch.analysis import Budget, Device
 from archsearch.evaluators.base import Evaluator, EvaluatorError, check_evaluator, has, said, setting_of
 from archsearch.fidelity import Fidelity, FidelityError
-from archsearch.runs.executor import Executor, Inline, Processes
+from archsearch.runs.executors import start_executor
 from archsearch.runs.extending import Wish, extend
 from archsearch.runs.identity import METHODS, check_same, identity, load_method
 from archsearch.runs.loop import Loop
 from archsearch.runs.objectives import check_objectives
+from archsearch.runs.placement import Placement
 from archsearch.runs.proposal import Proposer, SearchError, problem_of
 from archsearch.runs.record import Prefilter, Record, versions
 from archsearch.runs.restoring import Parts
 from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, Store, open_run
+from archsearch.runs.warming import warm_of, warm_up
 from archsearch.spaces.space import Space
 from archsearch.strategies import Random, Strategy
 from archsearch.supernets import SupernetSearch
-from archsearch.support.parts import own_files
 from archsearch.support.spawning import refuse_unguarded
-from archsearch.trial import Objective
+from archsearch.trial import Objective, Trial
 
 __all__ = ["METHODS", "load_method", "resume", "search"]
 
@@ -35,7 +36,8 @@ def search(
     space: Space, strategy: Strategy | SupernetSearch, evaluator: Evaluator, *, objectives: Sequence[str | Objective] = ("error", "macs"),
     budget: Budget | None = None, trials: int = 100, seed: int = 0, out: str | PathLike[str], workers: int = 1,
     timeout_s: float | None = None, fidelity: Fidelity | None = None, prefilter: Prefilter | None = None, inherit: bool = False,
-    latency_device: Device | None = None, progress: Callable[[Standing], None] | None = None,
+    latency_device: Device | None = None, placement: Placement | None = None, warm: Sequence[Trial] = (),
+    progress: Callable[[Standing], None] | None = None,
 ) -> Run:  # fmt: skip
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
 
@@ -54,6 +56,8 @@ def search(
         prefilter: Of several proposals only the one that zero-cost proxies find best is evaluated.
         inherit: Networks begin with the weights of the most similar one before, as far as they fit; the front is trained anew in the end.
         latency_device: What latency is predicted for, of one sample: it is known before training, and what is far over its limit refused.
+        placement: Where the workers run; processes of this machine when not given.
+        warm: Trials of before, such as `archsearch.optuna.read_study` gives, which the strategy hears of first; the run keeps them.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
     Raises:
@@ -64,6 +68,7 @@ def search(
     parts, limits = Parts(space, strategy, evaluator), budget or Budget()
     asked: dict[str, Any] = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s}
     asked |= {"fidelity": fidelity, "prefilter": prefilter, "inherit": inherit, "latency_device": latency_device}
+    asked |= {"placement": placement or Placement(), "warm": warm}
     record = recorded(parts, objectives, budget=limits, lookahead=lookahead(workers), **asked)
     return go(Store.create(Path(out), record), record, parts, progress)
 
@@ -71,10 +76,14 @@ def search(
 def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) -> Record:
     """The record of a search. Raises SearchError or EvaluatorError for one that cannot be, or could not be read back."""
     check_numbers(asked["trials"], asked["workers"], asked["seed"], asked["timeout_s"])
+    check_placement(asked["workers"], asked.get("placement", Placement()))
     check_evaluator(parts.evaluator)
     wanted = tuple(o if isinstance(o, Objective) else Objective.parse(o) for o in objectives)
     check_objectives(wanted, parts.evaluator, asked.get("latency_device"))
+    if asked.get("warm") and isinstance(parts.strategy, SupernetSearch):
+        raise SearchError("a supernet trains all networks together, so trials of before are nothing for it; leave them out")
     check_thrift(parts, asked.get("fidelity"), asked.get("prefilter"), bool(asked.get("inherit")))
+    asked["warm"] = warm_of(asked.get("warm", ()), wanted)
     record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
     return record
@@ -133,6 +142,12 @@ def check_numbers(trials: int, workers: int, seed: int, timeout_s: float | None)
         raise SearchError("a time limit needs a worker to end: give workers=1 or more, or no timeout")
 
 
+def check_placement(workers: int, placement: Placement) -> None:
+    """Raise SearchError for workers elsewhere of which there are none."""
+    if workers == 0 and placement.executor != "processes":
+        raise SearchError(f"workers=0 evaluates in this process; give 1 or more with executor {placement.executor}")
+
+
 def lookahead(workers: int) -> int:
     """How many trials may be under way at once: one with one worker, so that each proposal knows all trials before it.
 
@@ -145,6 +160,7 @@ def lookahead(workers: int) -> int:
 def resume(
     out: str | PathLike[str], space: Space, strategy: Strategy | SupernetSearch, evaluator: Evaluator, *, trials: int | None = None,
     budget: Budget | None = None, objectives: Sequence[str | Objective] = (), workers: int | None = None, retry_failed: bool = False,
+    placement: Placement | None = None,
     progress: Callable[[Standing], None] | None = None,
 ) -> Run:  # fmt: skip
     """Go on with the run in `out` as if it had never stopped, with the same space, strategy (fresh) and evaluator.
@@ -152,8 +168,8 @@ def resume(
     `trials` may be raised, `budget` replaces the limits, and `objectives` come to those that the run has: all trials are valued by them,
     by what was recorded of them. What held before, and until which trial, is recorded, so that the run still repeats. `workers` changes how
     many evaluate at once, and not what is proposed unless it is more than the run has trials under way: then so many are from the next
-    new trial on, which is recorded, too. With `retry_failed`, trials that failed are evaluated again first, and what they come to now
-    takes the place of the failure.
+    new trial on, which is recorded, too. They may be on another `placement`, which decides no result. With `retry_failed`, trials that
+    failed are evaluated again first, and what they come to now takes the place of the failure.
 
     Raises:
         SearchError: space, strategy, evaluator or data are not those that the run began with, or it cannot be extended so.
@@ -167,15 +183,25 @@ def resume(
     now = same_parts(folder, record, Parts(space, strategy, evaluator))
     store = Store(folder)
     try:
-        run = open_run(folder)  # what it holds now that nobody else writes it
-        record = replace(extend(store, run, Wish(trials, budget, objectives), evaluator), **now)
-        record = widened(record, record.workers if workers is None else workers, run)
-        check_record(record)
+        record = continued(store, Wish(trials, budget, objectives), evaluator, now, workers, placement)
         store.write_record(record)
     except BaseException:
         store.close()
         raise
     return go(store, record, Parts(space, strategy, evaluator), progress, retry_failed)
+
+
+def continued(
+    store: Store, wish: Wish, evaluator: Evaluator, now: Mapping[str, Any], workers: int | None, placement: Placement | None
+) -> Record:
+    """The record of a run that goes on, as it is wished, with the parts that it has `now`, and workers elsewhere. Raises SearchError."""
+    run = open_run(store.folder)  # what it holds now that nobody else writes it
+    record = replace(extend(store, run, wish, evaluator), **now)
+    record = replace(record, placement=placement or record.placement)
+    record = widened(record, record.workers if workers is None else workers, run)
+    check_placement(record.workers, record.placement)
+    check_record(record)
+    return record
 
 
 def widened(record: Record, workers: int, run: Run) -> Record:
@@ -215,6 +241,7 @@ def go(store: Store, record: Record, parts: Parts, progress: Callable[[Standing]
             problem = problem_of(record, space, evaluator)
             problem.constants |= supernet is not None  # it trains what it comes to, whatever that is
             proposer = Proposer(problem, asked, record.seed)
+            warm_up(proposer, record.warm, record.top)
             Loop(store, record, proposer, evaluator, executor, run, progress, supernet, retry_failed).run()
         finally:
             executor.close()
@@ -227,11 +254,3 @@ def go(store: Store, record: Record, parts: Parts, progress: Callable[[Standing]
     finally:
         store.close()
     return open_run(store.folder)
-
-
-def start_executor(record: Record, evaluator: Evaluator) -> Executor:
-    """The executor that a run asks for."""
-    if record.workers == 0:
-        return Inline(evaluator)
-    marks = None if record.description is None else record.description.fingerprint
-    return Processes(evaluator, record.workers, record.timeout_s, files=own_files(record.space, record.evaluator), marks=marks)

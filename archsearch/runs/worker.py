@@ -159,13 +159,18 @@ def set_up(pipe: Connection, files: tuple[str, ...], marks: Mapping[str, Mark] |
     for file in files:
         load_file(file)
     evaluator: Evaluator = pipe.recv()
+    load(evaluator, marks)
+    return evaluator
+
+
+def load(evaluator: Evaluator, marks: Mapping[str, Mark] | None) -> None:
+    """Have an evaluator load its data. Raises EvaluatorError when they are not those of the run."""
     setting_of(evaluator)
     judge: Any = evaluator
     if marks is not None and has(evaluator, "describe"):
         other = difference(marks, judge.describe().fingerprint)
         if other:
             raise EvaluatorError(f"the data here are not those of the run ({other}); they must be the same in every process: fix the seed")
-    return evaluator
 
 
 def evaluate(evaluator: Evaluator, pipe: Connection, ask: bool) -> None:

@@ -136,9 +136,10 @@ class Space:
             SpaceError: a choice that is not on offer, or a function that fails. ValueError: the network is invalid.
         """
         pick = Pick(choices, rng)
-        return Resolved(self._run(pick), pick.made)
+        return Resolved(self.build(pick), pick.made)
 
-    def _run(self, pick: Pick) -> Genotype:
+    def build(self, pick: Pick) -> Genotype:
+        """The network of the decisions that `pick` makes. Raises as `resolve`."""
         try:
             genotype = self.function(pick, **self.settings)
         except BrokenOpError as error:
@@ -163,7 +164,7 @@ class Space:
     def _try(self, pick: Pick) -> str:
         """Run the function for the decisions that it makes: what is wrong with the network, if anything; a broken function fails."""
         try:
-            self._run(pick)
+            self.build(pick)
         except SpaceError:
             raise
         except ValueError as error:

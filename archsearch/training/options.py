@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import ClassVar
 
-from archsearch.data import Data, Form, about, code_of, fingerprint, load_data, place_of, remarks
+from archsearch.data import Data, Form, Wanted, about, code_of, fingerprint, load_data, place_of, remarks
 from archsearch.data.augment import Changes
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
@@ -178,8 +178,13 @@ class Options:
         """The data in words: name, images of each part, shape, classes. Raises ValueError."""
         return about(self._data())
 
+    @property
+    def wanted(self) -> Wanted:
+        """Which data are loaded."""
+        return Wanted(self.data, self.data_seed, self.data_dir, Form(self.size, self.channels))
+
     def _data(self) -> Data:
-        return load_data(self.data, self.data_seed, self.data_dir, Form(self.size, self.channels))
+        return load_data(*self.wanted)
 
     def _input(self, data: Data) -> tuple[int, int, int]:
         return (data.shape[0], *size_of(data, self.crop))

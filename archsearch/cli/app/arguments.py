@@ -46,6 +46,18 @@ Prefilter = Annotated[
     str, typer.Option(metavar="COUNT[:PROXIES]", help="Train the best of so many proposals by zero-cost proxies; 10:synflow,naswot.")
 ]
 Inherit = Annotated[bool, typer.Option("--inherit", help="Networks begin with the weights of the most similar one before.")]
+Executor = Annotated[
+    Literal["inline", "processes", "ray"] | None,
+    typer.Option(help="Where workers run: in this process, as processes of this machine, or by Ray. [default: processes]"),
+]
+Address = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto for the one of this machine. [default: Ray on this machine alone]")
+]
+CpusPerTrial = Annotated[float, typer.Option(metavar="NUMBER", help="Cores that Ray sets aside for a network, and its threads.")]
+GpusPerTrial = Annotated[float, typer.Option(metavar="NUMBER", help="GPUs likewise, such as 0.25; over 0, networks train there.")]
+WarmStart = Annotated[
+    str, typer.Option(metavar="FILE[:STUDY]", help="Study of Optuna over the same choices, whose trials the strategy hears of first.")
+]
 Schedule = Annotated[str, typer.Option(help="Which networks climb from rung to rung: asha, halving or hyperband.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]

@@ -11,13 +11,17 @@ from archsearch.cli.app.arguments import (
     DATA,
     NETWORK,
     SPACE,
+    Address,
     Channels,
+    CpusPerTrial,
     DataDir,
     Device,
     EvaluatorSet,
+    Executor,
     Fidelity,
     Folder,
     Force,
+    GpusPerTrial,
     Inherit,
     Json,
     LatencyDevice,
@@ -35,6 +39,7 @@ from archsearch.cli.app.arguments import (
     Setting,
     Size,
     StrategySet,
+    WarmStart,
     limits_of,
 )
 
@@ -44,41 +49,36 @@ EXPLAINED = "RUN:TRIAL, a run's folder (its best network), a folder of model fil
 def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
     data: Annotated[str | None, typer.Option(help=f"{DATA} [default: the evaluator's; digits for train]")] = None,
-    data_dir: DataDir = "",
-    size: Size = 0,
-    channels: Channels = 0,
+    data_dir: DataDir = "", size: Size = 0, channels: Channels = 0,
     strategy: Annotated[str, typer.Option(help="How to search: see the README; or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
     objective: Objective = None,
-    max_params: MaxParams = None,
-    max_macs: MaxMacs = None,
-    max_memory: MaxMemory = None,
-    max_training_memory: MaxTrainingMemory = None,
-    max_latency: MaxLatency = None,
-    latency_device: LatencyDevice = "auto",
+    max_params: MaxParams = None, max_macs: MaxMacs = None, max_memory: MaxMemory = None, max_training_memory: MaxTrainingMemory = None,
+    max_latency: MaxLatency = None, latency_device: LatencyDevice = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that train side by side; 0 trains in this one.")] = 1,
+    executor: Executor = None, address: Address = "", cpus_per_trial: CpusPerTrial = 1, gpus_per_trial: GpusPerTrial = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and workers repeat a run exactly.")] = 0,
     setting: Setting = None,
     strategy_set: StrategySet = None,
     evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
-    evaluator_set: EvaluatorSet = None,
-    device: Device = None,
-    fidelity: Fidelity = "auto",
-    schedule: Schedule = "asha",
-    prefilter: Prefilter = "",
-    inherit: Inherit = False,
+    evaluator_set: EvaluatorSet = None, device: Device = None,
+    fidelity: Fidelity = "auto", schedule: Schedule = "asha", prefilter: Prefilter = "", inherit: Inherit = False,
+    warm_start: WarmStart = "",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
+    quiet: Quiet = False, json: Json = False,
+) -> None:  # fmt: skip
     """Search a space: train networks within the budget, then write the front, a report and a model file."""
+    from archsearch.cli.placing import Where
     from archsearch.cli.searching import Plan, Terms, search_command
 
     options = (setting or [], strategy_set or [], evaluator_set or [])
     plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
-    terms = Terms(limits, max_latency, wanted, trials, seed, workers, timeout, fidelity, schedule, prefilter, inherit, latency_device)
+    where = Where(workers, executor, address, cpus_per_trial, gpus_per_trial)
+    terms = Terms(
+        limits, max_latency, wanted, trials, seed, where, timeout, fidelity, schedule, prefilter, inherit, latency_device, warm_start
+    )
     search_command(plan, terms, out, quiet, json)
 
 
@@ -86,6 +86,10 @@ def resume(
     run: Folder,
     trials: Annotated[int | None, typer.Option(min=1, help="Go on to so many trials.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that train side by side.")] = None,
+    executor: Executor = None,
+    address: Address = "",
+    cpus_per_trial: CpusPerTrial = 1,
+    gpus_per_trial: GpusPerTrial = 0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try trials that failed again, before any new one.")] = False,
     objective: MoreObjectives = None,
     max_params: MaxParams = None,
@@ -108,12 +112,14 @@ def resume(
 
     Files of your own are run as Python: resume only what you trust.
     """
+    from archsearch.cli.placing import Where
     from archsearch.cli.searching import More, read_places, resume_command
 
     where = [*([f"data={data}"] if data else []), *([f"data_dir={data_dir}"] if data_dir else []), *(evaluator_set or [])]
     places = read_places(space, strategy, evaluator, where)
     limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
-    resume_command(run, More(trials, workers, retry_failed, limits, max_latency, objective or []), places, quiet, json)
+    on = Where(workers, executor, address, cpus_per_trial, gpus_per_trial)
+    resume_command(run, More(trials, on, retry_failed, limits, max_latency, objective or []), places, quiet, json)
 
 
 def report(
@@ -189,6 +195,18 @@ def export(
     from archsearch.cli.exporting import export_command
 
     export_command(target, out, ops or [], force, json)
+
+
+def study(
+    run: Folder,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="SQLite file of Optuna, new or one with other studies.")],
+    name: Annotated[str, typer.Option(help="Of the study. [default: that of the run's folder]")] = "",
+    json: Json = False,
+) -> None:
+    """Write a run as a study of Optuna, which optuna-dashboard opens."""
+    from archsearch.cli.studying import study_command
+
+    study_command(run, to, name, json)
 
 
 def strategies(

@@ -56,5 +56,9 @@ def summarise(run: Run) -> Summary:
             if (run.folder / f"export/trial-{number:04d}/model.py").is_file()
         },
         trained=record.trained,
+        top=record.top,
+        seconds=run.seconds,
+        notes=run.notes,
+        place=str(run.folder),
         status="" if done >= record.trials else f"{done} of {record.trials} trials",
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from archsearch.figures import chart as figures
 from archsearch.report.sections import Chart, Section, footer, header, sections
 from archsearch.report.summary import Summary
-from archsearch.support.offline_page import digest, offline_page, script_json
+from archsearch.support.offline_page import asset, bundle, digest, offline_page, script_json
 from archsearch.support.writing import write_text
 
 BODY = """{header}
@@ -66,7 +66,7 @@ def filled(title: str, head: str, shown: Sequence[Section], foot: str) -> str:
         footer=foot,
         library=LIBRARY.format(figures=figures_json(charts), packed=packed.text) if charts else "",
     )
-    return offline_page(title, body, "archsearch.report", [packed.digest])
+    return offline_page(title, body, asset("report/page.css"), bundle("report/page.js"), [packed.digest])
 
 
 def section_html(section: Section) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archsearch.analysis import analyse
-from archsearch.design.drawing import DrawingError
 from archsearch.design.drawing.data import drawing_data
-from archsearch.network.genotype import Genotype, GenotypeError
-from archsearch.ops.base import OpError
+from archsearch.network.genotype import Genotype
 
 
 def detail(text: str) -> dict[str, Any]:
@@ -28,6 +26,6 @@ def detail(text: str) -> dict[str, Any]:
         live = list(found.timeline.inference)
         told["memory"] = {"names": names, "live": live, "state": found.state_bytes, "peak": found.inference_peak_bytes}
         told["drawing"] = drawing_data(genotype)
-    except (GenotypeError, OpError, DrawingError) as error:
+    except ValueError as error:  # of the text, of an op that is not known here, or of the drawing
         told["undrawn"] = str(error)
     return told

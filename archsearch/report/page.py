@@ -1,4 +1,4 @@
-"""One offline page that shows a run: a single file that asks no host for anything."""
+"""Pages of sections and charts: a single file that asks no host for anything."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archsearch.figures import chart as figures
-from archsearch.report.sections import Chart, Section, footer, header, sections
-from archsearch.report.summary import Summary
+from archsearch.report.sections import Chart, Section
 from archsearch.support.offline_page import asset, bundle, digest, offline_page, script_json
 from archsearch.support.writing import write_text
 
@@ -31,11 +30,6 @@ class ReportError(Exception):
     """A report that cannot be written; one line."""
 
 
-def write_report(summary: Summary, path: str | Path) -> Path:
-    """Write the page of a run to a file. Raises as `write_page`."""
-    return write_page(page(summary), path)
-
-
 def write_page(text: str, path: str | Path) -> Path:
     """Write a page to a file, whole or not at all; its folder is made.
 
@@ -49,11 +43,6 @@ def write_page(text: str, path: str | Path) -> Path:
     except OSError as error:
         raise ReportError(f"{target} cannot be written: {error.strerror or error}; free space or rights, or choose another path") from error
     return target
-
-
-def page(summary: Summary) -> str:
-    """The page as HTML text."""
-    return filled(summary.title, header(summary), sections(summary), footer(summary))
 
 
 def filled(title: str, head: str, shown: Sequence[Section], foot: str) -> str:

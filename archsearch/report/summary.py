@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ class Summary:
     `refusals`: how many candidates were refused before evaluation, by reason; `links`: where a trial's files lie, relative to
     the page; `status`: a word or two, such as `running`; `trained`: batch and optimiser that training memory is for; `top`: the rung whose
     results count; `seconds`: wall-clock seconds by trial; `notes`: what the strategy said of itself, by trial; `place`: the folder as a
-    command takes it.
+    command takes it; `remarks`: how the data were read, and what was left out.
     """
 
     title: str
@@ -40,6 +40,7 @@ class Summary:
     seconds: Mapping[int, float] = field(default_factory=dict)
     notes: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     place: str = ""
+    remarks: Sequence[str] = ()
 
     @property
     def front_trials(self) -> tuple[Trial, ...]:

@@ -26,7 +26,8 @@ export class Picture {
    * @param {Drawn} drawn boxes, widths of values, and the look
    * @param {Record<string, Plan[]>} plans of every scope that can be opened
    * @param {Iterable<number>} opened scopes that are open, 0 among them
-   * @param {{fill: (box: Box) => string, tip: (box: Box) => string}} says the colour of a box, and what is said of it
+   * @param {{fill: (box: Box) => string, tip: (box: Box) => string, mark?: (box: Box) => string}} says the colour of a box, what is said of it,
+   *   and the colour of its frame where it is to stand out
    */
   constructor(svg, drawn, plans, opened, says) {
     const network = svg.querySelector("g#network, g.network");
@@ -148,7 +149,7 @@ export class Picture {
   paintBox({ key, width, height, inner }, x, y, depth) {
     const { is, network } = this, box = this.boxes[key], ground = inner ? is.grounds[depth % 2] : this.says.fill(box), thick = box.kind !== "op";
     const end = box.kind === "input" || box.kind === "output", radius = inner ? 10 : end ? height / 2 : box.kind === "scope" ? 8 : 4;
-    const stroke = inner ? is.frame : thick ? is.ink : is.quiet, line = inner ? 1 : thick ? 1.4 : 0.9;
+    const mark = this.says.mark?.(box) ?? "", stroke = mark || (inner ? is.frame : thick ? is.ink : is.quiet), line = mark ? 3 : inner ? 1 : thick ? 1.4 : 0.9;
     if (box.count > 1) network.append(shape("rect", { x: x + is.sheets, y: y + is.sheets, width, height, rx: 9, fill: ground, stroke: inner ? is.frame : is.ink, "stroke-width": 1 }));
     const rect = shape("rect", { x, y, width, height, rx: radius, fill: ground, stroke, "stroke-width": line, "data-box": String(key) });
     rect.append(shape("title", {}, this.says.tip(box)));

@@ -121,6 +121,7 @@ export class Sheets {
   /** @param {Plan} plan @param {Label | null | undefined} head @param {number} margin @returns {Sheet} */
   column(plan, head, margin) {
     const sizes = plan.boxes.map((key, number) => this.sizeOf(key, plan.tops[number], plan.bottoms[number]));
+    /** @type {[number, number][]} */
     const reach = plan.cells.map(([role, number]) => role === "box" ? [sizes[number].left, sizes[number].right] : [this.widths[number] / 2 + 1, this.widths[number] / 2 + 1]);
     const xs = this.across(plan, reach);
     this.straightenPorts(plan, xs, reach, sizes);

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from archsearch.report.details import detail
@@ -14,7 +15,7 @@ MOST_DETAILS, MOST_TEXTS = 1_400_000, 5_000_000
 """Bytes of the page for drawings, and for genotypes."""
 MOST_LETTERS = 24_000_000
 """Letters of genotypes that are drawn: some seconds of work."""
-TOGETHER, BLOCK = 8, 2000
+TOGETHER, BLOCK = 8, 500
 """Networks that are unpacked together: of drawings, and of genotypes."""
 BETWEEN = "},{"
 """Where genotypes are cut into pieces; most pieces are in many genotypes."""
@@ -36,46 +37,28 @@ def packed(data: Any) -> str:
 
 def detail_packs(texts: Texts) -> Iterator[Pack]:
     """Drawings and memory of networks, the first first, until the page has enough of them."""
-    room, letters, here = MOST_DETAILS, 0, list[tuple[int, dict[str, Any]]]()
-    for number, text in texts:
-        letters += len(text)
-        if room <= 0 or letters > MOST_LETTERS:
-            break
-        here.append((number, {name: value for name, value in detail(text).items() if name != "genotype"}))
-        if len(here) == TOGETHER:
-            pack = details_pack(here, number)
-            room -= len(pack.content)
-            yield pack
-            here = []
-    if here:
-        yield details_pack(here, here[-1][0])
-
-
-def details_pack(here: Sequence[tuple[int, dict[str, Any]]], last: int) -> Pack:
-    """Some details together."""
-    return Pack(f"details-of-{last}", tuple(number for number, _ in here), packed([told for _, told in here]))
+    room, letters, waiting = MOST_DETAILS, 0, iter(texts)
+    while room > 0 and letters < MOST_LETTERS and (here := list(islice(waiting, TOGETHER))):
+        letters += sum(len(text) for _, text in here)
+        told = [{name: value for name, value in detail(text).items() if name != "genotype"} for _, text in here]
+        numbers = tuple(number for number, _ in here)
+        pack = Pack(f"details-of-{numbers[-1]}", numbers, packed(told))
+        room -= len(pack.content)
+        yield pack
 
 
 def text_packs(texts: Texts) -> Iterator[Pack]:
-    """Genotypes cut into pieces, each piece once, the first first, until the page has enough of them."""
-    room, numbers, networks, pieces = MOST_TEXTS, list[int](), list[list[int]](), dict[str, int]()
-    for number, text in texts:
-        numbers.append(number)
-        networks.append([pieces.setdefault(piece, len(pieces)) for piece in text.split(BETWEEN)])
-        if len(numbers) == BLOCK:
-            pack = texts_pack(numbers, networks, pieces)
-            room -= len(pack.content)
-            numbers, networks, pieces = [], [], {}
-            if room <= 0:
-                return
-            yield pack
-    if numbers:
-        yield texts_pack(numbers, networks, pieces)
-
-
-def texts_pack(numbers: Sequence[int], networks: Sequence[Sequence[int]], pieces: dict[str, int]) -> Pack:
-    """Some genotypes together."""
-    return Pack(f"texts-of-{numbers[-1]}", tuple(numbers), packed({"between": BETWEEN, "pieces": list(pieces), "networks": networks}))
+    """Genotypes cut into pieces, each piece once, the first first, as many as the page has room for."""
+    room, waiting = MOST_TEXTS, iter(texts)
+    while here := list(islice(waiting, BLOCK)):
+        pieces = dict[str, int]()
+        networks = [[pieces.setdefault(piece, len(pieces)) for piece in text.split(BETWEEN)] for _, text in here]
+        content = packed({"between": BETWEEN, "pieces": list(pieces), "networks": networks})
+        room -= len(content)
+        if room < 0:
+            return
+        numbers = tuple(number for number, _ in here)
+        yield Pack(f"texts-of-{numbers[-1]}", numbers, content)
 
 
 def elements(packs: Iterable[Pack]) -> str:

@@ -1,6 +1,7 @@
 """A run as compact plain JSON: what the page of a run holds, and what is sent to it later when the run has grown.
 
-The page holds one message, and takes in further ones of the same form by the function `add` of its script:
+The page holds one message, and takes in further ones of the same form by the function `add` of its script (`script/main.js`), which also
+hears them as an event, `document.dispatchEvent(new CustomEvent("rows", {detail: message}))`:
 
     {"run": {...}, "rows": {...}}            either part may be missing
 

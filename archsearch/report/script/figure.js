@@ -1,11 +1,11 @@
 // A chart with its buttons and its table twin. It is drawn when it comes into sight, and again when it is out of date.
 
 import { announce, button, csv, download, h } from "./dom.js";
-import { logMarks, prefixed } from "./units.js";
+import { extent, logMarks, prefixed } from "./units.js";
 
 /** @typedef {import("./run.js").Run} Run */
 /** @typedef {(string | number | null)[]} Cells */
-/** @typedef {{traces: any[], layout: Record<string, any>, heads: string[], rows: Cells[], label: string}} Drawn */
+/** @typedef {{traces: any[], layout: Record<string, any>, heads: string[], rows: Cells[], label: string, height?: number}} Drawn */
 
 /** Eight colours that people with any colour vision tell apart (Okabe & Ito 2008, a little deeper), for lines on light and dark. */
 export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b08500", "#56b4e9", "#8a6fd1", "#7f7f7f"];
@@ -72,6 +72,7 @@ export class Figure {
     this.made = made;
     if (!made) return;
     this.chart.setAttribute("aria-label", made.label);
+    if (made.height) this.chart.style.height = `${made.height}px`;
     void library.react(this.chart, made.traces, this.layout(made.layout), CONFIG).then(() => { this.chart.dataset.drawn = "yes"; });
     if (this.twinOpen) this.fillTwin();
   }
@@ -131,7 +132,7 @@ export function plainTable(heads, rows) {
 export function metricAxis(run, metric, values, log) {
   const unit = run.unit(metric), bare = unit.prefixed && unit.factor === 1, shown = values.map((value) => value * unit.factor);
   const title = { text: plain(unit.axis), standoff: 10, font: { size: 13, color: colour("muted") } };
-  const [low, high] = shown.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  const [low, high] = extent(shown);
   if (log && low > 0) {
     const marks = logMarks(low, high), pad = Math.max(Math.log10(high / low) * 0.04, 0.03);
     const range = [Math.log10(low) - pad, Math.log10(high) + pad];
@@ -143,7 +144,7 @@ export function metricAxis(run, metric, values, log) {
 
 /** Whether values spread so widely that their axis is logarithmic unless it is said otherwise. @param {number[]} values */
 export function spreads(values) {
-  const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  const [low, high] = extent(values);
   return low > 0 && high / low > 20;
 }
 

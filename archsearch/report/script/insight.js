@@ -3,7 +3,7 @@
 import { byId, choice, cut, h } from "./dom.js";
 import { COLOURS, Figure, colour, plain, plainTable } from "./figure.js";
 import { counted } from "./progress.js";
-import { DASH, duration, figures } from "./units.js";
+import { DASH, duration, extent, figures } from "./units.js";
 
 /** @typedef {import("./view.js").View} View */
 
@@ -53,7 +53,8 @@ function importanceChart(view) {
   const names = [...new Set(goals.flatMap(([, weights]) => Object.keys(weights)))].sort((a, b) => sum(b) - sum(a)), shown = names.slice(0, MOST_BARS).reverse();
   return {
     traces: goals.map(([metric, weights], place) => ({ type: "bar", orientation: "h", name: plain(run.unit(metric).label), x: shown.map((name) => (weights[name] ?? 0) * 100), y: shown.map((name) => plain(cut(name, 34))), marker: { color: COLOURS[place % COLOURS.length] }, hovertemplate: "%{y}: %{x:.1f}%<extra>%{fullData.name}</extra>" })),
-    layout: { xaxis: { title: { text: "Share of the importance (%)" }, rangemode: "tozero" }, yaxis: { type: "category", tickfont: { size: 11 } }, barmode: "group", bargap: 0.25, showlegend: goals.length > 1, height: 120 + shown.length * (10 + 12 * goals.length) },
+    layout: { xaxis: { title: { text: "Share of the importance (%)" }, rangemode: "tozero" }, yaxis: { type: "category", tickfont: { size: 11 } }, barmode: "group", bargap: 0.25, showlegend: goals.length > 1 },
+    height: 110 + shown.length * (8 + 11 * goals.length),
     heads: ["Choice", ...goals.map(([metric]) => run.unit(metric).label)], rows: names.map((name) => [name, ...goals.map(([, weights]) => (weights[name] ?? 0) * 100)]),
     label: `Importance of ${names.length} choices; the first is ${names[0]}.`,
   };
@@ -66,13 +67,20 @@ function failureTable(view) {
   const kinds = new Map();
   for (const row of run.order) {
     const failure = run.failure[row];
-    if (failure) kinds.set(failure[0], [...(kinds.get(failure[0]) ?? []), row]);
+    if (failure) among(kinds, failure[0]).push(row);
   }
   const latest = (/** @type {number[]} */ rows) => rows.slice(-MESSAGES).map((row) => `trial ${run.number[row]}: ${cut(run.failure[row]?.[1] ?? "", 300)}`).join("\n");
   const rows = [...kinds].map(([kind, found]) => ["failed", kind.replaceAll("_", " "), found.length, latest(found)]);
   const refused = Object.entries(run.facts.refusals).sort((a, b) => b[1] - a[1]).map(([reason, count]) => ["refused", reasonText(view, reason), count, "never evaluated"]);
   const all = [...rows, ...refused];
   return all.length ? [h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Failures and refusals" }, plainTable(["What", "Reason", "Count", "Latest"], all))] : [];
+}
+
+/** The list under a name, made where there is none. @template T @param {Map<string, T[]>} lists @param {string} name @returns {T[]} */
+function among(lists, name) {
+  const found = lists.get(name) ?? [];
+  lists.set(name, found);
+  return found;
 }
 
 /** @param {View} view @param {string} reason */
@@ -90,11 +98,11 @@ function timeTable(view) {
     const spent = run.seconds[row];
     if (typeof spent !== "number") continue;
     const part = run.failure[row] ? `failed: ${run.failure[row]?.[0].replaceAll("_", " ")}` : run.facts.top ? `reached rung ${run.rung[row] + 1} of ${run.facts.top + 1}` : "evaluated";
-    parts.set(part, [...(parts.get(part) ?? []), spent]);
+    among(parts, part).push(spent);
   }
   if (!parts.size) return [];
   const middle = (/** @type {number[]} */ some) => [...some].sort((a, b) => a - b)[Math.floor(some.length / 2)];
-  const rows = [...parts].map(([part, some]) => [part, some.length, duration(some.reduce((sum, one) => sum + one, 0)), duration(middle(some)), duration(Math.max(...some))]);
+  const rows = [...parts].map(([part, some]) => [part, some.length, duration(some.reduce((sum, one) => sum + one, 0)), duration(middle(some)), duration(extent(some)[1])]);
   const whole = [...parts.values()].flat().reduce((sum, one) => sum + one, 0);
   return [h("p", { class: "note" }, `${duration(whole)} of evaluation in all, added up over workers.`), plainTable(["Trials that", "Trials", "Together", "Median", "Longest"], rows)];
 }

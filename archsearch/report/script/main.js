@@ -93,6 +93,7 @@ async function begin() {
   progress(view);
   insight(view);
   document.addEventListener("colours", () => panel.recolour());
+  document.addEventListener("rows", (event) => add(/** @type {CustomEvent<Message>} */ (event).detail));
   await loadLibrary();
   document.documentElement.dataset.ready = "yes";
 }

@@ -60,10 +60,10 @@ export class Parallel {
 
   /** @returns {(string | number | null)[][]} */
   cells() {
-    const { run } = this.view, options = (/** @type {Axis} */ axis, /** @type {number} */ value) => optionText(run.choices.get(axis.name.slice(1))?.options[value]);
-    return run.order.filter((row) => this.view.passes(row)).map((row) => [run.number[row], ...this.axes.map((axis) => {
+    const { run } = this.view, texts = this.axes.map((axis) => (axis.name.startsWith(":") ? run.options(axis.name.slice(1)).sorted.map(optionText) : null));
+    return run.order.filter((row) => this.view.passes(row)).map((row) => [run.number[row], ...this.axes.map((axis, place) => {
       const value = axis.value(row);
-      return value !== null && axis.name.startsWith(":") ? options(axis, value) : value;
+      return value === null ? null : texts[place]?.[value] ?? value;
     })]);
   }
 
@@ -156,7 +156,7 @@ export class Parallel {
   ticks(axis) {
     const { run } = this.view;
     if (!axis.name.startsWith(":")) return [[axis.high, run.text(axis.name, axis.high)], [axis.low, run.text(axis.name, axis.low)]];
-    const options = run.choices.get(axis.name.slice(1))?.options ?? [], every = Math.ceil(options.length / MOST_TICKS);
+    const options = run.options(axis.name.slice(1)).sorted, every = Math.ceil(options.length / MOST_TICKS);
     return options.map((option, place) => /** @type {[number, string]} */ ([place, cut(optionText(option), 12)])).filter((_, place) => place % every === 0);
   }
 
@@ -195,7 +195,7 @@ export class Parallel {
     const ends = h("span", { class: "ends" });
     const fill = () => {
       const axis = this.axes.find((one) => one.name === name) ?? this.axes[0], values = name.startsWith(":")
-        ? (this.view.run.choices.get(name.slice(1))?.options ?? []).map((option, place) => /** @type {[string, string]} */ ([String(place), cut(optionText(option), 30)]))
+        ? this.view.run.options(name.slice(1)).sorted.map((option, place) => /** @type {[string, string]} */ ([String(place), cut(optionText(option), 30)]))
         : Array.from({ length: 11 }, (_, place) => this.valueAt(axis, TOP + HEIGHT * (1 - place / 10))).map((value) => /** @type {[string, string]} */ ([String(value), this.view.run.text(name, value)]));
       [low, high] = [Number(values[0][0]), Number(values[values.length - 1][0])];
       ends.replaceChildren(choice("from", values, String(low), (value) => { low = Number(value); }), choice("to", values, String(high), (value) => { high = Number(value); }));

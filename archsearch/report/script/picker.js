@@ -77,7 +77,7 @@ function chips(view) {
 export function rangeText(view, name, [low, high]) {
   const { run } = view;
   if (!name.startsWith(":")) return `${cut(run.unit(name).label, 30)} ${run.text(name, low)} to ${run.text(name, high)}`;
-  const options = run.choices.get(name.slice(1))?.options ?? [], kept = options.filter((_, place) => low <= place && place <= high);
+  const options = run.options(name.slice(1)).sorted, kept = options.filter((_, place) => low <= place && place <= high);
   return cut(`${name.slice(1, 40)}: ${kept.map(String).join(", ")}`, 60);
 }
 

@@ -4,7 +4,7 @@ import { byId, choice, cut, h } from "./dom.js";
 import { COLOURS, Figure, colour, metricAxis, plain } from "./figure.js";
 import { growth } from "./pareto.js";
 import { isLog } from "./scatter.js";
-import { prefixed } from "./units.js";
+import { extent, prefixed } from "./units.js";
 
 /** @typedef {import("./view.js").View} View */
 
@@ -118,7 +118,7 @@ function exitsChart(view) {
   const macs = found.flatMap(({ exits }) => exits.map(([one]) => one));
   return {
     traces: found.map(({ row, exits }, place) => ({ type: "scatter", mode: "lines+markers", name: `trial ${run.number[row]}`, x: exits.map(([one]) => one), y: exits.map(([, error]) => error * 100), line: { width: 1.75, color: COLOURS[place % COLOURS.length] }, hovertext: exits.map(([one, error], exit) => `trial ${run.number[row]}, exit ${exit + 1}: ${(error * 100).toFixed(2)}% at ${prefixed(one)} MACs`), hoverinfo: "text" })),
-    layout: { xaxis: metricAxis(run, "macs", macs, Math.max(...macs) / Math.min(...macs) > 20), yaxis: { title: { text: plain(cut("Validation error (%)", 60)) } }, showlegend: found.length > 1 && found.length <= 8 },
+    layout: { xaxis: metricAxis(run, "macs", macs, extent(macs)[1] / extent(macs)[0] > 20), yaxis: { title: { text: plain(cut("Validation error (%)", 60)) } }, showlegend: found.length > 1 && found.length <= 8 },
     heads: ["Trial", "Exit", "MACs", "Error"], rows: found.flatMap(({ row, exits }) => exits.map(([one, error], exit) => [run.number[row], exit + 1, one, error])), label: "Validation error of a network that is stopped at one of its exits, by what it has spent until then.",
   };
 }

@@ -34,15 +34,15 @@ export class Run {
   rows = new Map();
   /** @type {Record<string, Unit>} */
   units = {};
-  /** @type {number[] | null} */
-  known = null;
+  /** What follows from the rows, until there are others. @type {{front?: number[], names?: string[], order?: number[]}} */
+  known = {};
 
   /** Take in what `archsearch.report.rows` describes. @param {{run?: Facts, rows?: Rows}} message */
   add(message) {
     if (message.run) this.facts = message.run;
     Object.assign(this.units, this.facts.units, message.rows?.units);
     if (message.rows) this.take(message.rows);
-    this.known = null;
+    this.known = {};
   }
 
   /** @param {Rows} given */
@@ -84,7 +84,7 @@ export class Run {
 
   /** Rows by the number of the trial. @returns {number[]} */
   get order() {
-    return [...this.number.keys()].sort((a, b) => this.number[a] - this.number[b]);
+    return (this.known.order ??= [...this.number.keys()].sort((a, b) => this.number[a] - this.number[b]));
   }
 
   /** Whether a trial has a result. @param {number} row */
@@ -105,8 +105,12 @@ export class Run {
     return goal ? (goal.maximise ? -1 : 1) : /accuracy|miou|iou$/.test(metric) ? -1 : 1;
   }
 
-  /** Names of metrics that are numbers of some trial: objectives, costs, then all others. */
+  /** Names of metrics that are numbers of some trial: objectives, costs, then all others. @returns {string[]} */
   get names() {
+    return (this.known.names ??= this.findNames());
+  }
+
+  findNames() {
     const goals = this.facts.objectives.map((goal) => goal.metric);
     const all = new Set([...goals, ...COSTS, ...this.metrics.keys()]);
     return [...all].filter((name) => this.metrics.get(name)?.some((value) => typeof value === "number"));
@@ -142,12 +146,22 @@ export class Run {
 
   /** Rows on the front in all objectives, the best of the first one first. @returns {number[]} */
   get front() {
-    if (!this.known) {
-      const { rows, values } = this.points(this.facts.objectives.map((goal) => goal.metric));
-      const places = frontOf(values).sort((a, b) => values[a][0] - values[b][0] || this.number[rows[a]] - this.number[rows[b]]);
-      this.known = places.map((place) => rows[place]);
-    }
-    return this.known;
+    return (this.known.front ??= this.findFront());
+  }
+
+  findFront() {
+    const { rows, values } = this.points(this.facts.objectives.map((goal) => goal.metric));
+    const places = frontOf(values).sort((a, b) => values[a][0] - values[b][0] || this.number[rows[a]] - this.number[rows[b]]);
+    return places.map((place) => rows[place]);
+  }
+
+  /** The options of a choice in their order, numbers by size, and the place of each one met. @param {string} name */
+  options(name) {
+    const met = this.choices.get(name)?.options ?? [];
+    const order = met.map((_, place) => place).sort((a, b) => compareOptions(met[a], met[b]));
+    const ranks = Array(met.length).fill(0);
+    order.forEach((place, rank) => { ranks[place] = rank; });
+    return { sorted: order.map((place) => met[place]), ranks };
   }
 
   /** The choices of a trial, by name. @param {number} row @returns {Map<string, unknown>} */
@@ -156,6 +170,12 @@ export class Run {
     for (const [name, { options, chosen }] of this.choices) if ((chosen[row] ?? -1) >= 0) found.set(name, options[chosen[row]]);
     return found;
   }
+}
+
+/** @param {unknown} a @param {unknown} b */
+function compareOptions(a, b) {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return typeof a === "string" && typeof b === "string" ? a.localeCompare(b, "en", { numeric: true }) : 0;
 }
 
 /** A choice as text. @param {unknown} value */

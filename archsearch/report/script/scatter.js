@@ -4,6 +4,7 @@ import { announce, byId, choice, h, tick } from "./dom.js";
 import { COLOURS, Figure, colour, metricAxis, plain, spreads } from "./figure.js";
 import { frontOf } from "./pareto.js";
 import { optionText } from "./run.js";
+import { extent } from "./units.js";
 
 /** @typedef {import("./run.js").Run} Run */
 /** @typedef {import("./view.js").View} View */
@@ -86,7 +87,7 @@ function thinned(view, rows) {
   const { run, state } = view;
   const places = [state.x, state.y].map((metric) => {
     const log = isLog(view, metric), values = rows.map((row) => Number(run.value(row, metric))).map((value) => (log ? Math.log(value) : value));
-    const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+    const [low, high] = extent(values);
     return values.map((value) => Math.floor(((value - low) / (high - low || 1)) * CELLS));
   });
   /** @type {Map<number, number>} */
@@ -134,7 +135,7 @@ function look(view, rows, size, plainColour, opacity) {
   const { run, state } = view;
   if (!state.colour) return { size, color: plainColour, opacity };
   const log = isLog(view, state.colour), shown = valuesOf(run, state.colour).map((value) => (log ? Math.log10(value * run.unit(state.colour).factor) : value * run.unit(state.colour).factor));
-  const [cmin, cmax] = shown.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  const [cmin, cmax] = extent(shown);
   const axis = metricAxis(run, state.colour, valuesOf(run, state.colour), log);
   const ticks = log ? { tickvals: axis.tickvals?.map((/** @type {number} */ mark) => Math.log10(mark)), ticktext: axis.ticktext } : { tickformat: axis.tickformat };
   const bar = { title: { text: plain(run.unit(state.colour).label), side: "right" }, thickness: 10, outlinewidth: 0, len: 0.9, ...ticks };
@@ -190,7 +191,7 @@ function layout(view, xs, ys) {
   for (const [metric, limit, dash] of /** @type {[string, number, string][]} */ (limits)) {
     for (const axis of /** @type {("x" | "y")[]} */ (["x", "y"])) {
       if (state[axis] !== metric) continue;
-      const at = limit * run.unit(metric).factor, other = axis === "x" ? "y" : "x", inside = Math.max(...(axis === "x" ? xs : ys)) >= limit * 0.5;
+      const at = limit * run.unit(metric).factor, other = axis === "x" ? "y" : "x", inside = extent(axis === "x" ? xs : ys)[1] >= limit * 0.5;
       if (!inside) continue;
       shapes.push({ type: "line", [`${axis}0`]: at, [`${axis}1`]: at, [`${other}ref`]: "paper", [`${other}0`]: 0, [`${other}1`]: 1, line: { dash, width: 1.5, color: colour("warn") } });
       const log = isLog(view, metric), place = log ? Math.log10(at) : at;

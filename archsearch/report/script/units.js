@@ -36,6 +36,13 @@ export function gap(unit, from, to) {
   return `${sign}${share >= 1000 ? Math.round(share).toLocaleString("en") : share.toFixed(share < 10 ? 1 : 0)}%`;
 }
 
+/** The least and the largest; from infinity to minus infinity of none. @param {number[]} values @returns {[number, number]} */
+export function extent(values) {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of values) [least, most] = [Math.min(least, value), Math.max(most, value)];
+  return [least, most];
+}
+
 /** Seconds for people. @param {number} seconds */
 export function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;

@@ -119,11 +119,11 @@ export class View {
   }
 }
 
-/** What an axis shows of a row: a metric by its name, or behind a colon a choice by the place of its option. @param {Run} run @param {string} name */
+/** What an axis shows of a row: a metric by its name, or behind a colon a choice by the place of its option among all. @param {Run} run @param {string} name */
 export function axisValues(run, name) {
   if (!name.startsWith(":")) return (/** @type {number} */ row) => (run.ok(row) ? run.value(row, name) : null);
-  const chosen = run.choices.get(name.slice(1))?.chosen ?? [];
-  return (/** @type {number} */ row) => ((chosen[row] ?? -1) < 0 ? null : chosen[row]);
+  const chosen = run.choices.get(name.slice(1))?.chosen ?? [], { ranks } = run.options(name.slice(1));
+  return (/** @type {number} */ row) => ((chosen[row] ?? -1) < 0 ? null : ranks[chosen[row]]);
 }
 
 /** @param {State} state @param {State} usual */

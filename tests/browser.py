@@ -50,13 +50,22 @@ def opened(browser: Any, address: str, dark: bool = False, width: int = 1440, he
     page.on("request", lambda request: asked.append(request.url))
     try:
         page.goto(address)
-        page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=30_000)
+        page.wait_for_selector("html[data-ready=yes]", state="attached", timeout=30_000)
         yield page
         assert not said, said
         own = address.partition("#")[0] if address.startswith("file:") else address.rpartition("/")[0]
         assert [url for url in asked if not url.startswith((own, "blob:", "data:"))] == []
     finally:
         context.close()
+
+
+def until(page: Any, condition: str, seconds: float = 8) -> None:
+    """Wait for a condition; Playwright's own way of asking again and again is refused by the page's policy. Raises TimeoutError."""
+    for _ in range(int(seconds * 50)):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(20)
+    raise TimeoutError(condition)
 
 
 def address_of(path: Path, hash: str = "") -> str:

@@ -16,7 +16,7 @@ import pytest
 from archsearch import load_space, open_run
 from archsearch.report import Summary, report_run, write_report
 from archsearch.trial import Failure, Objective, Trial
-from tests.browser import ABSENT, address_of, chromium, opened
+from tests.browser import ABSENT, address_of, chromium, opened, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(ABSENT), reason=ABSENT)]
 
@@ -101,7 +101,7 @@ def test_a_click_selects_everywhere(browser: Any, example: Path) -> None:
         page.wait_for_timeout(120)
         assert "trial" in text(page, "#scatter .hoverlayer .hovertext")
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_function("location.hash !== '#trial=7'")
+        until(page, "location.hash !== '#trial=7'")
         assert selected(page) != "Trial 7"
 
 
@@ -151,8 +151,8 @@ def test_compare_marks_what_differs(browser: Any, example: Path) -> None:
 
 def test_brush_filters_everything(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example, "#listed=filtered")) as page:
+        page.locator("#parallel").scroll_into_view_if_needed()
         page.locator("#parallel .brush").first.scroll_into_view_if_needed()
-        page.wait_for_timeout(200)
         before = text(page, "#trials .pages .note")
         box = page.locator('#parallel .brush[data-axis="error"]').bounding_box()
         x = box["x"] + box["width"] / 2
@@ -160,7 +160,7 @@ def test_brush_filters_everything(browser: Any, example: Path) -> None:
         page.mouse.down()
         page.mouse.move(x, box["y"] + box["height"] - 2, steps=4)
         page.mouse.up()
-        page.wait_for_function("location.hash.includes('in.error')")
+        until(page, "location.hash.includes('in.error')")
         assert before == "1\u201325 of 64"
         kept = [float(cell.rstrip("%")) for cell in page.locator("#trials tbody tr td:nth-child(2)").all_inner_texts()]
         assert kept
@@ -215,7 +215,7 @@ def test_every_tab_tells_of_the_trial(browser: Any, example: Path) -> None:
             assert words in text(page, "#trial-body"), name
         page.locator("#trial .tabs button", has_text="Curve").click()
         page.wait_for_selector("#curve .scatterlayer .trace")
-        assert page.locator("#curve .scatterlayer .trace").count() == 2
+        assert page.locator("#curve .scatterlayer .trace").count() >= 2
 
 
 def test_keyboard_alone(browser: Any, example: Path) -> None:
@@ -243,7 +243,7 @@ def test_keyboard_alone(browser: Any, example: Path) -> None:
 def test_every_button_does_what_it_says(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example), permissions=["clipboard-read", "clipboard-write"]) as page:
         page.locator("#trial button", has_text="Copy genotype").click()
-        page.wait_for_function("document.getElementById('said').textContent.includes('copied')")
+        until(page, "document.getElementById('said').textContent.includes('copied')")
         assert page.evaluate("navigator.clipboard.readText()") == next(open_run(EXAMPLE).genotype_texts([43]))[1]
         page.locator("#trial button", has_text="export command").click()
         page.wait_for_timeout(50)
@@ -252,7 +252,8 @@ def test_every_button_does_what_it_says(browser: Any, example: Path) -> None:
             page.locator("#trial .buttons button", has_text="JSON").click()
         told = json.loads(Path(got.value.path()).read_text(encoding="utf-8"))
         assert told["trial"] == 43
-        assert told["metrics"] == open_run(EXAMPLE).trial(43).metrics
+        run = open_run(EXAMPLE)
+        assert told["metrics"] == {**run.trial(43).metrics, **{f"test_{name}": value for name, value in run.tests[43].items()}}
         names = set()
         for height in range(0, page.evaluate("document.body.scrollHeight"), 500):
             page.evaluate(f"scrollTo(0, {height})")
@@ -324,7 +325,7 @@ def test_hostile_texts_show_as_text(browser: Any, mixed: Path) -> None:
 def test_missing_and_failed_values_are_no_measurements(browser: Any, mixed: Path) -> None:
     with opened(browser, address_of(mixed, "#listed=failed&trial=3")) as page:
         page.locator("#parallel").scroll_into_view_if_needed()
-        page.wait_for_timeout(200)
+        page.wait_for_selector("#parallel .brush", state="attached")
         assert selected(page) == "Trial 3"
         drawn = page.locator("#scatter .scatterlayer .trace").all()
         assert sum(trace.locator("path.point").count() for trace in drawn) >= 38
@@ -333,7 +334,7 @@ def test_missing_and_failed_values_are_no_measurements(browser: Any, mixed: Path
         lines = page.locator('#parallel svg path[stroke-width="2.5"]').get_attribute("d")
         heights = [float(point.split()[1]) for point in lines.replace("L", "M").split("M")[1:]]
         axes = [axis.get_attribute("data-axis") for axis in page.locator("#parallel .brush").all()]
-        below = {axis for axis, height in zip(axes, heights, strict=True) if height > 320}
+        below = {axis for axis, height in zip(axes, heights, strict=True) if height > 300}
         assert {"error", "accuracy", "macs"} <= below, "a failed trial has no values, whatever was known of it"
         assert ":kernel" not in below
         assert all("\u2013" in row for row in page.locator("#trials tbody tr").all_inner_texts())

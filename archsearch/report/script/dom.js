@@ -45,9 +45,9 @@ export function choice(label, options, value, act) {
   return h("label", { class: "choice" }, h("span", {}, label), select);
 }
 
-/** A box to tick with its label. @param {string} label @param {boolean} on @param {(on: boolean) => void} act */
-export function tick(label, on, act) {
-  const box = h("input", { type: "checkbox", onchange: () => act(box.checked) });
+/** A box to tick with its label. @param {string} label @param {boolean} on @param {(on: boolean) => void} act @param {string} [told] the label as it is read out */
+export function tick(label, on, act, told) {
+  const box = h("input", { type: "checkbox", "aria-label": told, onchange: () => act(box.checked) });
   box.checked = on;
   return h("label", { class: "tick" }, box, label);
 }

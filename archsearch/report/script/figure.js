@@ -80,7 +80,9 @@ export class Figure {
   /** @param {Record<string, any>} own */
   layout(own) {
     const [text, muted, line] = [colour("text"), colour("muted"), colour("line")];
-    const axis = (/** @type {any} */ given) => ({ gridcolor: line, zeroline: false, ticks: "", automargin: true, color: muted, tickfont: { size: 12 }, ...given });
+    const axis = (/** @type {any} */ given) => ({
+      gridcolor: line, zeroline: false, ticks: "", automargin: true, color: muted, tickfont: { size: 12 }, ...given, title: { standoff: 10, font: { size: 13, color: muted }, ...given.title },
+    });
     const axes = Object.fromEntries(Object.entries(own).filter(([name]) => /^[xy]axis/.test(name)).map(([name, given]) => [name, axis(given)]));
     return {
       template: {}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
@@ -131,7 +133,7 @@ export function plainTable(heads, rows) {
 /** An axis for a metric: its title with the unit, and a logarithmic scale where it is asked for. @param {Run} run @param {string} metric @param {number[]} values @param {boolean} log @returns {Record<string, any>} */
 export function metricAxis(run, metric, values, log) {
   const unit = run.unit(metric), bare = unit.prefixed && unit.factor === 1, shown = values.map((value) => value * unit.factor);
-  const title = { text: plain(unit.axis), standoff: 10, font: { size: 13, color: colour("muted") } };
+  const title = { text: plain(unit.axis) };
   const [low, high] = extent(shown);
   if (log && low > 0) {
     const marks = logMarks(low, high), pad = Math.max(Math.log10(high / low) * 0.04, 0.03);

@@ -73,7 +73,12 @@ function failureTable(view) {
   const rows = [...kinds].map(([kind, found]) => ["failed", kind.replaceAll("_", " "), found.length, latest(found)]);
   const refused = Object.entries(run.facts.refusals).sort((a, b) => b[1] - a[1]).map(([reason, count]) => ["refused", reasonText(view, reason), count, "never evaluated"]);
   const all = [...rows, ...refused];
-  return all.length ? [h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Failures and refusals" }, plainTable(["What", "Reason", "Count", "Latest"], all))] : [];
+  return all.length ? [scrolled("Failures and refusals", plainTable(["What", "Reason", "Count", "Latest"], all))] : [];
+}
+
+/** A table that scrolls sideways where it is too wide. @param {string} label @param {HTMLElement} table */
+function scrolled(label, table) {
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
 }
 
 /** The list under a name, made where there is none. @template T @param {Map<string, T[]>} lists @param {string} name @returns {T[]} */
@@ -104,7 +109,7 @@ function timeTable(view) {
   const middle = (/** @type {number[]} */ some) => [...some].sort((a, b) => a - b)[Math.floor(some.length / 2)];
   const rows = [...parts].map(([part, some]) => [part, some.length, duration(some.reduce((sum, one) => sum + one, 0)), duration(middle(some)), duration(extent(some)[1])]);
   const whole = [...parts.values()].flat().reduce((sum, one) => sum + one, 0);
-  return [h("p", { class: "note" }, `${duration(whole)} of evaluation in all, added up over workers.`), plainTable(["Trials that", "Trials", "Together", "Median", "Longest"], rows)];
+  return [h("p", { class: "note" }, `${duration(whole)} of evaluation in all, added up over workers.`), scrolled("Time", plainTable(["Trials that", "Trials", "Together", "Median", "Longest"], rows))];
 }
 
 /** @param {View} view */
@@ -118,7 +123,7 @@ function rungTable(view) {
     for (let row = 0; row < run.count; row += 1) if (run.rung[row] >= rung) reached += 1;
     return [rung + 1, reached, rung < top ? (found.length ? figures(found[found.length - 1]) : DASH) : "the last rung"];
   });
-  return [h("p", { class: "note" }, "How far the order of networks on one rung agrees with that on the next (rank correlation of those that were on both; 1 is the same order)."), plainTable(["Rung", "Trials that reached it", "Correlation with the next"], rows)];
+  return [h("p", { class: "note" }, "How far the order of networks on one rung agrees with that on the next (rank correlation of those that were on both; 1 is the same order)."), scrolled("Rungs", plainTable(["Rung", "Trials that reached it", "Correlation with the next"], rows))];
 }
 
 /** @param {View} view */

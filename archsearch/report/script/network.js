@@ -150,6 +150,7 @@ export class DrawingPanel {
     this.picture.show();
     svg.addEventListener("mouseover", (event) => this.tell(event));
     svg.addEventListener("focusin", (event) => this.tell(event));
+    this.paper.style.background = look.grounds[1];
     this.paper.replaceChildren(svg);
     this.paper.scrollLeft = (this.paper.scrollWidth - this.paper.clientWidth) / 2;
     this.legend(fills);

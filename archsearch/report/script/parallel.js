@@ -12,7 +12,7 @@ import { axisValues } from "./view.js";
 /** @typedef {import("./view.js").View} View */
 /** @typedef {{name: string, label: string, x: number, low: number, high: number, log: boolean, value: (row: number) => number | null}} Axis */
 
-const [TOP, HEIGHT, NONE, LEFT, APART] = [56, 250, 28, 64, 92];
+const [TOP, HEIGHT, NONE, LEFT, APART] = [40, 250, 30, 72, 92];
 const [MOST_CHOICES, MOST_METRICS, MOST_LINES, MOST_TICKS] = [12, 6, 3000, 9];
 
 export class Parallel {
@@ -106,12 +106,12 @@ export class Parallel {
     const svg = /** @type {SVGSVGElement} */ (shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `A line for each of ${run.count} trials over ${this.axes.length} axes`, "font-family": "system-ui, sans-serif", "font-size": 12 }));
     this.svg = svg;
     svg.append(...this.lines());
-    svg.append(shape("text", { x: 8, y: TOP + HEIGHT + NONE + 4, fill: colour("muted") }, "none"));
+    svg.append(shape("text", { x: 8, y: TOP + HEIGHT + NONE + 4, fill: colour("muted") }, "no value"));
     for (const axis of this.axes) svg.append(this.axis(axis));
     this.paper.replaceChildren(svg);
     this.fillForm();
     this.fillTwin();
-    const left = this.left ? ` ${this.left} more choices are not shown.` : "", missing = "Failed trials, and choices that were not asked, run through the row \u201cnone\u201d.";
+    const left = this.left ? ` ${this.left} more choices are not shown.` : "", missing = "Failed trials, and choices that were not asked, run through \u201cno value\u201d below.";
     const thin = run.count > MOST_LINES ? ` Of ${run.count.toLocaleString("en")} trials some ${MOST_LINES.toLocaleString("en")} are drawn, the front among them.` : "";
     this.note.textContent = `Drag along an axis to keep a range, click it to let go. ${missing}${left}${thin}`;
   }

@@ -42,7 +42,7 @@ export function tradeOff(view) {
 function controls(view) {
   const { run, state } = view, names = run.names.map((name) => /** @type {[string, string]} */ ([name, run.unit(name).label]));
   const log = (/** @type {"x" | "y"} */ axis) =>
-    tick(`log ${axis}`, isLog(view, state[axis]), (on) => view.set({ scale: { ...state.scale, [state[axis]]: on } }));
+    tick("log", isLog(view, state[axis]), (on) => view.set({ scale: { ...state.scale, [state[axis]]: on } }), `logarithmic ${axis}`);
   return [
     choice("x", names, state.x, (x) => view.set({ x })), log("x"),
     choice("y", names, state.y, (y) => view.set({ y })), log("y"),
@@ -113,7 +113,7 @@ function drawn(view) {
   const dim = colour("dim"), accent = colour("accent");
   const traces = [
     points(thinned(view, found.out), { size: 4, color: dim, opacity: 0.18 }, "outside the filters"),
-    points(thinned(view, found.lower), { size: 5, color: dim, opacity: 0.3, symbol: "circle-open" }, "on a lower rung"),
+    points(thinned(view, found.lower), { size: 5, color: dim, opacity: 0.6, symbol: "circle-open" }, "on a lower rung"),
     points(thinned(view, found.dim), look(view, found.dim, 6, dim, 0.5), "dominated"),
     line(view, accent),
     points(found.front, { ...look(view, found.front, 9, accent, 1), line: { width: 1, color: colour("page") } }, "on the front"),

@@ -43,7 +43,7 @@ def opened(browser: Any, address: str, dark: bool = False, width: int = 1440, he
     )
     said: list[str] = []
     asked: list[str] = []
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(4_000)
     page = context.new_page()
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}") if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(f"raised: {error}"))

@@ -17,6 +17,7 @@ from archsearch import load_space, open_run
 from archsearch.report import Summary, report_run, write_report
 from archsearch.trial import Failure, Objective, Trial
 from tests.browser import ABSENT, address_of, chromium, opened, until
+from tests.test_report import STATES
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(ABSENT), reason=ABSENT)]
 
@@ -99,7 +100,7 @@ def test_a_click_selects_everywhere(browser: Any, example: Path) -> None:
         box = page.locator("#scatter .scatterlayer .trace path.point").first.bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_timeout(120)
-        assert "trial" in text(page, "#scatter .hoverlayer .hovertext")
+        assert "trial" in page.locator("#scatter .hoverlayer .hovertext").first.text_content()
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         until(page, "location.hash !== '#trial=7'")
         assert selected(page) != "Trial 7"
@@ -354,6 +355,17 @@ def test_rows_can_be_added_and_the_selection_stays(browser: Any, example: Path) 
         assert page.locator('#trials tr[data-trial="64"]').count() == 1
         assert page.locator('#trials tr[data-trial="7"]').count() == 0
         assert text(page, '[data-number="best"] dd') == "0.10% trial 64"
+
+
+@pytest.mark.parametrize("state", ["none", "all failed", "any-time"])
+def test_every_state_of_a_run_opens(browser: Any, tmp_path: Path, state: str) -> None:
+    with opened(browser, address_of(write_report(STATES[state], tmp_path / "report.html"))) as page:
+        for height in range(0, page.evaluate("document.body.scrollHeight"), 500):
+            page.evaluate(f"scrollTo(0, {height})")
+            page.wait_for_timeout(60)
+        assert page.locator("#failures").is_visible() is (state == "all failed")
+        assert page.locator("#exits").is_visible() is (state == "any-time")
+        assert page.locator("#progress").is_visible() is (state != "none")
 
 
 def assert_accessible(page: Any) -> None:

@@ -30,7 +30,7 @@ GOALS = (Objective("error"), Objective("params"))
 WRITE = """
 import json, resource, sys, time
 from pathlib import Path
-from archsearch.runs.store import open_run
+from archsearch.runs.opened import open_run
 from archsearch.report.of_run import report_run
 run = open_run(sys.argv[1])
 len(run.trials), run.seconds

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from archsearch import Genotype, load_space, open_run, zoo
+from archsearch.figures.frame import hypervolumes
 from archsearch.pareto import front, hypervolume
 from archsearch.report.dashboard import by_worth, message, page
 from archsearch.report.details import detail
@@ -24,7 +25,6 @@ from archsearch.report.of_run import summarise
 from archsearch.report.packs import MOST_DETAILS, MOST_TEXTS, detail_packs, text_packs
 from archsearch.report.rows import facts, rows
 from archsearch.report.summary import Summary
-from archsearch.runs.frame import hypervolumes
 from archsearch.support.offline_page import bundle
 from archsearch.trial import Failure, Objective, Trial
 from archsearch.units import unit

@@ -8,8 +8,8 @@ from archsearch.report.dashboard import write_report
 from archsearch.report.summary import Summary
 from archsearch.runs.agreement import latency_words
 from archsearch.runs.climb import rung_words
+from archsearch.runs.opened import Run
 from archsearch.runs.record import short
-from archsearch.runs.store import Run
 
 
 def report_run(run: Run, out: Path | None = None) -> Path:

@@ -7,7 +7,6 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from archsearch.figures import chart as figures
-from archsearch.figures.frame import curves, exits, frame, progress
 from archsearch.report.markup import Cell, Column, link, pairs, table
 from archsearch.report.summary import Summary
 from archsearch.trial import FAILURE_KINDS, Trial

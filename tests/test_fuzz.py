@@ -35,7 +35,7 @@ UNREAD = {
     "support.own_code.run_as": PYTHON,
     "support.parts._load_own": PYTHON,
     "report.of_explanation.header": "a file of archsearch's own",
-    "support.offline_page.offline_page": "a file of archsearch's own",
+    "support.offline_page.asset": "a file of archsearch's own",
     "runs.worker.set_up": PYTHON,
     "runs.kit.pack": BYTES,
     "runs.kit.unpack": PYTHON,

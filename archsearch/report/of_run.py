@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archsearch.report.page import write_report
+from archsearch.report.dashboard import write_report
 from archsearch.report.summary import Summary
 from archsearch.runs.agreement import latency_words
 from archsearch.runs.climb import rung_words
+from archsearch.runs.opened import Run
 from archsearch.runs.record import short
-from archsearch.runs.store import Run
 
 
 def report_run(run: Run, out: Path | None = None) -> Path:
@@ -18,7 +18,7 @@ def report_run(run: Run, out: Path | None = None) -> Path:
     Raises:
         ReportError: the file cannot be written.
     """
-    return write_report(summarise(run), out or run.folder / "report.html")
+    return write_report(summarise(run), out or run.folder / "report.html", run.genotype_texts)
 
 
 def summarise(run: Run) -> Summary:
@@ -56,5 +56,10 @@ def summarise(run: Run) -> Summary:
             if (run.folder / f"export/trial-{number:04d}/model.py").is_file()
         },
         trained=record.trained,
+        top=record.top,
+        seconds=run.seconds,
+        notes=run.notes,
+        place=str(run.folder),
+        remarks=record.description.notes if record.description else (),
         status="" if done >= record.trials else f"{done} of {record.trials} trials",
     )

@@ -1,16 +1,14 @@
-"use strict";
-
 // Tables: a click on a head sorts by that column, a second click the other way round; cells without a value stay last.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
-    const head = button.closest("th");
-    const body = head.closest("table").tBodies[0];
+    const head = /** @type {HTMLTableCellElement} */ (button.closest("th"));
+    const line = /** @type {HTMLTableRowElement} */ (head.closest("tr")), body = /** @type {HTMLTableElement} */ (head.closest("table")).tBodies[0];
     const direction = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    for (const other of line.cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-    const value = (row) => row.cells[head.cellIndex].dataset.value;
-    const order = (a, b) => {
-      if (value(a) === "" || value(b) === "") return (value(a) === "") - (value(b) === "");
+    const value = (/** @type {HTMLTableRowElement} */ row) => row.cells[head.cellIndex].dataset.value;
+    const order = (/** @type {HTMLTableRowElement} */ a, /** @type {HTMLTableRowElement} */ b) => {
+      if (value(a) === "" || value(b) === "") return Number(value(a) === "") - Number(value(b) === "");
       return direction * (Number(value(a)) - Number(value(b)));
     };
     body.append(...[...body.rows].sort(order));
@@ -18,17 +16,17 @@ for (const button of document.querySelectorAll("th button")) {
 }
 
 // Charts: the library lies in the page as gzip in base64; the page's policy admits the unpacked text by its hash.
-(async () => {
+void (async () => {
   const packed = document.getElementById("library");
   if (!packed) return;
-  const bytes = Uint8Array.from(atob(packed.textContent.trim()), (letter) => letter.charCodeAt(0));
+  const bytes = Uint8Array.from(atob((packed.textContent ?? "").trim()), (letter) => letter.charCodeAt(0));
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const script = document.createElement("script");
   script.textContent = await new Response(unpacked).text();
   document.head.append(script);
-  const { config, figures } = JSON.parse(document.getElementById("figures").textContent);
+  const { config, figures } = JSON.parse(document.getElementById("figures")?.textContent ?? "");
   for (const [id, { data, layout }] of Object.entries(figures)) {
-    await Plotly.newPlot(id, data, layout, config);
+    await /** @type {any} */ (window).Plotly.newPlot(id, data, layout, config);
   }
   document.documentElement.dataset.drawn = "yes";
 })();

@@ -1,4 +1,4 @@
-"""One offline page that shows a run: a single file that asks no host for anything."""
+"""Pages of sections and charts: a single file that asks no host for anything."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archsearch.figures import chart as figures
-from archsearch.report.sections import Chart, Section, footer, header, sections
-from archsearch.report.summary import Summary
-from archsearch.support.offline_page import digest, offline_page, script_json
+from archsearch.report.sections import Chart, Section
+from archsearch.support.offline_page import asset, bundle, digest, offline_page, script_json
 from archsearch.support.writing import write_text
 
 BODY = """{header}
@@ -29,11 +28,6 @@ LIBRARY = """<script type="application/json" id="figures">{figures}</script>
 
 class ReportError(Exception):
     """A report that cannot be written; one line."""
-
-
-def write_report(summary: Summary, path: str | Path) -> Path:
-    """Write the page of a run to a file. Raises as `write_page`."""
-    return write_page(page(summary), path)
 
 
 def write_page(text: str, path: str | Path) -> Path:
@@ -51,11 +45,6 @@ def write_page(text: str, path: str | Path) -> Path:
     return target
 
 
-def page(summary: Summary) -> str:
-    """The page as HTML text."""
-    return filled(summary.title, header(summary), sections(summary), footer(summary))
-
-
 def filled(title: str, head: str, shown: Sequence[Section], foot: str) -> str:
     """A page of these parts; head and foot are HTML. The library of charts comes along where there are any."""
     charts = [chart for section in shown for chart in section.charts]
@@ -66,7 +55,7 @@ def filled(title: str, head: str, shown: Sequence[Section], foot: str) -> str:
         footer=foot,
         library=LIBRARY.format(figures=figures_json(charts), packed=packed.text) if charts else "",
     )
-    return offline_page(title, body, "archsearch.report", [packed.digest])
+    return offline_page(title, body, asset("report/page.css"), bundle("report/page.js"), [packed.digest])
 
 
 def section_html(section: Section) -> str:

@@ -7,7 +7,6 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from archsearch.figures import chart as figures
-from archsearch.figures.frame import curves, exits, frame, progress
 from archsearch.report.markup import Cell, Column, link, pairs, table
 from archsearch.report.summary import Summary
 from archsearch.trial import FAILURE_KINDS, Trial
@@ -39,7 +38,7 @@ class Section(NamedTuple):
 
 def header(summary: Summary) -> str:
     """Title, one line on what was searched, headline numbers."""
-    status = f' <span class="status">{escape(summary.status)}</span>' if summary.status else ""
+    status = f' <span class="status">{escape(summary.status)}</span>'
     facts = {"space": summary.space, "data": summary.data, "strategy": summary.strategy, "seed": str(summary.seed)}
     parts = [f"{name} <b>{escape(value)}</b>" for name, value in facts.items() if value]
     limits = ", ".join(f"{words_of(name)} \u2264 {unit(name).text(limit)}" for name, limit in summary.budget.items())
@@ -50,11 +49,13 @@ def header(summary: Summary) -> str:
     if summary.trained:
         parts.append("training memory for <b>a batch of {} with {}</b>".format(*map(escape, map(str, summary.trained))))
     numbers = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
+        f'<div data-number="{name.split()[0].lower()}"><dt>{escape(name)}</dt>'
+        f"<dd><span>{escape(value)}</span><small>{escape(note)}</small></dd></div>"
         for name, value, note in headline(summary)
     )
     title = f"<h1>{escape(summary.title)}{status}</h1>"
-    return f'<header>\n{title}\n<p class="about">{" · ".join(parts)}</p>\n<dl class="numbers">{numbers}</dl>\n</header>'
+    tools = '<div id="tools"></div>'
+    return f'<header>\n{tools}\n{title}\n<p class="about">{" · ".join(parts)}</p>\n<dl class="numbers">{numbers}</dl>\n</header>'
 
 
 def words_of(metric: str) -> str:
@@ -97,27 +98,11 @@ def reason_text(reason: str) -> str:
 
 
 def sections(summary: Summary) -> list[Section]:
-    """All parts below the header, in order; parts with nothing to say are left out."""
+    """What the page shows where no script runs: parts with nothing to say are left out."""
     if not any(trial.ok for trial in summary.trials):
         words = "No trial succeeded; the failures are below." if summary.trials else "No trial has been evaluated yet."
         return [Section("Results", "", f'<p class="empty">{words}</p>'), *failures(summary)]
-    return [*tradeoffs(summary), front_table(summary), *answers(summary), *development(summary), *learning(summary), *failures(summary)]
-
-
-def tradeoffs(summary: Summary) -> list[Section]:
-    """Scatter of the first objective over each other one; nothing to show with a single one."""
-    if len(summary.objectives) < 2:
-        return []
-    first, *others = summary.objectives
-    rows = frame(summary.trials, summary.front)
-    plain_front = len(others) == 1
-    charts = tuple(
-        Chart(f"pareto-{i}", figures.pareto(rows, other, first, line=plain_front), tall=plain_front) for i, other in enumerate(others)
-    )
-    note = "Every point is a network."
-    if not plain_front:
-        note += " A network on the front may look beaten in one chart: it wins in another."
-    return [Section("Trade-off", note, charts=charts)]
+    return [front_table(summary), *failures(summary)]
 
 
 def front_table(summary: Summary) -> Section:
@@ -170,40 +155,6 @@ def choices_html(trial: Trial) -> str:
     return f"<details><summary>{len(trial.choices)} choice{'s' * (len(trial.choices) > 1)}</summary>{pairs(trial.choices)}</details>"
 
 
-def answers(summary: Summary) -> list[Section]:
-    """What any-time networks of the front answer at each of their exits; nothing where there are none."""
-    rows = exits(summary.trials, summary.front)
-    if rows.empty:
-        return []
-    note = "Validation error of a network that is stopped at one of its exits, by what it has spent until then."
-    return [Section("Exits", note, charts=(Chart("exits", figures.exit_curves(rows)),))]
-
-
-def development(summary: Summary) -> list[Section]:
-    """How the run went: best of the first objective, and the front as a whole; nothing to show of a single trial."""
-    if len(summary.trials) < 2:
-        return []
-    rows, steps = frame(summary.trials, summary.front), progress(summary.trials, summary.objectives)
-    charts = [Chart(f"best-{i}", figures.best_so_far(rows, steps, goal)) for i, goal in enumerate(summary.objectives[:1])]
-    note = "Every dot is a trial, the line the best so far."
-    if len(summary.objectives) > 1:
-        charts.append(Chart("hypervolume", figures.growth(steps)))
-        note += " Hypervolume is the share of the box, from the best values seen to just beyond the worst, that the front beats."
-    return [Section("Progress", note, charts=tuple(charts))]
-
-
-def learning(summary: Summary) -> list[Section]:
-    """Learning curves of the front, of the first objective where it was reported."""
-    rows = curves(summary.trials, summary.front)
-    wanted = [*(goal.metric for goal in summary.objectives), *(name for name in rows.columns if name not in ("number", "epoch"))]
-    metric = next((name for name in wanted if name in rows.columns and rows[name].notna().any()), None)
-    if metric is None:
-        return []
-    shown = min(rows["number"].nunique(), figures.MOST_CURVES)
-    note = f"{unit(metric).label} by epoch of {'the network' if shown == 1 else f'{shown} networks'} on the front."
-    return [Section("Learning curves", note, charts=(Chart("curves", figures.learning_curves(rows, metric)),))]
-
-
 def failures(summary: Summary) -> list[Section]:
     """Failures by kind with some messages, and refusals by reason; nothing when all went well."""
     rows = []
@@ -221,10 +172,12 @@ def failures(summary: Summary) -> list[Section]:
 
 
 def footer(summary: Summary) -> str:
-    """Settings and versions."""
+    """Settings, versions, and what is to be known of the data."""
     parts = [
         f"<div><h2>{title}</h2>{pairs(items)}</div>"
         for title, items in (("Settings", summary.settings), ("Versions", summary.versions))
         if items
     ]
+    noted = f"<div><h2>Notes on the data</h2><ul>{''.join(f'<li>{escape(note)}</li>' for note in summary.remarks)}</ul></div>"
+    parts += [noted] * bool(summary.remarks)
     return f'<footer><div class="columns">{"".join(parts)}</div></footer>' if parts else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,9 @@ class Summary:
 
     `budget`: limits by metric; `front`: numbers of the trials on the front; `tests`: metrics on the test part by trial;
     `refusals`: how many candidates were refused before evaluation, by reason; `links`: where a trial's files lie, relative to
-    the page; `status`: a word or two, such as `running`; `trained`: batch and optimiser that training memory is for.
+    the page; `status`: a word or two, such as `running`; `trained`: batch and optimiser that training memory is for; `top`: the rung whose
+    results count; `seconds`: wall-clock seconds by trial; `notes`: what the strategy said of itself, by trial; `place`: the folder as a
+    command takes it; `remarks`: how the data were read, and what was left out.
     """
 
     title: str
@@ -34,6 +36,11 @@ class Summary:
     links: Mapping[int, str] = field(default_factory=dict)
     status: str = ""
     trained: tuple[int, str] | None = None
+    top: int = 0
+    seconds: Mapping[int, float] = field(default_factory=dict)
+    notes: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    place: str = ""
+    remarks: Sequence[str] = ()
 
     @property
     def front_trials(self) -> tuple[Trial, ...]:

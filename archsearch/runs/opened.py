@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,10 @@ from archsearch.trial import Trial
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+
+SOME = 200
+"""Genotypes that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +133,30 @@ class Run:
             text = self._text(kept)
         return Genotype.from_json(text)
 
-    def _text(self, kept: Any) -> str:
-        """The JSON text of a genotype: packed, or as earlier versions kept it. Raises ValueError."""
+    def genotype_texts(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """The networks of these trials as JSON, in that order, read some at a time; what is not recorded, or damaged, is left out."""
+        shared = dict[int, str]()
+        for start in range(0, len(numbers), SOME):
+            here = numbers[start : start + SOME]
+            kept = dict(self._query(f"SELECT number, genotype FROM trials WHERE number IN ({','.join('?' * len(here))})", tuple(here)))
+            for number in here:
+                with suppress(ValueError):
+                    if number in kept:
+                        yield number, self._text(kept[number], shared)
+
+    def _text(self, kept: Any, known: dict[int, str] | None = None) -> str:
+        """The JSON text of a genotype: packed, or as earlier versions kept it; `known` keeps what others share. Raises ValueError."""
         if isinstance(kept, str):
             return kept
         if not isinstance(kept, bytes):
             raise ValueError("its genotype is no text")  # noqa: TRY004 one kind of error for all damage
         needed = shared_by(kept)
-        return unpacked(kept) if needed is None else unpacked(kept, self._shared(needed))
+        if needed is None:
+            return unpacked(kept)
+        known = {} if known is None else known
+        if needed not in known:
+            known[needed] = self._shared(needed)
+        return unpacked(kept, known[needed])
 
     def _shared(self, wanted: int) -> str:
         """The text of this checksum, from where it is kept, or else from the trial that it came from. Raises ValueError."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import PurePosixPath
+from posixpath import normpath
 
+IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./-]+)";\n', re.M)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", re.M)
 POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="en"{live}>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -29,11 +34,39 @@ PAGE = """<!doctype html>
 """
 
 
-def offline_page(title: str, body: str, package: str, digests: Sequence[str] = ()) -> str:
-    """A page with the `page.css` and `page.js` of a package. `body` is HTML; `digests`: those of scripts that its own one adds."""
-    style, script = (files(package).joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = POLICY.format(scripts=" ".join(f"'sha256-{each}'" for each in (digest(script), *digests)))
-    return PAGE.format(policy=policy, title=escape(title), style=style, body=body, script=script)
+def offline_page(title: str, body: str, style: str, script: str, digests: Sequence[str] = (), policy: str = "", live: bool = False) -> str:
+    """A page with a style and a script as text. `body` is HTML; `digests`: those of scripts that its own one adds; `policy`: more of it.
+
+    A `live` page is one that a server gives, and says so to its script.
+    """
+    admitted = " ".join(f"'sha256-{each}'" for each in (digest(script), *digests))
+    rules = POLICY.format(scripts=admitted) + (f"; {policy}" if policy else "")
+    return PAGE.format(live=' data-live="yes"' if live else "", policy=rules, title=escape(title), style=style, body=body, script=script)
+
+
+def asset(path: str) -> str:
+    """Text of a file of archsearch, by its path in the package."""
+    return files("archsearch").joinpath(path).read_text(encoding="utf-8")
+
+
+def bundle(entry: str) -> str:
+    """A module of JavaScript with all that it imports, as one script: every module once, after those that it imports.
+
+    Paths are those in the package; imports are relative, one a line, and keep their names, so that no two modules have one name in common.
+    """
+    texts: dict[str, str] = {}
+    gather(entry, texts)
+    return '"use strict";\n(() => {\n' + "\n".join(texts.values()) + "})();\n"
+
+
+def gather(path: str, texts: dict[str, str]) -> None:
+    """Put a module behind those that it imports, its imports and exports taken out."""
+    if path in texts:
+        return
+    text = asset(path)
+    for name in IMPORT.findall(text):
+        gather(normpath(f"{PurePosixPath(path).parent}/{name}"), texts)
+    texts[path] = EXPORT.sub("", IMPORT.sub("", text)).strip() + "\n"
 
 
 def digest(text: str) -> str:

@@ -22,12 +22,15 @@ READABLE, MOST = 140, 3000
 
 
 class Drawing:
-    """What is drawn of a genotype: its boxes, their texts, the share of a cost that each stands for, the width of each value."""
+    """What is drawn of a genotype: its boxes, their texts, the share of a cost that each stands for, the width of each value.
 
-    def __init__(self, contents: Contents, cost: str) -> None:
+    Without `tells_shares` the texts say nothing of shares, so that they hold for every cost.
+    """
+
+    def __init__(self, contents: Contents, cost: str, tells_shares: bool = True) -> None:
         if cost not in COSTS:
             raise DrawingError(f"cost {cost!r} is unknown; known: {', '.join(COSTS)}")
-        self.contents, self.cost = contents, cost
+        self.contents, self.cost, self.tells_shares = contents, cost, tells_shares
         self.label = lru_cache(maxsize=None)(self._label)
         self.head = lru_cache(maxsize=None)(self._head)
         self.width = [wire_width(size) for size in contents.sizes].__getitem__
@@ -52,10 +55,10 @@ class Drawing:
         return box.totals.of(self.cost) / max(self.totals.of(self.cost), 1)
 
     def _label(self, box: Box) -> Label:
-        return box_label(box, self.share(box))
+        return box_label(box, self.share(box) if self.tells_shares else 0.0)
 
     def _head(self, box: Box) -> Label:
-        return head_label(box, self.share(box))
+        return head_label(box, self.share(box) if self.tells_shares else 0.0)
 
 
 class Layout(NamedTuple):

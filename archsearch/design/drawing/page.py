@@ -6,16 +6,16 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from archsearch.design.drawing import place
-from archsearch.design.drawing.boxes import Box, DrawingError
-from archsearch.design.drawing.labels import Label
+from archsearch.design.drawing.boxes import DrawingError
+from archsearch.design.drawing.data import box_data, look, plan_data, widths
 from archsearch.design.drawing.layout import Layout, lay_out_to, visible
-from archsearch.design.drawing.palette import FRAME, GROUNDS, INK, QUIET, WIRE, fill
-from archsearch.design.drawing.plan import Plan, plan_all
-from archsearch.design.drawing.scene import HEAD, MARGIN, ROUND, SHEETS, Scene, tooltip
+from archsearch.design.drawing.palette import fill
+from archsearch.design.drawing.plan import plan_all
+from archsearch.design.drawing.scene import Scene, tooltip
 from archsearch.design.drawing.svg import svg
-from archsearch.support.offline_page import offline_page, script_json
+from archsearch.support.offline_page import asset, bundle, offline_page, script_json
 
+HERE = "design/drawing"
 HOW = "Click a scope to unfold it, and its name to fold it again. Open all scopes down to depth"
 BODY = """<p id="folding" hidden>{how} <span id="depths">{depths}</span></p>
 {picture}<script type="application/json" id="drawing">{data}</script>"""
@@ -26,7 +26,8 @@ def page(layout: Layout, scene: Scene) -> str:
     layouts = drawn_depths(layout)
     buttons = "".join(f'<button data-depth="{depth}">{depth}</button>' for depth in range(len(layouts)))
     data = script_json(json.dumps(page_data(layout, scene, layouts), separators=(",", ":")))
-    return offline_page(scene.title, BODY.format(how=HOW, depths=buttons, picture=svg(scene), data=data), "archsearch.design.drawing")
+    body = BODY.format(how=HOW, depths=buttons, picture=svg(scene), data=data)
+    return offline_page(scene.title, body, asset(f"{HERE}/page.css"), bundle(f"{HERE}/page.js"))
 
 
 def drawn_depths(layout: Layout) -> list[Layout]:
@@ -44,42 +45,14 @@ def page_data(layout: Layout, scene: Scene, layouts: list[Layout]) -> dict[str, 
     plans = {key: [plan_data(planned.plan)] for key, planned in plan_all(drawing.root, scopes).items()}
     columns = {depth: several(one) for depth, one in enumerate(layouts)} | {layout.depth: several(layout)}
     shown = visible(drawing.root, len(layouts) - 1)
-    boxes = {box.key: box_data(layout, box, box.key in scopes) for box in shown}
-    widths = {
-        value: drawing.width(value) for value in range(len(drawing.contents.sizes)) if drawing.contents.outline.stands[value] == value
+    boxes = {
+        box.key: {**box_data(drawing, box, box.key in scopes), "tip": tooltip(drawing, box), "fill": fill(drawing.share(box))}
+        for box in shown
     }
-    return {"depth": layout.depth, "opened": sorted(layout.opened), "boxes": boxes, "plans": plans, "columns": columns, "widths": widths,
-            "look": look(scene)}  # fmt: skip
+    return {"depth": layout.depth, "opened": sorted(layout.opened), "boxes": boxes, "plans": plans, "columns": columns,
+            "widths": widths(drawing), "look": look(scene.origin[1], scene.legend_width)}  # fmt: skip
 
 
 def several(layout: Layout) -> dict[int, list[dict[str, Any]]]:
     """The scopes that are in columns at a depth."""
     return {key: list(map(plan_data, plans)) for key, plans in layout.columns.items() if len(plans) > 1}
-
-
-def plan_data(plan: Plan) -> dict[str, Any]:
-    """A plan as plain data."""
-    return {**{name: getattr(plan, name) for name in ("cells", "layers", "links", "line", "outward", "tops", "bottoms")},
-            "boxes": [box.key for box in plan.boxes]}  # fmt: skip
-
-
-def box_data(layout: Layout, box: Box, opens: bool) -> dict[str, Any]:
-    """A box as plain data; the head of a scope where it can be opened."""
-    drawing = layout.drawing
-    label = label_data(drawing.label(box))
-    data = {**label, "kind": box.kind, "name": box.name, "count": box.count, "level": box.level, "tip": tooltip(drawing, box)}
-    data["fill"] = fill(drawing.share(box))
-    return {**data, "head": label_data(drawing.head(box))} if opens else data
-
-
-def label_data(label: Label) -> dict[str, Any]:
-    """Lines of text as plain data."""
-    return {"width": label.width, "height": label.height, "lines": label.lines}
-
-
-def look(scene: Scene) -> dict[str, Any]:
-    """The measures and colours that the script draws with."""
-    measures = ("APART", "ASIDE", "CLEAR", "STRAIGHT", "BEND", "STEEPEST", "MARGIN", "TOP", "PORT", "GUTTER", "TURN", "LANE")
-    room = {"around": MARGIN, "above": scene.origin[1], "wide": scene.legend_width, "head": HEAD, "round": ROUND, "sheets": SHEETS}
-    colours = {"ink": INK, "quiet": QUIET, "wire": WIRE, "frame": FRAME, "grounds": GROUNDS}
-    return {**{name.lower(): getattr(place, name) for name in measures}, **room, **colours}

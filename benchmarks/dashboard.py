@@ -1,0 +1,133 @@
+"""The page of a run at 2,000, 10,000 and 20,000 trials: its bytes, the memory to write it, how soon it can be used in a browser.
+
+`python -m benchmarks.dashboard` needs Chromium and Playwright; every trial has a network of its own from the space `small_cell`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsearch import Genotype, load_space, zoo
+from archsearch.analysis import Budget, analyse
+from archsearch.report.dashboard import write_report
+from archsearch.report.summary import Summary
+from archsearch.runs.record import Record
+from archsearch.runs.store import Store
+from archsearch.trial import Failure, Objective, Trial
+from benchmarks.timing import show
+from tests.browser import ABSENT, address_of, chromium, opened
+
+SIZES = (2_000, 10_000, 20_000)
+SPACE, DISTINCT, EPOCHS = "small_cell", 4_000, 10
+GOALS = (Objective("error"), Objective("params"))
+WRITE = """
+import json, resource, sys, time
+from pathlib import Path
+from archsearch.runs.opened import open_run
+from archsearch.report.of_run import report_run
+run = open_run(sys.argv[1])
+len(run.trials), run.seconds
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+page = report_run(run, Path(sys.argv[2]))
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([page.stat().st_size, (after - before) * 1024, time.perf_counter() - start]))
+"""
+CLICK = """async (number) => { const start = performance.now();
+  document.querySelector(`#trials tr[data-trial="${number}"] button`).click();
+  const body = document.getElementById("trial-body");
+  while (body.dataset.shown !== `Drawing ${number}`) await new Promise((done) => setTimeout(done, 0));
+  document.querySelector("#trial .drawing svg").getBoundingClientRect(); return performance.now() - start; }"""
+SINCE = "performance.now()"
+"""Milliseconds since the page began to load."""
+
+
+def networks() -> list[tuple[dict[str, Any], Genotype]]:
+    """Random networks with the choices that they came from."""
+    space = load_space(SPACE)
+    drawn = [space.sample(np.random.default_rng([7, number])) for number in range(DISTINCT)]
+    return [(dict(one.choices), one.genotype) for one in drawn]
+
+
+def study(folder: Path, count: int, drawn: list[tuple[dict[str, Any], Genotype]]) -> None:
+    """A run of so many trials whose errors fall with their size, one in twenty failed, each with a learning curve."""
+    record = Record(SPACE, {}, "random", {}, "train", {}, GOALS, Budget(params=10**7), count, 0, 1, 1)
+    store, rng = Store.create(folder, record), np.random.default_rng(0)
+    costs = [{"params": analyse(genotype).params, "macs": analyse(genotype).macs} for _, genotype in drawn]
+    for number in range(count):
+        choices, genotype = drawn[number % len(drawn)]
+        cost: dict[str, float] = dict(costs[number % len(drawn)])
+        error = float(0.04 + 8 / np.sqrt(cost["params"]) * rng.lognormal(0, 0.3))
+        curve = tuple({"error": error + 0.3 / (epoch + 1), "loss": 1 / (epoch + 1) + error} for epoch in range(EPOCHS))
+        metrics = {"error": error, "loss": error * 3, **cost}
+        if number % 20 == 7:
+            trial = Trial(number, choices, f"{number:032x}", cost, None, Failure("diverged", "loss is not finite"))
+        else:
+            trial = Trial(number, choices, f"{number:032x}", metrics, (error, cost["params"]), curve=curve)
+        store.add(trial, genotype, {"duplicate": 1} if number % 9 == 0 else {}, float(rng.uniform(1, 30)))
+    store.close()
+
+
+def written(folder: Path, page: Path) -> tuple[int, int, float]:
+    """Bytes of the page, bytes of memory that it took beyond the run that was read, and seconds; in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", WRITE, str(folder), str(page)], capture_output=True, text=True, check=True)
+    size, memory, took = json.loads(done.stdout)
+    return int(size), int(memory), float(took)
+
+
+def used(browser: Any, page: Path) -> tuple[float, float]:
+    """Seconds until the page is ready, and milliseconds from a click to a drawing; the best of three."""
+    ready, clicks = [], []
+    for _ in range(3):
+        with opened(browser, address_of(page)) as tab:
+            ready.append(tab.evaluate(SINCE) / 1000)
+            numbers = [int(row.get_attribute("data-trial")) for row in tab.locator("#trials tr[data-trial]").all()]
+            clicks += [tab.evaluate(CLICK, number) for number in numbers[1:6]]
+    return min(ready), float(np.median(clicks))
+
+
+def large(browser: Any, folder: Path) -> tuple[int, float]:
+    """Nodes of a large network, and milliseconds to draw it with all scopes open."""
+    genotype = zoo.build("resnet152", input=(3, 64, 64))
+    if len(genotype.nodes) < 1000:
+        genotype = zoo.build("densenet201", input=(3, 64, 64))
+    cost = analyse(genotype)
+    metrics = {"error": 0.1, "params": float(cost.params)}
+    run = Summary("large", "", "", "", 0, GOALS, (Trial(0, {}, "0" * 32, metrics, (0.1, metrics["params"])),), (0,))
+    page = write_report(run, folder / "large.html", lambda numbers: iter([(number, genotype.to_json()) for number in numbers]))
+    code = """() => { const buttons = [...document.querySelectorAll("#trial .drawing [role=group] button")], start = performance.now();
+      buttons[buttons.length - 1].click(); document.querySelector("#trial .drawing svg").getBoundingClientRect();
+      return performance.now() - start; }"""
+    with opened(browser, address_of(page)) as tab:
+        tab.wait_for_selector("#trial .drawing svg rect[data-box]")
+        return len(genotype.nodes), min(tab.evaluate(code) for _ in range(3))
+
+
+def main() -> None:
+    """Print the table."""
+    if ABSENT:
+        raise SystemExit(ABSENT)
+    drawn, rows = networks(), []
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+        for count in SIZES:
+            folder, page = Path(name) / str(count), Path(name) / f"{count}.html"
+            study(folder, count, drawn)
+            size, memory, took = written(folder, page)
+            ready, click = used(browser, page)
+            rows.append(
+                [f"{count:,}", f"{size / 1e6:.1f} MB", f"{memory / 1e6:.0f} MB", f"{took:.1f} s", f"{ready:.1f} s", f"{click:.0f} ms"]
+            )
+        nodes, drawn_ms = large(browser, Path(name))
+    heads = ["trials", "page", "memory to write", "to write", "usable after", "click to drawing"]
+    show("the page of a run", heads, rows)
+    show("a large network", ["nodes", "all scopes open"], [[f"{nodes:,}", f"{drawn_ms:.0f} ms"]])
+
+
+if __name__ == "__main__":
+    main()

@@ -98,7 +98,8 @@ def message(summary: Summary, order: Sequence[int]) -> dict[str, Any]:
 def by_worth(summary: Summary) -> list[int]:
     """Numbers of all trials: the front, then those nearest to it, those without a result last."""
     good = [trial for trial in summary.trials if counts(trial, summary.top)]
-    best = [good[i].number for i in preference([trial.values for trial in good])] if good else []
+    values = [trial.values for trial in good if trial.values is not None]
+    best = [good[i].number for i in preference(values)] if good else []
     return list(dict.fromkeys([*summary.front, *best, *(trial.number for trial in summary.trials)]))
 
 

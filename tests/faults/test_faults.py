@@ -25,7 +25,11 @@ from archsearch.trial import Trial
 from tests.faults.kills import assert_sound, begun, ended, ended_run, planned, play, recorded, workers_of
 from tests.runs import assert_same_run, small_search, table
 
-pytestmark = [pytest.mark.faults, pytest.mark.skipif(sys.platform != "linux", reason="plays with processes and disks as Linux has them")]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="plays with processes and disks as Linux has them"),
+]
 TRIALS = 40
 
 

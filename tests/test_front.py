@@ -22,7 +22,8 @@ from rich.cells import cell_len
 from archsearch.cli import run
 from archsearch.cli.scatter import DRAWN, PLAIN, Axis, Point, letters_for, scatter
 from archsearch.figures.scale import even_marks, is_wide, log_marks
-from archsearch.runs.owner import Lock, is_written
+from archsearch.runs.database import is_written
+from archsearch.runs.owner import Lock
 from archsearch.runs.store import Store, open_run
 from tests.runs import small_search
 from tests.test_terminal import on_terminal

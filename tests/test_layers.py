@@ -50,7 +50,7 @@ HOMES = {
     "plotly": {"figures"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "sqlite3": {"runs/store", "runs/database", "runs/owner", "runs/earlier"},
+    "sqlite3": {"runs/store", "runs/database"},
     "networkx": set(),
 }
 

@@ -23,8 +23,7 @@ from archsearch.cli.front import TALLEST, Axes, Room, axes_of, front_view
 from archsearch.cli.scatter import letters_for
 from archsearch.cli.timing import GAP, duration
 from archsearch.runs.clock import RECENT, seconds_left
-from archsearch.runs.database import StoreError
-from archsearch.runs.owner import is_written
+from archsearch.runs.database import StoreError, is_written
 from archsearch.runs.store import Run, open_run
 from archsearch.supernets import SUPERNETS
 from archsearch.support.reading import place

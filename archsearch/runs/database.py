@@ -43,6 +43,8 @@ FILES = (
 """What a run writes, besides the weights; the lock last."""
 DRAFTS = (".run.json.", ".run.owner.")
 """What drafts of these begin with, which stay where a process was killed while it wrote one."""
+ASKING = 0.5
+"""Seconds to wait for a folder that is held: who only asks whether it is lets go at once."""
 MOST_BYTES = 64 * 2**20
 """Of one value."""
 Query = tuple[str, tuple[Any, ...]]
@@ -125,6 +127,42 @@ def read(path: Path, *queries: Query) -> list[list[Any]]:
             db.close()
     except (sqlite3.Error, OSError, UnicodeError) as error:
         raise StoreError(one_line(f"{place(path)} cannot be read: {reason(error)}")) from error
+
+
+def hold(folder: Path) -> sqlite3.Connection | None:
+    """Hold a folder until the connection, or this process, ends; None where another process does."""
+    # A transaction on a database of its own: works on every system, and the system itself lets go when a process dies.
+    holder = sqlite3.connect(folder / "run.lock", timeout=ASKING, isolation_level=None)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+    except BaseException as error:
+        holder.close()
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            return None
+        raise
+    return holder
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a process holds the folder to write it; to ask is to hold it for a moment, which `hold` waits for."""
+    path = folder / "run.lock"
+    if not path.is_file():
+        return False
+    asking = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
+    try:
+        asking.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        return "locked" in str(error)
+    finally:
+        asking.close()
+    return False
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy what a database holds at this moment, its journal included, into one new file."""
+    with closing(connect(source, read_only=True)) as before, closing(sqlite3.connect(target)) as copy:
+        before.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
 
 
 def weights_file(folder: Path, number: int, rung: int | None = None) -> Path:

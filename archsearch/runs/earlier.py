@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
-from archsearch.runs.database import connect
+from archsearch.runs.database import copy_database
 from archsearch.runs.record import EARLIER
 from archsearch.support.reading import parse, read_text
 from archsearch.support.writing import whole, write_text
@@ -16,7 +14,7 @@ def keep_original(folder: Path) -> None:
     """Before a run of an earlier format is written to, copy it, once: `run.json` to `run.FORMAT.json`, `run.db` likewise.
 
     Raises:
-        OSError or sqlite3.Error: there is no room for the copies, or the database cannot be read.
+        OSError, or an error of the database: there is no room for the copies, or it cannot be read.
     """
     try:
         text = read_text(folder / "run.json")
@@ -29,12 +27,7 @@ def keep_original(folder: Path) -> None:
     number = str(form).rpartition("/")[2]
     record, database = folder / f"run.{number}.json", folder / f"run.{number}.db"
     if not database.exists():
-        with (
-            whole(database) as draft,
-            closing(connect(folder / "run.db", read_only=True)) as before,
-            closing(sqlite3.connect(draft)) as copy,
-        ):
-            before.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
+        with whole(database) as draft:
+            copy_database(folder / "run.db", draft)
     if not record.exists():
         write_text(record, text)

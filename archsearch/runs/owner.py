@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sqlite3
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from archsearch.runs.database import LockedError
+from archsearch.runs.database import LockedError, hold
 from archsearch.support.reading import TEXT, at_least, fields, formatted, parse, read_text
 from archsearch.support.writing import write_text
 
@@ -20,8 +19,6 @@ MOST = 2000
 """Bytes of a note."""
 FIELDS = {"host": TEXT, "boot": TEXT, "pid": at_least(1), "since": TEXT}
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-ASKING = 0.5
-"""Seconds to wait for a folder that is held: who only asks whether it is lets go at once."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,8 @@ def owner_of(folder: Path) -> Owner | None:
 class Lock:
     """Holds a run folder against other writers until it is closed, or this process ends.
 
-    A transaction on a database of its own: it works on every system, and the system itself lets go when a process dies. Where folders
-    are shared by machines such locks may not reach from one to the other: there the note on the owner holds, until it is deleted.
+    Where folders are shared by machines, the lock of one may not reach to the other: there the note on the owner holds, until it is
+    deleted.
 
     Raises:
         LockedError: another process writes the run, or did on another machine and has not said that it ended.
@@ -82,27 +79,18 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._note = folder, Owner.here()
-        self._holder = sqlite3.connect(folder / "run.lock", timeout=ASKING, isolation_level=None)
+        holder, before = hold(folder), owner_of(folder)
+        if holder is None:
+            raise LockedError(f"{folder} is being written by {before or 'another process'}; wait for it, or end it")
+        self._holder = holder
         try:
-            self._take()
+            if before is not None and not before.is_here:
+                hint = f"when it is no more, delete {owner_file(folder)}"
+                raise LockedError(f"{folder} was being written by {before}, which has not said that it ended; {hint}")
+            write_text(owner_file(folder), json.dumps({"format": FORMAT, **asdict(self._note)}) + "\n")
         except BaseException:
-            self._holder.close()
+            holder.close()
             raise
-
-    def _take(self) -> None:
-        try:
-            self._holder.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
-            raise LockedError(
-                f"{self._folder} is being written by {owner_of(self._folder) or 'another process'}; wait for it, or end it"
-            ) from error
-        before = owner_of(self._folder)
-        if before is not None and not before.is_here:
-            hint = f"when it is no more, delete {owner_file(self._folder)}"
-            raise LockedError(f"{self._folder} was being written by {before}, which has not said that it ended; {hint}")
-        write_text(owner_file(self._folder), json.dumps({"format": FORMAT, **asdict(self._note)}) + "\n")
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -110,18 +98,3 @@ class Lock:
             with suppress(OSError):  # a note that stays says that this process did not end well, which is all that it says
                 owner_file(self._folder).unlink(missing_ok=True)
         self._holder.close()
-
-
-def is_written(folder: Path) -> bool:
-    """Whether a process holds the folder to write it; to ask is to hold it for a moment, which `Lock` waits for."""
-    path = folder / "run.lock"
-    if not path.is_file():
-        return False
-    asking = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
-    try:
-        asking.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.Error as error:
-        return "locked" in str(error)
-    finally:
-        asking.close()
-    return False

@@ -36,8 +36,8 @@ class Exit:
 
     @property
     def error(self) -> float | None:
-        """The share of wrong answers; of masks 1 - mean IoU. None where labels are unknown."""
-        if self.counts is None:
+        """The share of wrong answers; of masks 1 - mean IoU. None where nothing is known to be right."""
+        if self.counts is None or not self.counts.any():
             return None
         return 1 - float(np.nanmean(ious(self.counts))) if self.masks else self.wrong
 

@@ -62,12 +62,12 @@ def activations(subject: Subject, inputs: Tensor) -> tuple[tuple[str, ...], list
 def shown_layers(genotype: Genotype) -> tuple[str, ...]:
     """The last maps of each resolution on the way, where there are two or more; else the first, the middle and the last maps."""
     offset, outputs = len(genotype.inputs), set(genotype.outputs)
+    shared = {name for node in genotype.nodes if node.weights for name in (node.name, node.weights)}  # their modules run more than once
     maps = [
-        (node.name, genotype.specs[place + offset].shape)
-        for place, node in enumerate(genotype.nodes)
-        if place + offset not in outputs and not node.weights and is_map(genotype.specs[place + offset].shape)
+        (node.name, genotype.specs[place].shape)
+        for place, node in enumerate(genotype.nodes, start=offset)
+        if place not in outputs and node.name not in shared and is_map(genotype.specs[place].shape)
     ]
-    maps = [entry for entry in maps if entry[0] not in {node.weights for node in genotype.nodes}]
     last = list({shape[1:]: name for name, shape in maps}.values())
     names = last if len(last) > 1 else [name for name, _ in (maps[:1] + maps[len(maps) // 2 :][:1] + maps[-1:])]
     step = max(1, len(names) - 1) / max(1, min(MOST_LAYERS, len(names)) - 1)

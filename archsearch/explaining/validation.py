@@ -43,6 +43,8 @@ def validation_part(options: Mapping[str, Any], about: Description, places: Mapp
     except (ValueError, TypeError) as error:
         raise ExplainError(one_line(f"{error}; {HINT}")) from error
     part = data.validation
+    if not len(part):
+        raise ExplainError(one_line(f"data {asked.data}: the validation part has no images; give some of your own by --images"))
     images, truth = torch.tensor(part.images), torch.tensor(part.labels)
     return Pictures(images, [f"validation image {number}" for number in range(len(part))], truth)
 

@@ -31,6 +31,7 @@ from tests import fuzz_training
 from tests.fuzz import Reader
 
 DATA = ("ValueError",)
+CONFIG = '{"format": "archsearch.model/1", "mean": [0.5, 0.25], "std": [1.0, 0.5], "id2label": {"0": "a", "1": "b"}, "params": 7}'
 
 
 def read_run(folder: Path) -> None:
@@ -266,10 +267,10 @@ READERS = {
     "svhn": Reader(read_published("svhn"), make_houses, ("train_32x32.mat", "test_32x32.mat"), DATA),
     "qmnist": Reader(read_published("qmnist"), make_columns, ("qmnist-train-labels-idx2-int.gz",), DATA),
     "own images": Reader(lambda f: read_loose(f / "d", (3, 6, 4), 9), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
-    "constants of a model": Reader(
-        lambda f: read_preprocessing(f / "model.py"),
-        lambda f: _write(f / "model.py", "CLASSES = ('a', 'b')\nMEAN = (0.5, 0.25)\nSTD = (1.0, 0.5)\n"),
-        ("model.py",),
+    "config.json": Reader(
+        lambda f: read_preprocessing(f / "config.json"),
+        lambda f: _write(f / "config.json", CONFIG),
+        ("config.json",),
         ("ExportError",),
     ),
     "csv": Reader(lambda f: read_images(f / "list.csv"), make_list, ("list.csv",), DATA),

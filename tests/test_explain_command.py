@@ -23,7 +23,7 @@ from archsearch.data.loose import read_loose
 from archsearch.evaluators.train import Train
 from archsearch.explaining.explain import Pictures, explain
 from archsearch.explaining.explanation import Explanation
-from archsearch.exporters import ExportError, export
+from archsearch.exporters import ExportError, Preprocessing, export
 from archsearch.exporters.reading import read_preprocessing
 from archsearch.network.compiler import compile_network
 from archsearch.report.of_explanation import explanation_page
@@ -265,28 +265,25 @@ def test_own_images_are_brought_to_the_input(tmp_path: Path) -> None:
         read_loose(tmp_path, (4, 12, 10), 9)
 
 
-def test_what_a_model_says_of_its_images_is_read_and_never_run(searched: Path, tmp_path: Path) -> None:
-    said, data = read_preprocessing(searched / "model" / "model.py"), load_data(str(searched / "d.npz"))
+def test_what_an_export_says_of_its_images_is_read_strictly(searched: Path, tmp_path: Path) -> None:
+    said, data = read_preprocessing(searched / "model" / "config.json"), load_data(str(searched / "d.npz"))
     assert (said.mean, said.std, said.classes) == (data.mean, data.std, data.class_names)
-    assert read_preprocessing(write(tmp_path, "import torch\n")).classes == ()
+    file, form = tmp_path / "config.json", '"format": "archsearch.model/1"'
+    file.write_text(f"{{{form}}}")
+    assert read_preprocessing(file) == Preprocessing()
     for text in (
-        f"MEAN = (open({str(tmp_path / 'ran')!r}, 'w'),)",
-        "MEAN = ('a',)\nSTD = (1,)",
-        "CLASSES = 'ab'",
-        "CLASSES = (1, 2)",
-        f"CLASSES = {'(' * 5000}",
-        f"MEAN = ({'-' * 100_000}1,)",
-        "MEAN = (0.5,)\nSTD = (0,)",
-        "MEAN = (1e999,)\nSTD = (1,)",
+        "{}",
+        "[]",
+        f'{{{form}, "mean": ["a"], "std": [1]}}',
+        f'{{{form}, "mean": [0.5], "std": [0]}}',
+        f'{{{form}, "mean": [0.5]}}',
+        f'{{{form}, "mean": [1e999], "std": [1]}}',
+        f'{{{form}, "id2label": {{"1": "a"}}}}',
+        f'{{{form}, "id2label": ["a"]}}',
     ):
-        with pytest.raises(ExportError, match=r"model\.py: .*give a folder that archsearch exported"):
-            read_preprocessing(write(tmp_path, text))
-    assert not (tmp_path / "ran").exists()
-
-
-def write(folder: Path, text: str) -> Path:
-    (folder / "model.py").write_text(text)
-    return folder / "model.py"
+        file.write_text(text)
+        with pytest.raises(ExportError, match=r"config\.json: .*; give a folder that archsearch exported"):
+            read_preprocessing(file)
 
 
 def whole(count: int, **more: Any) -> Explanation:

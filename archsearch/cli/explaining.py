@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archsearch.explaining.explanation import Explanation
     from archsearch.explaining.subject import Subject
 
-GENOTYPE, WEIGHTS, SOURCE, PAGE = "genotype.json", "model.safetensors", "model.py", "explanation.html"
+GENOTYPE, WEIGHTS, CONFIG, PAGE = "genotype.json", "model.safetensors", "config.json", "explanation.html"
 """Files of an exported folder, and the page."""
 
 
@@ -115,7 +115,7 @@ def of_folder(folder: Path) -> Trained:
     if (folder / RECORD).is_file():
         training = read_training(folder)
         return Trained(genotype, weights, training.data, training.options, title, folder / PAGE)
-    said = read_preprocessing(folder / SOURCE) if (folder / SOURCE).is_file() else None
+    said = read_preprocessing(folder / CONFIG) if (folder / CONFIG).is_file() else None
     about = Description() if said is None else Description(classes=said.classes, mean=said.mean, std=said.std)
     return Trained(genotype, weights, about, None, title, folder / PAGE)
 

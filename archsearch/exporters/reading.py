@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
-from typing import Any
 
 from archsearch.exporters.base import ExportError, Preprocessing
-from archsearch.support.reading import at, is_word, read_text, reason
+from archsearch.exporters.config import FORMAT
+from archsearch.support.reading import NUMBER, TEXT, at, each, fields, formatted, named, parse, read_text, reason
 
-CONSTANTS = {"MEAN": "mean", "STD": "std", "CLASSES": "classes"}
-MOST_TEXT = 2**20
-"""Of one constant."""
+SAID = {"mean": each(NUMBER), "std": each(NUMBER), "id2label": named(TEXT)}
 
 
 def read_preprocessing(path: Path) -> Preprocessing:
-    """Means, stds and classes of a `model.py`, read as text: nothing in it is run. What it does not say stays empty.
+    """Means, stds and classes of a `config.json`; what it does not say stays empty, and whatever else it says is left to others.
 
     Raises:
-        ExportError: it cannot be read, or says something else than numbers and names.
+        ExportError: it cannot be read, or is no configuration of an exported network.
     """
     try:
-        lines = [line for line in read_text(path).splitlines() if line.partition(" = ")[0] in CONSTANTS]
-        found = {CONSTANTS[line.partition(" = ")[0]]: constant(line.partition(" = ")[2]) for line in lines}
-        names, numbers = found.get("classes", ()), [value for name in ("mean", "std") for value in found.get(name, ())]
-        if not all(map(is_word, names)) or not all(type(value) in (int, float) for value in numbers):
-            raise ValueError("MEAN and STD must be numbers, CLASSES names")
-        return Preprocessing.from_dict(found)
+        data = parse(read_text(path))
+        formatted(data, FORMAT)
+        found = fields({name: value for name, value in data.items() if name in SAID}, SAID, "the configuration", may_lack=SAID)
+        labels = found.get("id2label", {})
+        if list(labels) != [str(number) for number in range(len(labels))]:
+            raise ValueError('"id2label" must name the classes by their numbers, from 0 on in order')
+        return Preprocessing(tuple(found.get("mean", ())), tuple(found.get("std", ())), tuple(labels.values()))
     except (OSError, ValueError, ExportError) as error:
         raise ExportError(at(path, f"{reason(error)}; give a folder that archsearch exported")) from error
-
-
-def constant(text: str) -> tuple[Any, ...]:
-    """A tuple of constants as Python writes it. Raises ValueError."""
-    if len(text) > MOST_TEXT:
-        raise ValueError(f"a constant has over {MOST_TEXT:,} characters")
-    try:
-        found = ast.literal_eval(text)
-    except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text[:40]!r} is no tuple of constants") from error
-    if not isinstance(found, tuple):
-        raise ValueError(f"{text[:40]!r} is no tuple of constants")  # noqa: TRY004 one kind of error for all damage
-    return found

@@ -19,7 +19,8 @@ from archsearch.data.datasets import _load
 from archsearch.data.loose import read_loose
 from archsearch.exporters.reading import read_preprocessing
 from archsearch.network.text_form import to_text
-from archsearch.runs.owner import Lock, is_written, owner_file, owner_of
+from archsearch.runs.database import is_written
+from archsearch.runs.owner import Lock, owner_file, owner_of
 from archsearch.runs.store import Store, open_run
 from archsearch.sharing.file import load_bank, save_tensors, weights_of
 from archsearch.sharing.folder import SharedWeights, read_supernet

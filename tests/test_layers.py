@@ -92,14 +92,6 @@ def test_only_the_command_line_prints() -> None:
             assert "print" not in calls, path
 
 
-def test_nothing_is_unpickled_or_evaluated() -> None:
-    for path in modules():
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-        assert not {ast.unparse(call.func) for call in calls} & {"eval", "exec", "pickle.load", "pickle.loads", "__import__"}, path
-        loads = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "torch.load"]
-        assert all("weights_only=True" in load for load in loads), path
-
-
 START = """
 import sys
 {code}

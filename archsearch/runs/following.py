@@ -103,6 +103,7 @@ class Follower:
         return sorted(found, key=lambda number: (self.values[number], number))
 
     def _read(self, run: Run, another: bool) -> Growth:
+        """Read what is new, and only then know it: whatever cannot be read is as unknown as before."""
         timings, tests, refusals, tables = read(
             run.folder / "run.db",
             ("SELECT trial, seconds FROM timings", ()),
@@ -112,43 +113,43 @@ class Follower:
         )
         with damage(run.folder):
             seconds, refused = by_trial(timings, seconds_of), Counter(counts_of(refusals))
-        if another or not self.seconds.keys() <= seconds.keys():
-            another, self.seconds, self.values, self.failed, self.tests, self.notes, self._to_note = True, {}, {}, set(), {}, {}, set()
         tested = {number: text for number, text in tests if number in seconds}
-        changed = {number for number, taken in seconds.items() if self.seconds.get(number) != taken} | new(tested, self.tests)
-        self._to_note |= changed
-        noted = self._note(run) if ("notes",) in tables else ()
-        self._take_in(run, changed)
+        another = another or not self.seconds.keys() <= seconds.keys()
+        known = Follower(self.folder) if another else self
+        changed = {number for number, taken in seconds.items() if known.seconds.get(number) != taken} | new(tested, known.tests)
+        awaited = changed | known._to_note
+        said = said_of(run, awaited) if ("notes",) in tables else {}
+        fresh = new(said, known.notes)
+        values, failed = results_of(run, changed)
+        self.values = {number: found for number, found in known.values.items() if number not in changed} | values
+        self.failed = (known.failed - changed) | failed
+        self.notes, self._to_note = known.notes | said, awaited - fresh
         self.seconds, self.tests, self.refusals = seconds, tested, refused
-        return Growth(tuple(sorted(changed)), noted, another)
+        return Growth(tuple(sorted(changed)), tuple(sorted(fresh)), another)
 
-    def _note(self, run: Run) -> tuple[int, ...]:
-        """What the strategy said of trials some time after they were recorded."""
-        query = f"SELECT trial, notes FROM notes WHERE trial IN {GIVEN} ORDER BY trial", (json.dumps(sorted(self._to_note)),)
-        said = dict(read(run.folder / "run.db", query)[0]) if self._to_note else {}
-        fresh = new(said, self.notes)
-        self.notes.update(said)
-        self._to_note -= fresh
-        return tuple(sorted(fresh))
 
-    def _take_in(self, run: Run, changed: Collection[int]) -> None:
-        """Values and failures of these trials; a network that may still climb has no values that count."""
-        if not changed:
-            return
-        given = (json.dumps(sorted(changed)),)
-        queries = [(f"SELECT number, metrics, objectives, failure FROM trials WHERE number IN {GIVEN}", given)]
-        if run.record.fidelity is not None:
-            queries.append((f"SELECT trial, MAX(rung) FROM rungs WHERE trial IN {GIVEN} GROUP BY trial", given))
-        rows, *rungs = read(run.folder / "run.db", *queries)
-        with damage(run.folder):
-            at = dict(rungs[0]) if rungs else {}
-            for number, metrics, objectives, failure in rows:
-                self.values.pop(number, None)
-                self.failed.discard(number)
-                if failure is not None:
-                    self.failed.add(number)
-                elif at.get(number, 0) == run.record.top:
-                    self.values[number] = read_values(objectives, parsed_metrics(metrics), run.record.objectives)
+def said_of(run: Run, numbers: Collection[int]) -> dict[int, str]:
+    """What the strategy said of trials, some time after they were recorded."""
+    query = f"SELECT trial, notes FROM notes WHERE trial IN {GIVEN} ORDER BY trial", (json.dumps(sorted(numbers)),)
+    return dict(read(run.folder / "run.db", query)[0]) if numbers else {}
+
+
+def results_of(run: Run, numbers: Collection[int]) -> tuple[dict[int, tuple[float, ...]], set[int]]:
+    """Values of those of these trials that have a result which counts, on the top rung; and those that failed."""
+    values, failed = dict[int, tuple[float, ...]](), set[int]()
+    given = (json.dumps(sorted(numbers)),)
+    queries = [(f"SELECT number, metrics, objectives, failure FROM trials WHERE number IN {GIVEN}", given)]
+    if run.record.fidelity is not None:
+        queries.append((f"SELECT trial, MAX(rung) FROM rungs WHERE trial IN {GIVEN} GROUP BY trial", given))
+    rows, *rungs = read(run.folder / "run.db", *queries) if numbers else [[]]
+    with damage(run.folder):
+        at = dict(rungs[0]) if rungs else {}
+        for number, metrics, objectives, failure in rows:
+            if failure is not None:
+                failed.add(number)
+            elif at.get(number, 0) == run.record.top:
+                values[number] = read_values(objectives, parsed_metrics(metrics), run.record.objectives)
+    return values, failed
 
 
 def new(now: Mapping[int, str], before: Mapping[int, str]) -> set[int]:

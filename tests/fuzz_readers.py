@@ -20,6 +20,7 @@ from archsearch.data.loose import read_loose
 from archsearch.exporters.reading import read_preprocessing
 from archsearch.network.text_form import to_text
 from archsearch.runs.database import is_written
+from archsearch.runs.following import Follower, some_trials
 from archsearch.runs.owner import Lock, owner_file, owner_of
 from archsearch.runs.store import Store, open_run
 from archsearch.sharing.file import load_bank, save_tensors, weights_of
@@ -41,6 +42,14 @@ def read_run(folder: Path) -> None:
     if run.trials:
         run.genotype(run.trials[0].number)
     is_written(folder)
+
+
+def follow_run(folder: Path) -> None:
+    follower = Follower(folder)
+    follower.look()
+    _ = follower.front(), follower.state
+    if follower.run is not None and follower.seconds:
+        some_trials(follower.run, follower.seconds)
 
 
 def make_run(folder: Path) -> None:
@@ -233,6 +242,7 @@ READERS = {
     ),
     "run.json": Reader(read_run, make_run, ("run.json",), ("StoreError",)),
     "run.db": Reader(read_run, make_run, ("run.db",), ("StoreError", "GenotypeError")),
+    "run followed": Reader(follow_run, make_run, ("run.db", "run.json"), ("StoreError",)),
     "resumed": Reader(write_run, make_run, ("run.db",), ("StoreError",)),
     "run of the format before": Reader(write_run, make_earlier, ("run.json", "run.db"), ("StoreError",)),
     "owner": Reader(owner_of, make_owner, ("run.owner",), ()),

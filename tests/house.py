@@ -29,7 +29,7 @@ LAYERS = [
     {"strategies", "supernets", "fidelity"},
     {"runs"},
     {"report", "exporters", "tune", "optuna"},
-    {"solo"},
+    {"solo", "live"},
     {"cli"},
 ]
 """Rooms from the ground up: each imports only from rooms below it."""

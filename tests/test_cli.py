@@ -34,7 +34,7 @@ README = (TREE / "README.md").read_text(encoding="utf-8")
 COMMANDS = (
     "search", "resume", "train", "show", "calibrate", "zoo", "lint", "diff", "edit", "convert", "draw",
     "import", "around", "strategies", "evaluators", "spaces", "space", "sample", "supernet", "tabulate", "compare",
-    "front", "watch", "explain", "report", "export", "study",
+    "front", "watch", "explain", "report", "dashboard", "export", "study",
 )  # fmt: skip
 QUICK = ("--evaluator-set", "epochs=2", "--workers", "1", "--max-params", "20k")
 

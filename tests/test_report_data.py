@@ -18,7 +18,7 @@ import pytest
 from archsearch import Genotype, load_space, open_run, zoo
 from archsearch.figures.frame import hypervolumes
 from archsearch.pareto import front, hypervolume
-from archsearch.report.dashboard import by_worth, message, page
+from archsearch.report.dashboard import Live, by_worth, message, page
 from archsearch.report.details import detail
 from archsearch.report.importance import by_forest, by_optuna, importance
 from archsearch.report.of_run import summarise
@@ -226,8 +226,8 @@ def test_a_page_with_networks_is_the_same_each_time() -> None:
 
 
 def test_a_live_page_may_ask_its_own_server_alone() -> None:
-    text = page(Summary("", "", "", "", 0, GOALS), live=True)
-    assert '<html lang="en" data-live="yes">' in text
+    text = page(Summary("", "", "", "", 0, GOALS), live=Live('3"<', "live/run.js", ""))
+    assert '<html lang="en" data-live="yes" data-place="3&quot;&lt;">' in text
     assert "; connect-src 'self'\"" in text
     assert "connect-src" not in page(Summary("", "", "", "", 0, GOALS))
     assert sys.getsizeof(text) < 2_600_000

@@ -12,8 +12,8 @@ TREE = Path(__file__).parents[1]
 SPEAKING = {"ftplib", "http", "imaplib", "poplib", "requests", "smtplib", "socket", "socketserver", "ssl", "urllib.request", "xmlrpc"}
 """Modules that open connections."""
 UNPICKLING = {"dill", "cloudpickle", "joblib", "marshal", "pickle", "shelve"}
-ALLOWED = {"archsearch/data/pickled.py": {"pickle"}}
-"""Which file may import what of these: the archives of CIFAR, of which nothing is run."""
+ALLOWED = {"archsearch/data/pickled.py": {"pickle"}, "archsearch/live/server.py": {"socket"}}
+"""Which file may import what of these: the archives of CIFAR, of which nothing is run; the dashboard, which listens and calls nobody."""
 EVALUATING = {"eval", "exec", "compile", "__import__"}
 
 

@@ -20,6 +20,7 @@ from archsearch.cli.opening import opening, resuming, told_once_begun
 from archsearch.cli.options import defaults_of, make, parse_pairs
 from archsearch.cli.placing import NOWHERE, Where
 from archsearch.cli.progress import foretold, progress_bar
+from archsearch.cli.serving import served
 from archsearch.cli.showing import front_rows, print_front
 from archsearch.cli.studying import read_warm
 from archsearch.cli.timing import GAP
@@ -142,7 +143,7 @@ def check_network(space: Space, check: Callable[[Genotype], None]) -> None:
         return
 
 
-def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json: bool) -> None:
+def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json: bool, dashboard: bool = False) -> None:
     """Search, then write the report and the model file."""
     budget, wanted = read_budget(terms.limits, terms.max_latency), read_objectives(terms.objectives)
     trials, seed, workers, placement = terms.trials, terms.seed, terms.where.hands() or 0, terms.where.placement()
@@ -159,14 +160,14 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
             out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, prefilter=prefilter, inherit=terms.inherit,
-            latency_device=device, placement=placement, warm=warm, progress=told,
+            latency_device=device, placement=placement, warm=warm, progress=serving(told),
         )  # fmt: skip
 
-    run = watched(folder, quiet, wanted, evaluator, go)
-    finish(run, json)
+    with served(folder, dashboard) as serving:
+        finish(watched(folder, quiet, wanted, evaluator, go), json)
 
 
-def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: bool) -> None:
+def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: bool, dashboard: bool = False) -> None:
     """Go on with a run from what its folder says, then write the report and the model file."""
     before, workers, placement = open_run(folder), more.where.hands(), more.where.placement()
     budget, objectives = changed_budget(before.record.budget, more), read_objectives(more.objectives)
@@ -176,10 +177,11 @@ def resume_command(folder: Path, more: More, places: Places, quiet: bool, json: 
         told = told_once_begun(tick, lambda: lines) if tick else None
         return resume(
             folder, *parts, trials=more.trials, budget=budget, objectives=objectives, workers=workers, placement=placement,
-            retry_failed=more.retry_failed, progress=told,
+            retry_failed=more.retry_failed, progress=serving(told),
         )  # fmt: skip
 
-    finish(watched(folder, quiet, before.record.objectives, parts.evaluator, go), json)
+    with served(folder, dashboard) as serving:
+        finish(watched(folder, quiet, before.record.objectives, parts.evaluator, go), json)
 
 
 def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fidelity | None]:

@@ -90,12 +90,24 @@ def progress(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Frame:
     return table
 
 
-def hypervolumes(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:
-    """Share of the box that the front of the first k rows dominates, for every k; NaN rows are failures."""
+Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Box = tuple[Values, Values]
+"""The best and the worst value of each objective."""
+
+
+def box_of(values: Values) -> Box | None:
+    """The box of all rows that are no failures (NaN); None where all are."""
+    good = values[np.all(np.isfinite(values), axis=1)]
+    return (good.min(axis=0), good.max(axis=0)) if len(good) else None
+
+
+def hypervolumes(values: Values, box: Box | None = None) -> list[float]:
+    """Share of the box, by default their own, that the front of the first k rows dominates, for every k; NaN rows are failures."""
     good = np.asarray(np.all(np.isfinite(values), axis=1))
-    if not np.any(good):
+    box = box or box_of(values)
+    if box is None:
         return [float("nan")] * len(values)
-    low, high = values[good].min(axis=0), values[good].max(axis=0)
+    low, high = box
     points = (values - low) / np.where(high > low, high - low, 1.0)
     axes = values.shape[1]
     looks = set(np.linspace(0, len(values) - 1, min(len(values), 200 if axes < 3 else 30)).astype(int).tolist())

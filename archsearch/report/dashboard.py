@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from archsearch.pareto import preference
 from archsearch.report.importance import importance
@@ -49,6 +49,16 @@ BODY = """{header}
 <script type="application/gzip" id="run">{run}</script>
 {packs}
 <script type="application/gzip" id="library">{library}</script>"""
+
+
+class Live(NamedTuple):
+    """What a server adds: where the page is in the news, the module that takes them in (it imports SCRIPT), and more of the style."""
+
+    place: str
+    script: str
+    style: str
+
+
 Networks = Callable[[Sequence[int]], Iterator[tuple[int, str]]]
 """From numbers of trials to these numbers and the JSON texts of their genotypes, in that order, one at a time."""
 
@@ -58,10 +68,10 @@ def write_report(summary: Summary, path: str | Path, networks: Networks | None =
     return write_page(page(summary, networks), path)
 
 
-def page(summary: Summary, networks: Networks | None = None, live: bool = False) -> str:
+def page(summary: Summary, networks: Networks | None = None, live: Live | None = None) -> str:
     """The page as HTML text; with `networks` it holds drawings and genotypes.
 
-    A `live` page asks where it comes from for what it lacks, `trials/NUMBER.json`, and for nothing else.
+    A `live` page asks where it comes from for what it lacks, `trials/NUMBER.json`, and for the news; for nothing else.
     """
     order = by_worth(summary)
     details, texts = list[Pack](), list[Pack]()
@@ -78,8 +88,10 @@ def page(summary: Summary, networks: Networks | None = None, live: bool = False)
         library=library().text,
     )
     style = asset("report/page.css") + asset("report/dashboard.css")
-    policy = "connect-src 'self'" if live else ""
-    return offline_page(summary.title, body, style, bundle(SCRIPT), [library().digest], policy, live)
+    if live is None:
+        return offline_page(summary.title, body, style, bundle(SCRIPT), [library().digest])
+    script = bundle(live.script)
+    return offline_page(summary.title, body, style + live.style, script, [library().digest], "connect-src 'self'", live.place)
 
 
 def message(summary: Summary, order: Sequence[int]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from archsearch.report.dashboard import write_report
 from archsearch.report.summary import Summary
@@ -37,18 +38,7 @@ def summarise(run: Run) -> Summary:
         budget=record.budget.limits(),
         tests=run.tests,
         refusals=run.refusals,
-        settings={
-            **record.settings,
-            **record.strategy_options,
-            **record.evaluator_options,
-            **({name: short(place) for name, place in record.description.places.items()} if record.description else {}),
-            "trials": record.trials,
-            "workers": record.workers,
-            **({"rungs": rung_words(run)} if record.fidelity else {}),
-            **({"latency": latency_words(run)} if record.latency_device else {}),
-            **({"prefilter": str(record.prefilter)} if record.prefilter else {}),
-            **({"inherit": True} if record.inherit else {}),
-        },
+        settings=settings_of(run),
         versions=record.versions,
         links={
             number: f"export/trial-{number:04d}/model.py"
@@ -63,3 +53,20 @@ def summarise(run: Run) -> Summary:
         remarks=record.description.notes if record.description else (),
         status="" if done >= record.trials else f"{done} of {record.trials} trials",
     )
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """What the run was told to do, by name."""
+    record = run.record
+    return {
+        **record.settings,
+        **record.strategy_options,
+        **record.evaluator_options,
+        **({name: short(place) for name, place in record.description.places.items()} if record.description else {}),
+        "trials": record.trials,
+        "workers": record.workers,
+        **({"rungs": rung_words(run)} if record.fidelity else {}),
+        **({"latency": latency_words(run)} if record.latency_device else {}),
+        **({"prefilter": str(record.prefilter)} if record.prefilter else {}),
+        **({"inherit": True} if record.inherit else {}),
+    }

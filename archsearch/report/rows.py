@@ -5,10 +5,10 @@ hears them as an event, `document.dispatchEvent(new CustomEvent("rows", {detail:
 
     {"run": {...}, "rows": {...}}            either part may be missing
 
-`run` is what `facts` gives, and replaces what the page knew. `rows` is what `rows` gives, of any trials in any order: a number that the
-page does not know is a further trial; one that it knows takes that place (a trial has climbed a rung, was tested or tried again). What
-follows from the rows (fronts, the best so far, hypervolume, counts) the page works out by itself, so that none of it is sent. Of one more
-trial the message has one or two kB.
+`run` is what `facts` gives, or some of it, which replaces what the page knew; notes are added to those known. `rows` is what `rows` gives,
+of any trials in any order: a number that the page does not know is a further trial; one that it knows takes that place (a trial has
+climbed a rung, was tested or tried again). What follows from the rows (fronts, the best so far, hypervolume, counts) the page works out by
+itself, so that none of it is sent. Of one more trial the message has one or two kB.
 
 A network itself is no part of the rows: `archsearch.report.details.detail` gives it, one trial at a time. A page that is a file holds many
 of them packed; a page that a server gives asks it for `trials/NUMBER.json`.
@@ -53,8 +53,13 @@ def rows(
         "metrics": {name: [metrics.get(name) for metrics in measured] for name in names},
         "choices": chosen(trials),
         "curves": {name: [curve(trial, name) for trial in trials] for name in reported},
-        "units": {name: {field: getattr(unit(name), field) for field in FIELDS} for name in dict.fromkeys([*names, *reported])},
+        "units": {name: written(name) for name in dict.fromkeys([*names, *reported])},
     }
+
+
+def written(metric: str) -> dict[str, Any]:
+    """How a metric is written."""
+    return {field: getattr(unit(metric), field) for field in FIELDS}
 
 
 def chosen(trials: Sequence[Trial]) -> dict[str, dict[str, list[Any]]]:
@@ -94,7 +99,7 @@ def facts(summary: Summary) -> dict[str, Any]:
         "objectives": [{"metric": goal.metric, "maximise": goal.maximise} for goal in summary.objectives],
         "top": summary.top,
         "budget": dict(summary.budget),
-        "units": {name: {field: getattr(unit(name), field) for field in FIELDS} for name in named},
+        "units": {name: written(name) for name in named},
         "refusals": dict(summary.refusals),
         "notes": {str(number): dict(said) for number, said in summary.notes.items()},
         "links": {str(number): target for number, target in summary.links.items()},

@@ -146,9 +146,12 @@ def hold(folder: Path) -> sqlite3.Connection | None:
 def is_written(folder: Path) -> bool:
     """Whether a process holds the folder to write it; to ask is to hold it for a moment, which `hold` waits for."""
     path = folder / "run.lock"
-    if not path.is_file():
-        return False
-    asking = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
+    try:
+        if not path.is_file():
+            return False
+        asking = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)
+    except (OSError, sqlite3.Error):
+        return False  # who may not look cannot say
     try:
         asking.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.Error as error:

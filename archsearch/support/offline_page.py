@@ -16,7 +16,7 @@ IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./-]+)";\n', re.M)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", re.M)
 POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 PAGE = """<!doctype html>
-<html lang="en"{live}>
+<html lang="en"{marks}>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -34,14 +34,17 @@ PAGE = """<!doctype html>
 """
 
 
-def offline_page(title: str, body: str, style: str, script: str, digests: Sequence[str] = (), policy: str = "", live: bool = False) -> str:
+def offline_page(
+    title: str, body: str, style: str, script: str, digests: Sequence[str] = (), policy: str = "", live: str | None = None
+) -> str:
     """A page with a style and a script as text. `body` is HTML; `digests`: those of scripts that its own one adds; `policy`: more of it.
 
-    A `live` page is one that a server gives, and says so to its script.
+    A `live` page is one that a server gives; its script finds there from which place of the news on it is to ask for more.
     """
     admitted = " ".join(f"'sha256-{each}'" for each in (digest(script), *digests))
     rules = POLICY.format(scripts=admitted) + (f"; {policy}" if policy else "")
-    return PAGE.format(live=' data-live="yes"' if live else "", policy=rules, title=escape(title), style=style, body=body, script=script)
+    marks = "" if live is None else f' data-live="yes" data-place="{escape(live)}"'
+    return PAGE.format(marks=marks, policy=rules, title=escape(title), style=style, body=body, script=script)
 
 
 def asset(path: str) -> str:

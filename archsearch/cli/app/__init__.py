@@ -8,7 +8,19 @@ import typer
 
 from archsearch import __version__
 from archsearch.cli.app.networks import calibrate, convert, diff, draw, edit, import_, lint, show, zoo
-from archsearch.cli.app.searches import evaluators, explain, export, front, report, resume, search, strategies, study, watch
+from archsearch.cli.app.searches import (
+    dashboard,
+    evaluators,
+    explain,
+    export,
+    front,
+    report,
+    resume,
+    search,
+    strategies,
+    study,
+    watch,
+)
 from archsearch.cli.app.spaces import around, sample, space, spaces, supernet
 from archsearch.cli.app.tables import compare, tabulate
 from archsearch.cli.app.trainings import train
@@ -64,6 +76,7 @@ for command in (
     watch,
     explain,
     report,
+    dashboard,
     export,
     study,
 ):

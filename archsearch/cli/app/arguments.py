@@ -9,6 +9,7 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
+Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the run's page in the browser for as long as this command runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 MaxParams = Annotated[str | None, typer.Option(metavar="COUNT", help="Hard limit on parameters, such as 50k.")]
 MaxMacs = Annotated[str | None, typer.Option(metavar="COUNT", help="Hard limit on multiply-adds a sample, such as 5M.")]

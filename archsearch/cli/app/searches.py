@@ -14,6 +14,7 @@ from archsearch.cli.app.arguments import (
     Address,
     Channels,
     CpusPerTrial,
+    Dashboard,
     DataDir,
     Device,
     EvaluatorSet,
@@ -66,7 +67,7 @@ def search(
     warm_start: WarmStart = "",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
-    quiet: Quiet = False, json: Json = False,
+    dashboard: Dashboard = False, quiet: Quiet = False, json: Json = False,
 ) -> None:  # fmt: skip
     """Search a space: train networks within the budget, then write the front, a report and a model file."""
     from archsearch.cli.placing import Where
@@ -79,7 +80,7 @@ def search(
     terms = Terms(
         limits, max_latency, wanted, trials, seed, where, timeout, fidelity, schedule, prefilter, inherit, latency_device, warm_start
     )
-    search_command(plan, terms, out, quiet, json)
+    search_command(plan, terms, out, quiet, json, dashboard)
 
 
 def resume(
@@ -105,6 +106,7 @@ def resume(
     evaluator_set: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PATH", help="Where else an evaluator looks now, such as supernet=FOLDER.")
     ] = None,
+    dashboard: Dashboard = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -119,7 +121,7 @@ def resume(
     places = read_places(space, strategy, evaluator, where)
     limits = limits_of(max_params, max_macs, max_memory, max_training_memory)
     on = Where(workers, executor, address, cpus_per_trial, gpus_per_trial)
-    resume_command(run, More(trials, on, retry_failed, limits, max_latency, objective or []), places, quiet, json)
+    resume_command(run, More(trials, on, retry_failed, limits, max_latency, objective or []), places, quiet, json, dashboard)
 
 
 def report(
@@ -182,6 +184,19 @@ def explain(
 
     places = {name: place for name, place in (("data", data), ("data_dir", data_dir)) if place}
     explain_command(Wish(target, images, places, weights, mean, std, classes, limit), out, ops or [], json)
+
+
+def dashboard(
+    root: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="Folder of a run, or one that holds runs.", show_default=False)],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any that is free.")] = 8421,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; elsewhere than on this machine the token that is printed is asked for.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the page of a run, or a list of runs, on this machine; it follows what is still running. Ctrl-C ends it."""
+    from archsearch.cli.serving import dashboard_command
+
+    dashboard_command(root, host, port)
 
 
 def export(

@@ -14,7 +14,7 @@ import { TrialPanel } from "./trial.js";
 import { TrialTable } from "./trials.js";
 import { View } from "./view.js";
 
-/** @typedef {{run?: import("./run.js").Facts, rows?: import("./run.js").Rows}} Message */
+/** @typedef {{run?: Partial<import("./run.js").Facts>, rows?: import("./run.js").Rows}} Message */
 
 const run = new Run();
 /** @type {View | null} */

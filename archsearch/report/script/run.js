@@ -37,9 +37,9 @@ export class Run {
   /** What follows from the rows, until there are others. @type {{front?: number[], names?: string[], order?: number[]}} */
   known = {};
 
-  /** Take in what `archsearch.report.rows` describes. @param {{run?: Facts, rows?: Rows}} message */
+  /** Take in what `archsearch.report.rows` describes. @param {{run?: Partial<Facts>, rows?: Rows}} message */
   add(message) {
-    if (message.run) this.facts = message.run;
+    if (message.run) this.facts = { ...this.facts, ...message.run, notes: { ...this.facts.notes, ...message.run.notes } };
     Object.assign(this.units, this.facts.units, message.rows?.units);
     if (message.rows) this.take(message.rows);
     this.known = {};

@@ -77,7 +77,7 @@ def test_a_run_becomes_a_study_that_the_dashboard_opens(run: Run, tmp_path: Path
             assert [step["value"] for step in seen["intermediate_values"]] == [step["error"] for step in trial.curve]
         else:
             assert seen["state"] == "Fail"
-            assert {"key": "failure", "value": '"crashed"'} in seen["user_attrs"]
+            assert {"key": "failure", "value": "crashed"} in seen["user_attrs"]
     front = {trial.number for trial in run.front()}
     assert front == {number for number, seen in enumerate(shown["trials"]) if seen["artifacts"]}
     artifact = next(seen["artifacts"][0] for seen in shown["trials"] if seen["artifacts"])

@@ -30,12 +30,14 @@ def warm_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[W
 
 
 def warm_up(proposer: Proposer, warm: Sequence[Warm], rung: int) -> None:
-    """Tell the strategy of trials of before, as if they had come to the top rung; networks that the space has not are passed over."""
+    """Tell the strategy of trials of before, as of the top rung; what the space or an objective does not know is passed over."""
     problem = proposer.problem
     for place, (choices, known) in enumerate(warm):
         entry = problem.catalogue.find(choices)
         if entry is None or entry.choices != choices:
             continue
         metrics = {**known, **entry.costs}
+        if any(objective.metric not in metrics for objective in problem.objectives):
+            continue  # one that the run was extended by
         values = tuple(float(objective.value(metrics)) for objective in problem.objectives)
         proposer.strategy.tell(Trial(FIRST_WARM + place, entry.choices, entry.fingerprint, metrics, values, rung=rung))

@@ -31,6 +31,7 @@ HOMES = {
         "tasks",
         "proxies",
         "training",
+        "engines",
         "sharing",
         "evaluators",
         "explaining",
@@ -52,6 +53,10 @@ HOMES = {
     "rich": {"cli"},
     "sqlite3": {"runs/store", "runs/database"},
     "networkx": set(),
+    "onnx": {"engines"},
+    "onnx_ir": {"engines"},
+    "onnxruntime": {"engines"},
+    "openvino": {"engines"},
 }
 
 

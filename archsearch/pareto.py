@@ -101,6 +101,13 @@ def preference(points: ArrayLike) -> NDArray[np.int64]:
     return np.lexsort((-spread, rank))
 
 
+def knee(points: ArrayLike) -> int:
+    """Index of the point of a front that is nearest to the best of all objectives, each scaled to its range; of equal ones the first."""
+    p = as_points(points)
+    low, span = p.min(axis=0), np.ptp(p, axis=0)
+    return int(np.argmin(np.linalg.norm((p - low) / np.where(span > 0, span, 1), axis=1)))
+
+
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """Volume that the points dominate below the reference point, exact in any number of objectives.
 

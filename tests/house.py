@@ -24,6 +24,7 @@ LAYERS = [
     {"trial"},
     {"figures", "tables", "tasks"},
     {"training", "proxies"},
+    {"engines"},
     {"explaining", "sharing"},
     {"evaluators"},
     {"strategies", "supernets", "fidelity"},

@@ -22,7 +22,7 @@ from archsearch.analysis import Device
 from archsearch.cli import WrongUseError, run
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.units import parse_bytes, parse_count
-from archsearch.exporters import STANDARD
+from archsearch.exporters import FORMATS, STANDARD
 from archsearch.ops import Conv2d, ReLU
 from archsearch.runs.store import open_run
 from archsearch.spaces.space import load_space
@@ -145,7 +145,7 @@ def test_report_and_export_write_where_they_are_told(searched: Path) -> None:
     assert call("report", "x", "--out", "page.html", cwd=searched).stdout == "page.html\n"
     number = open_run(searched / "x").front()[-1].number
     done = call("export", f"x:{number}", "--out", "mine", "--json", cwd=searched)
-    assert json.loads(done.stdout)["files"] == sorted(STANDARD)
+    assert json.loads(done.stdout)["files"] == sorted(file for name in STANDARD for file in FORMATS[name].files)
     again = call("export", f"x:{number}", "--out", "mine", cwd=searched)
     assert_one_line(again, 1, "exists")
     fresh = call("export", "mine/genotype.json", "--out", "fresh", cwd=searched)

@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from archsearch import zoo
-from archsearch.exporters import STANDARD, ExportError, export_network, gather, source_text
+from archsearch.exporters import FORMATS, STANDARD, ExportError, export_network, gather, source_text
 from archsearch.exporters.verify import verify
 from archsearch.network.builder import Builder
 from archsearch.network.compiler import compile_network
@@ -143,7 +143,7 @@ def test_resnet50_is_short():
 def test_the_folder_holds_a_network_that_runs_alone(name: str, tmp_path: Path):
     genotype = REFERENCES[name]()
     folder = export_network(genotype, tmp_path / "out")
-    assert sorted(path.name for path in folder.iterdir()) == sorted(STANDARD)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(file for name in STANDARD for file in FORMATS[name].files)
     assert_same_network(folder, genotype, compile_network(genotype))
     assert Genotype.from_json((folder / "genotype.json").read_text()) == genotype
     assert list(tmp_path.iterdir()) == [folder]
@@ -317,8 +317,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match=r"file/out cannot be written: Not a directory"):
         export_network(cell(), tmp_path / "file" / "out", check=False)
-    with pytest.raises(ExportError, match=r"no exporter 'model.onx'; did you mean model\.\w+"):
-        export_network(cell(), tmp_path / "out", files=["model.onx"])
+    with pytest.raises(ExportError, match=r"no format 'onx'; did you mean onnx"):
+        export_network(cell(), tmp_path / "out", formats=["onx"])
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path):
@@ -342,14 +342,15 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path):
 
 def test_the_check_finds_another_network(tmp_path: Path):
     folder = export_network(cell(), tmp_path / "out", check=False)
-    verify(folder, cell(), compile_network(cell()).eval())
+    source = FORMATS["source"]
+    assert verify(folder, gather(cell()), "source", source).difference == 0
     with pytest.raises(
         ExportError, match=r"output 0 of the exported model.py differs from the network's by up to \S+, allowed are [0-9.e-]+"
     ):
-        verify(folder, cell(), compile_network(cell(), seed=1).eval())
+        verify(folder, gather(cell(), compile_network(cell(), seed=1).state_dict()), "source", source)
     (folder / "model.py").write_text("import archsearch\n")
     with pytest.raises(ExportError, match=r"does not run on its own: ModuleNotFoundError: import of archsearch halted"):
-        verify(folder, cell(), compile_network(cell()).eval())
+        verify(folder, gather(cell()), "source", source)
 
 
 SCALE = 3.0

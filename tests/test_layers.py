@@ -31,6 +31,7 @@ HOMES = {
         "tasks",
         "proxies",
         "training",
+        "engines",
         "sharing",
         "evaluators",
         "explaining",
@@ -54,6 +55,10 @@ HOMES = {
     "uvicorn": {"live"},
     "sqlite3": {"runs/store", "runs/database"},
     "networkx": set(),
+    "onnx": {"engines"},
+    "onnx_ir": {"engines"},
+    "onnxruntime": {"engines"},
+    "openvino": {"engines"},
 }
 
 

@@ -18,6 +18,7 @@ from archsearch.pareto import (
     front,
     hypervolume,
     igd_plus,
+    knee,
     preference,
     ranks,
 )
@@ -127,3 +128,16 @@ def test_attainment_surfaces_bound_what_so_many_runs_reach(runs: list[Points]) -
 def test_attainment_is_for_two_objectives() -> None:
     with pytest.raises(ValueError, match="two objectives; give points with two columns"):
         attainment([[[1, 2, 3]]])
+
+
+def test_the_knee_is_nearest_to_the_best_of_all_objectives() -> None:
+    assert knee([[0.0, 10.0], [1.0, 2.0], [5.0, 0.0]]) == 1
+    assert knee([[3.0]]) == 0
+    assert knee([[1.0, 7.0], [1.0, 7.0]]) == 0
+    rng = np.random.default_rng(0)
+    for objectives in (1, 2, 3):
+        points = rng.random((20, objectives))
+        points = points[front(points)]
+        low, high = points.min(axis=0), points.max(axis=0)
+        away = [sum(((x - a) / (b - a or 1)) ** 2 for x, a, b in zip(point, low, high, strict=True)) for point in points]
+        assert knee(points) == min(range(len(points)), key=away.__getitem__)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from archsearch import analyse, compile_network
 from archsearch.analysis import read_device
+from archsearch.exporters import FORMATS
 from archsearch.network.text_form import from_text
 from archsearch.proxies import PROXIES
 from archsearch.runs.placement import Placement
@@ -83,6 +84,21 @@ def test_latency_is_predicted(tmp_path: Path) -> None:
     run = open_run(tmp_path / "results" / "fast")
     assert run.record.latency_device == read_device(tmp_path / "device.json")
     assert all({"predicted_latency_ms", "latency_ms"} <= trial.metrics.keys() for trial in run.trials)
+
+
+def test_a_run_is_exported_for_engines(tmp_path: Path) -> None:
+    for line in block("console", "--engine onnxruntime").splitlines():
+        line = line.replace("--trials 40", "--trials 3 --set cells=1 --evaluator-set epochs=1 --workers 0")
+        call(tmp_path, str(TREE / "cli.py"), *shlex.split(line)[2:])
+    assert {"model.py", "model.onnx", "model.xml", "model.pt2", "model.svg", "model.int8.onnx", "quantized.json", "checks.json"} <= {
+        path.name for path in (tmp_path / "served").iterdir()
+    }
+    run = open_run(tmp_path / "results" / "served")
+    assert len(list((tmp_path / "fronts").iterdir())) == len([trial for trial in run.front() if run.weights(trial.number)])
+
+
+def test_the_table_of_formats_is_complete() -> None:
+    assert all(f"`{name}`" in README for name in FORMATS)
 
 
 def test_a_module_comes_in_and_a_space_is_made_around_a_network(tmp_path: Path) -> None:

@@ -23,8 +23,7 @@ from archsearch.data.description import Description, description_of
 from archsearch.evaluators import EVALUATORS, load_evaluator
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.train import Train
-from archsearch.exporters import ExportError, export_trial
-from archsearch.exporters.network import EXPORTERS
+from archsearch.exporters import FORMATS, ExportError, export_trial
 from archsearch.ops.base import OPS
 from archsearch.runs.database import connect
 from archsearch.runs.identity import METHODS
@@ -149,7 +148,7 @@ def test_ops_tasks_spaces_and_exporters_are_called_as_they_are_registered() -> N
     assert {op.kind: op for op in OPS.values()} == OPS
     assert {task.name: task for task in TASKS.values()} == TASKS
     assert [load_space(name).source for name in space_names()] == space_names()
-    assert all(name == Path(name).name for name in EXPORTERS)
+    assert all(file == Path(file).name for form in FORMATS.values() for file in form.files)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

@@ -24,7 +24,7 @@ from archsearch.cli import run
 from archsearch.cli.training import network_for
 from archsearch.data import load_data
 from archsearch.evaluators.train import Train
-from archsearch.exporters import STANDARD, ExportError
+from archsearch.exporters import FORMATS, STANDARD, ExportError
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU
 from archsearch.solo.pretrained import heads, put_pretrained
 from archsearch.solo.record import TrainingError, TrainingRecord, read_training
@@ -35,7 +35,7 @@ from tests.warm import run_python
 
 TREE = Path(__file__).parents[1]
 TRAIN = Train(data="digits", epochs=3, batch=128, ema=0.9, mixup=0.3, shift=0.2)
-FILES = sorted([*STANDARD, "training.json"])
+FILES = sorted([*(file for name in STANDARD for file in FORMATS[name].files), "training.json"])
 
 
 def small(classes: int = 10, channels: int = 1, width: int = 8) -> Genotype:

@@ -15,7 +15,7 @@ from archsearch.trial import Objective
 
 
 def device_of(text: str, evaluator: Evaluator, objectives: Sequence[Objective], budget: Budget, workers: int, quiet: bool) -> Device | None:
-    """The device of the option `--latency-device`: that of a file, or `auto`, this machine where latency counts and is measured here.
+    """The device of the option `--latency-device`: that of a file, or `auto`, this machine where latency counts and torch measures it here.
 
     Raises:
         DeviceError: a file that cannot be read.
@@ -26,6 +26,8 @@ def device_of(text: str, evaluator: Evaluator, objectives: Sequence[Objective], 
         return read_device(Path(text))
     counts = budget.latency_ms is not None or any(objective.metric == LATENCY for objective in objectives)
     where = getattr(evaluator, "device", None)
+    if getattr(evaluator, "engine", "torch") != "torch":
+        return None
     if not counts or LATENCY not in said(evaluator, "metrics") or where not in ("cpu", "cuda"):
         return None
     return here(where, workers, quiet)

@@ -31,7 +31,7 @@ TOLD = ("epochs", "batch", "optimizer", "lr", "crop", "supernet")
 """Options of an evaluator that decide how long it takes and what it gives: they are told although they were not set."""
 TOLD_UNTRAINED = ("proxies", "images")
 """Likewise those of an evaluator that trains nothing."""
-ELSEWHERE = ("data", "data_dir", "device", "space")
+ELSEWHERE = ("data", "data_dir", "device", "engine", "space")
 """Options that other lines tell."""
 
 
@@ -131,8 +131,8 @@ def climbing(rungs: Fidelity | None) -> str:
 
 def on_device(evaluator: Evaluator) -> str:
     """The device where the evaluator has one."""
-    device = getattr(evaluator, "device", "")
-    return f", on {device}" if device else ""
+    device, engine = getattr(evaluator, "device", ""), getattr(evaluator, "engine", "")
+    return (f", on {device}" if device else "") + (f", latency of one image in {engine}" if engine not in ("", "torch") else "")
 
 
 def shortened(line: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
 Tick = Callable[[Standing], None] | None
+QUANTIZED = ("model_bytes", "int8_error", "int8_bytes")
+"""Objectives that have to be measured on a quantised network."""
 PROBES = 20
 """Networks drawn to find a valid one that shows what all of a space take and give."""
 
@@ -63,6 +65,7 @@ class Plan:
     device: str = ""
     size: int = 0
     channels: int = 0
+    engine: str = ""
 
     def parts(self) -> tuple[Space, Strategy | SupernetSearch, Evaluator]:
         """Space, strategy and evaluator, made; what is wrong in words is found before anything slow begins."""
@@ -76,9 +79,10 @@ class Plan:
             raise
         except (ValueError, ImportError) as error:
             raise WrongUseError(str(error)) from error
-        where = [f"{name}={value}" for name in ("data_dir", "device", "size", "channels") if (value := getattr(self, name))]
-        if self.device and "device" not in defaults_of(judge_class):
-            raise WrongUseError(f"evaluator {self.evaluator!r} has no option device; leave --device out")
+        where = [f"{name}={value}" for name in ("data_dir", "device", "size", "channels", "engine") if (value := getattr(self, name))]
+        for name in ("device", "engine"):
+            if getattr(self, name) and name not in defaults_of(judge_class):
+                raise WrongUseError(f"evaluator {self.evaluator!r} has no option {name}; leave --{name} out")
         judge = evaluator_of(self.evaluator, [*where, *self.evaluator_options], self.data, space=self.space)  # a supernet's space, too
         return fit(self.space, bare.settings, settings, judge), strategy, judge
 
@@ -147,6 +151,8 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
     """Search, then write the report and the model file."""
     budget, wanted = read_budget(terms.limits, terms.max_latency), read_objectives(terms.objectives)
     trials, seed, workers, placement = terms.trials, terms.seed, terms.where.hands() or 0, terms.where.placement()
+    if any(objective.metric in QUANTIZED for objective in wanted):
+        plan = replace(plan, evaluator_options=[*plan.evaluator_options, "quantize=true"])
     space, strategy, evaluator = plan.parts()
     evaluator, rungs = read_fidelity(terms, plan, Parts(space, strategy, evaluator))
     prefilter, device = read_prefilter(terms.prefilter), device_of(terms.latency_device, evaluator, wanted, budget, workers, quiet)

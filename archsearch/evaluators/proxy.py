@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from archsearch.data.description import Description
+from archsearch.engines.running import within_latency
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.network.compiler import compile_network
 from archsearch.proxies import check_proxies, metric_of
@@ -13,7 +14,6 @@ from archsearch.proxies.scoring import minibatch, proxy_scores
 from archsearch.support.parts import absolute, code_digest
 from archsearch.training.device import pick_device
 from archsearch.training.options import Options
-from archsearch.training.timing import within_latency
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Proxy(Options):
         genotype, limit, device = candidate.genotype, candidate.max_latency_ms, pick_device(self.device)
         latency = {}
         if limit is not None:
-            latency = within_latency(compile_network(genotype, candidate.seed).to(device), genotype.inputs[0].shape, device, limit)
+            network = compile_network(genotype, candidate.seed).to(device)
+            latency = within_latency(network, genotype.inputs[0].shape, device, limit, self.engine)
         found = proxy_scores(genotype, self.proxies, minibatch(self.feed(), self.images, self.data_seed), candidate.seed)
         report(0, found)
         return {**latency, **found}

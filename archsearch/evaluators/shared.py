@@ -17,6 +17,7 @@ from torch import Tensor
 from archsearch.analysis.exits import exits
 from archsearch.data import PUBLISHED, place_of
 from archsearch.data.description import Description, difference, file_digest
+from archsearch.engines.running import within_latency
 from archsearch.evaluators.base import Candidate, Report
 from archsearch.evaluators.train import Train
 from archsearch.network.genotype import Genotype
@@ -29,7 +30,6 @@ from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training.device import pick_device
 from archsearch.training.loop import check_loss
 from archsearch.training.options import Options
-from archsearch.training.timing import within_latency
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 
@@ -83,7 +83,8 @@ class Shared(Options):
         if candidate.choices:
             check_space(opened, candidate)
         feed, network = replace(self, final=False).feed(), opened.bank.network(genotype)
-        metrics = {} if limit is None else within_latency(network, genotype.inputs[0].shape, opened.bank.device, limit)
+        device = opened.bank.device
+        metrics = {} if limit is None else within_latency(network, genotype.inputs[0].shape, device, limit, self.engine)
         recalibrate(network, islice(inputs(feed, self.batch, opened.supernet.seed), self.recalibrate))
         macs = [output.macs for output in exits(genotype)]
         found = by_exit(measure(network, feed, feed.validation, 4 * self.batch), macs)

@@ -8,10 +8,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archsearch.analysis import analyse
 from archsearch.analysis.exits import exits
+from archsearch.engines.quantizing import METRICS as QUANTIZED
+from archsearch.engines.quantizing import deployed
+from archsearch.engines.running import time_in, within_latency
 from archsearch.evaluators.base import Candidate, Parent, Report
 from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
@@ -28,7 +31,6 @@ from archsearch.training.memory import images_at_once, room
 from archsearch.training.narrowing import narrowed
 from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
-from archsearch.training.timing import time_network, within_latency
 from archsearch.training.weights import load_weights, put_in, read_weights, save_weights
 
 USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
@@ -60,6 +62,11 @@ class Train(Options):
         """Whether `evaluate` measures on the test part, so that no search may go by it."""
         return self.final
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What `evaluate` measures; of exits, those that a network has."""
+        return (*super().metrics, *(QUANTIZED if self.quantize else ()))
+
     def usual(self, trials: int) -> tuple[Train, tuple[float, ...]]:
         """As a search of so many trials trains when nobody says how long: the evaluator with its epochs, and their values rung by rung.
 
@@ -89,7 +96,7 @@ class Train(Options):
         device = pick_device(self.device)
         network = compile_network(candidate.genotype, candidate.seed).to(device)
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
-        latency = {} if limit is None else within_latency(network, shape, device, limit)
+        latency = {} if limit is None else within_latency(network, shape, device, limit, self.engine)
         whole = candidate.genotype
         if self.width < 1:
             candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))
@@ -134,10 +141,17 @@ class Train(Options):
         training = epochs.training
         with seeded(candidate.seed, training.generator.device):  # for dropout
             metrics = epochs.run(report)
-            if candidate.weights is not None:
-                with training.averaged() as network:
+            with training.averaged() as network:
+                if candidate.weights is not None:
                     save_weights(network, candidate.weights)
-        return {**metrics, **exit_macs([output.macs for output in exits(candidate.genotype)])}
+                lost = self.lost(network, candidate.genotype, training.data, training.data.validation)
+        return {**metrics, **lost, **exit_macs([output.macs for output in exits(candidate.genotype)])}
+
+    def lost(self, network: nn.Module, genotype: Genotype, data: Feed, part: tuple[Tensor, Tensor]) -> dict[str, float]:
+        """What a trained network loses in int8 on a part of the data, where that is asked for."""
+        if not self.quantize:
+            return {}
+        return deployed(network, genotype.inputs[0].shape, data, part, [output.macs for output in exits(genotype)])
 
     def foretell(self, candidate: Candidate) -> dict[str, float]:
         """Values of zero-cost proxies on a minibatch of the training part. Raises EvaluationError (rejected)."""
@@ -166,8 +180,9 @@ class Train(Options):
         data, device = self.feed(), pick_device(self.device)
         network = load_weights(compile_network(candidate.genotype, candidate.seed), candidate.weights).to(device)
         shape, macs = candidate.genotype.inputs[0].shape, [output.macs for output in exits(candidate.genotype)]
-        latency = {} if candidate.max_latency_ms is None else time_network(network, [shape], device).metrics()
-        return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **latency}
+        latency = {} if candidate.max_latency_ms is None else time_in(self.engine, network, [shape], device).metrics()
+        lost = self.lost(network, candidate.genotype, data, data.test)
+        return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **lost, **latency}
 
 
 def begun(network: nn.Module, candidate: Candidate, whole: Genotype) -> tuple[int, float]:

@@ -1,16 +1,16 @@
-"""Model files that run on their own: source that needs torch alone, weights, and the genotype."""
+"""Model files that run on their own: source, weights, files for engines, drawings; each checked where it runs."""
 
-from archsearch.exporters.base import Card, Exporter, ExportError, Material, Preprocessing
-from archsearch.exporters.network import EXPORTERS, STANDARD, export_network, gather
+from archsearch.exporters.base import Card, ExportError, Format, Material, Preprocessing
+from archsearch.exporters.network import FORMATS, STANDARD, export_network, gather
 from archsearch.exporters.of_run import export, export_trial
 from archsearch.exporters.source import source_text
 
 __all__ = [
-    "EXPORTERS",
+    "FORMATS",
     "STANDARD",
     "Card",
     "ExportError",
-    "Exporter",
+    "Format",
     "Material",
     "Preprocessing",
     "export",

@@ -1,16 +1,20 @@
-"""What every exporter is: material in, the bytes of one file out."""
+"""What every exporter is: a format, which writes material into a folder and says how that is run again."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from functools import cached_property
+from pathlib import Path, PurePath
 from typing import Any
 
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
 
 from archsearch.data.description import Description
+from archsearch.engines.program import Normalised, program_of
+from archsearch.network.compiler import module_path
 from archsearch.network.genotype import Genotype
 from archsearch.support.reading import one_line
 from archsearch.training import PLACES
@@ -94,10 +98,12 @@ def option_words(options: Mapping[str, Any]) -> str:
 class Material:
     """What exporters write from: a genotype, its compiled network in eval mode on the CPU, and what images go through before it.
 
-    `state` is the network's state dict, `trained` whether weights were given, `title` a line for people, `card` how it came to be.
+    `state` is the network's state dict, `trained` whether weights were given, `title` a line for people, `card` how it came to be. With
+    `inside`, formats that hold the whole computation normalise images themselves.
 
     Raises:
-        ExportError: means that are not one for every channel, or class names that are not one for every output.
+        ExportError: means that are not one for every channel, class names that are not one for every output, or none where they are
+            wanted inside.
     """
 
     genotype: Genotype
@@ -107,6 +113,7 @@ class Material:
     trained: bool
     title: str
     card: Card = field(default_factory=Card)
+    inside: bool = False
 
     def __post_init__(self) -> None:
         genotype, given = self.genotype, self.preprocessing
@@ -122,6 +129,65 @@ class Material:
             raise ExportError(
                 f"preprocessing names {len(given.classes)} classes, but the network's output is {makes}; give a name for each"
             )
+        if self.inside and not given.mean:
+            raise ExportError(
+                "how images are normalised is not known here, so it cannot go inside; export a trial of a run, or leave it out"
+            )
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of one sample of each input."""
+        return [spec.shape for spec in self.genotype.inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs in files that name them: `output`, or of several those of their nodes."""
+        if len(self.genotype.outputs) == 1:
+            return ["output"]
+        names = [module_path(self.genotype.value_names[i]) for i in self.genotype.outputs]
+        return [name if names.count(name) == 1 and name not in self.genotype.input_names else f"output{i}" for i, name in enumerate(names)]
+
+    @property
+    def whole(self) -> nn.Module:
+        """The network, with what goes before it where that is to be inside."""
+        return Normalised(self.network, self.preprocessing.mean, self.preprocessing.std) if self.inside else self.network
+
+    @cached_property
+    def program(self) -> ExportedProgram:
+        """The whole as a program of torch's operators, traced once. Raises whatever torch raises for what it cannot trace."""
+        return program_of(self.whole, self.shapes)
 
 
-Exporter = Callable[[Material], bytes]
+@dataclass(frozen=True)
+class Format:
+    """One format of model files, and how what was written is run again.
+
+    Args:
+        files: Names of what it writes.
+        write: Writes them into a folder.
+        loading: Python that runs in a fresh process in that folder and defines `run(*arrays)`, from a numpy array for each input to a
+            list of one for each output; empty where nothing is to be run.
+        reread: Reads what is not to be run back, and raises ExportError where it is not what was written.
+        engine: Package that runs or reads it.
+        extra: Optional dependencies of archsearch that it needs.
+        without: Packages that the fresh process has to do without.
+        allowed: Largest difference, as a share of the largest value of an output.
+        whole: Whether preprocessing can be inside.
+        brings: Formats without which it is of no use.
+    """
+
+    files: tuple[str, ...]
+    write: Callable[[Material, Path], object]
+    loading: str = ""
+    reread: Callable[[Material, Path], None] | None = None
+    engine: str = "torch"
+    extra: str = ""
+    without: tuple[str, ...] = ("archsearch",)
+    allowed: float = 1e-5
+    whole: bool = False
+    brings: tuple[str, ...] = ()
+
+
+def one_file(name: str, make: Callable[[Material], bytes], **more: Any) -> Format:
+    """A format that is one file, made as bytes."""
+    return Format((name,), lambda material, folder: (folder / name).write_bytes(make(material)), **more)

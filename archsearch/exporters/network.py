@@ -1,40 +1,67 @@
-"""A network into a folder of its own: every file by its exporter, whole or not at all, and checked."""
+"""A network into a folder of its own: every format by its exporter, whole or not at all, and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from archsearch.exporters.base import Card, Exporter, ExportError, Material, Preprocessing
+from archsearch.engines.program import EngineError
+from archsearch.exporters.base import Card, ExportError, Format, Material, Preprocessing, one_file
+from archsearch.exporters.blame import blamed
 from archsearch.exporters.config import write_config
+from archsearch.exporters.drawings import DOT, MERMAID, SVG
+from archsearch.exporters.exchange import EXCHANGE
 from archsearch.exporters.folder import staged
+from archsearch.exporters.intermediate import INTERMEDIATE
+from archsearch.exporters.listing import GENOTYPE
 from archsearch.exporters.model_card import write_card
+from archsearch.exporters.program import PROGRAM
 from archsearch.exporters.source import write_source
-from archsearch.exporters.verify import verify
-from archsearch.exporters.weights import load_weights, write_weights
+from archsearch.exporters.verify import Check, difference, inputs_of, outputs_of, verify
+from archsearch.exporters.weights import WEIGHTS, load_weights
 from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
+from archsearch.network.morphisms import fold_norms
 from archsearch.support.nearest import nearest
+from archsearch.support.packages import PackageError, require
+
+LOADING = """
+import torch
+import model
+
+network = model.load()
 
 
-def write_genotype(material: Material) -> bytes:
-    """`genotype.json` as bytes: archsearch reads it back."""
-    return material.genotype.to_json().encode("utf-8")
-
-
-EXPORTERS: dict[str, Exporter] = {
-    "model.py": write_source,
-    "model.safetensors": write_weights,
-    "genotype.json": write_genotype,
-    "config.json": write_config,
-    "README.md": write_card,
+def run(*arrays):
+    with torch.inference_mode():
+        found = network(*map(torch.from_numpy, arrays))
+    return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
+"""
+FORMATS: dict[str, Format] = {
+    "source": one_file("model.py", write_source, loading=LOADING, without=("archsearch", "safetensors"), brings=("safetensors",)),
+    "safetensors": WEIGHTS,
+    "genotype": GENOTYPE,
+    "config": one_file("config.json", write_config),
+    "card": one_file("README.md", write_card),
+    "onnx": EXCHANGE,
+    "openvino": INTERMEDIATE,
+    "pt2": PROGRAM,
+    "svg": SVG,
+    "dot": DOT,
+    "mermaid": MERMAID,
 }
-"""What can be written, by file name; a new format is one function and one line here."""
+"""What can be written, by name; a new format is one file and one line here."""
 
-STANDARD = ("model.py", "model.safetensors", "genotype.json", "config.json", "README.md")
+STANDARD = ("source", "safetensors", "genotype", "config", "card")
+FOLDED = 1e-5
+"""Largest difference that folding batch norms may make, as a share of an output's largest value."""
+CHECKS = "checks.json"
+CHECKS_FORMAT = "archsearch.checks/1"
 
 
 def gather(
@@ -43,28 +70,37 @@ def gather(
     preprocessing: Preprocessing | Mapping[str, Any] | None = None,
     title: str = "",
     card: Card | None = None,
+    inside: bool = False,
 ) -> Material:
     """Compile a genotype and put its weights in. Raises ExportError when they are of another network."""
     network = compile_network(genotype).eval()
     if weights is not None:
         load_weights(network, weights)
     given = preprocessing if isinstance(preprocessing, Preprocessing) else Preprocessing.from_dict(preprocessing or {})
-    title = title or "A network found by archsearch."
-    return Material(genotype, network, network.state_dict(), given, weights is not None, title, card or Card())
+    about = title or "A network found by archsearch."
+    return Material(genotype, network, network.state_dict(), given, weights is not None, about, card or Card(), inside)
+
+
+def chosen(formats: Sequence[str]) -> list[str]:
+    """Formats by name in the order of the table, with those that they bring along. Raises ExportError for one that is not there."""
+    unknown = next((name for name in formats if name not in FORMATS), None)
+    if unknown is not None:
+        raise ExportError(f"no format {unknown[:60]!r}; {nearest(unknown, sorted(FORMATS))}")
+    wanted = {*formats, *(other for name in formats for other in FORMATS[name].brings)}
+    for name in sorted(wanted):
+        try:
+            require(FORMATS[name].extra, f"format {name}")
+        except PackageError as error:
+            raise ExportError(str(error)) from error
+    return [name for name in FORMATS if name in wanted]
 
 
 def export_network(
-    genotype: Genotype,
-    folder: str | Path,
-    weights: Path | Mapping[str, Tensor] | None = None,
-    preprocessing: Preprocessing | Mapping[str, Any] | None = None,
-    *,
-    title: str = "",
-    card: Card | None = None,
-    files: Sequence[str] = STANDARD,
-    check: bool = True,
-    overwrite: bool = False,
-) -> Path:
+    genotype: Genotype, folder: str | Path, weights: Path | Mapping[str, Tensor] | None = None,
+    preprocessing: Preprocessing | Mapping[str, Any] | None = None, *, title: str = "", card: Card | None = None,
+    formats: Sequence[str] = STANDARD, inside: bool = False, fold: bool = False, check: bool = True, overwrite: bool = False,
+    report: Callable[[Check], None] | None = None, beside: Callable[[Material, Path], object] | None = None,
+) -> Path:  # fmt: skip
     """Write a network into a folder of its own, whole or not at all.
 
     Args:
@@ -74,21 +110,67 @@ def export_network(
         preprocessing: `mean` and `std` of every channel, names of the `classes`; from the dataset.
         title: First line of the source and of the card.
         card: How the network came to be: data, options, metrics.
-        files: Names from EXPORTERS.
-        check: Run `model.py` in a fresh process without archsearch and compare its output to 1e-5.
+        formats: Names from FORMATS.
+        inside: Whether formats that hold the whole computation (onnx, openvino, pt2) take images in [0, 1] and normalise them.
+        fold: Whether batch norms are written into the weights of what comes before them, in all formats.
+        check: Run each format in its own engine in a fresh process, and compare; with others than STANDARD `checks.json` keeps that.
         overwrite: Whether files in an existing folder may be replaced.
+        report: Called with what each check came to.
+        beside: Writes what else belongs into the folder, last.
 
     Raises:
-        ExportError: other weights, a folder that exists or cannot be written, or files that do not compute the same.
+        ExportError: a format unknown, without its packages or without words for a node; other weights, a folder there already, differences.
     """
-    unknown = next((name for name in files if name not in EXPORTERS), None)
-    if unknown is not None:
-        raise ExportError(f"no exporter {unknown!r}; {nearest(unknown, sorted(EXPORTERS))}")
-    target = Path(folder).absolute()
-    material = gather(genotype, weights, preprocessing, title, card)
+    names, target = chosen(formats), Path(folder).absolute()
+    material = gather(genotype, weights, preprocessing, title, card, inside)
+    if fold:
+        material = without_norms(material)
     with staged(target, overwrite) as staging:
-        for name in files:
-            (staging / name).write_bytes(EXPORTERS[name](material))
-        if check and {"model.py", "model.safetensors"} <= set(files):
-            verify(staging, genotype, material.network)
+        for name in names:
+            written(name, material, staging)
+        checks = checked(names, material, staging, report) if check else []
+        if {*names} - {*STANDARD}:
+            write_checks(staging, checks)
+        if beside is not None:
+            beside(material, staging)
     return target
+
+
+def without_norms(material: Material) -> Material:
+    """The material with its batch norms folded. Raises ExportError where that computes something else."""
+    genotype, state = fold_norms(material.genotype, material.state)
+    folded = gather(genotype, state, material.preprocessing, material.title, material.card, material.inside)
+    for inputs in inputs_of(material).values():
+        ours, theirs = (outputs_of(network, inputs) for network in (material.network, folded.network))
+        difference("network with folded batch norms", theirs, ours, FOLDED)
+    return replace(folded, trained=material.trained)
+
+
+def written(name: str, material: Material, folder: Path) -> None:
+    """Write one format. Raises ExportError, which names the node that it cannot express."""
+    try:
+        FORMATS[name].write(material, folder)
+    except (ExportError, OSError):
+        raise
+    except EngineError as error:
+        raise ExportError(f"format {name}: {error}") from error
+    except Exception as error:  # converters raise whatever they like
+        raise ExportError(blamed(name, FORMATS[name], material, error)) from error
+
+
+def checked(names: Sequence[str], material: Material, folder: Path, report: Callable[[Check], None] | None) -> list[Check]:
+    """Check all that was written, one by one. Raises ExportError."""
+    found = []
+    for name in names:
+        check = verify(folder, material, name, FORMATS[name])
+        if check is not None:
+            found.append(check)
+            if report is not None:
+                report(check)
+    return found
+
+
+def write_checks(folder: Path, checks: Sequence[Check]) -> None:
+    """Write `checks.json`."""
+    data = {"format": CHECKS_FORMAT, "checks": [check.to_dict() for check in checks]}
+    (folder / CHECKS).write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")

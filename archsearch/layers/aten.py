@@ -45,7 +45,7 @@ class AtenCalls(nn.Module):
     def forward(self, *values: Tensor) -> Tensor:
         known: dict[str, Any] = {f"x{number}": value for number, value in enumerate(values)}
         known |= {f"w{number}": getattr(self, f"w{number}") for number in range(len(self.weights))}
-        samples = len(values[0])
+        samples = values[0].shape[0]
         del values
         for number, (operator, call) in enumerate(zip(self.operators, self.calls, strict=True)):
             arguments = [filled(argument, known, samples) for argument in call[1]]

@@ -185,15 +185,15 @@ class Windows(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         (high, wide), (down, across) = self.window, missing(self.image, self.window)
         rows, columns = (self.image[0] + down) // high, (self.image[1] + across) // wide
-        x = x.reshape(len(x), *self.image, x.shape[2])
+        x = x.reshape(x.shape[0], *self.image, x.shape[2])
         if down or across:
             x = functional.pad(x, (0, 0, 0, across, 0, down))
         if self.shift != (0, 0):
             x = x.roll((-self.shift[0], -self.shift[1]), (1, 2))
         if self.strided:
-            x = x.reshape(len(x), high, rows, wide, columns, -1).permute(0, 2, 4, 1, 3, 5)
+            x = x.reshape(x.shape[0], high, rows, wide, columns, -1).permute(0, 2, 4, 1, 3, 5)
         else:
-            x = x.reshape(len(x), rows, high, columns, wide, -1).transpose(2, 3)
+            x = x.reshape(x.shape[0], rows, high, columns, wide, -1).transpose(2, 3)
         return x.contiguous().flatten(1, 4)
 
     def extra_repr(self) -> str:
@@ -213,7 +213,7 @@ class FromWindows(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         (high, wide), (down, across) = self.window, missing(self.image, self.window)
         rows, columns = (self.image[0] + down) // high, (self.image[1] + across) // wide
-        x = x.reshape(len(x), rows, columns, high, wide, x.shape[2])
+        x = x.reshape(x.shape[0], rows, columns, high, wide, x.shape[2])
         x = x.permute(0, 3, 1, 4, 2, 5) if self.strided else x.transpose(2, 3)
         x = x.contiguous().flatten(3, 4).flatten(1, 2)
         if self.shift != (0, 0):

@@ -54,7 +54,7 @@ class Latents(nn.Module):
         self.weight = nn.Parameter(torch.randn(shape) * 0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.weight.expand(len(x), *self.weight.shape).clone()
+        return self.weight.expand(x.shape[0], *self.weight.shape).clone()
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}"

@@ -20,7 +20,7 @@ class Reshape(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(len(x), *self.shape)
+        return x.reshape(x.shape[0], *self.shape)
 
     def extra_repr(self) -> str:
         return ", ".join(map(str, self.shape))
@@ -117,9 +117,9 @@ class PyramidRegions(torch.autograd.Function):
         ctx.save_for_backward(*values)
         *levels, boxes = values
         size, sampling = align.size, align.sampling
-        total = boxes.new_zeros(len(boxes), levels[0].shape[1], boxes.shape[1] * size, size)
+        total = boxes.new_zeros(boxes.shape[0], levels[0].shape[1], boxes.shape[1] * size, size)
         for number, level in enumerate(levels):
-            samples = align.samples(boxes, number, level).reshape(len(boxes), -1, sampling, size, sampling, 2)
+            samples = align.samples(boxes, number, level).reshape(boxes.shape[0], -1, sampling, size, sampling, 2)
             for place in range(sampling**2):  # one sample a cell at a time, so that all samples at once need no memory
                 total += functional.grid_sample(level, samples[:, :, place // sampling, :, place % sampling], align_corners=False)
         cells = (total.div_(sampling**2)).reshape(*total.shape[:2], boxes.shape[1], size, size)

@@ -100,7 +100,7 @@ class OfTokens(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         rows: Tensor = Products.apply(first, second, self.heads, self.features)  # type: ignore[no-untyped-call]
-        return rows.view(len(first), self.heads, *rows.shape[1:])
+        return rows.view(first.shape[0], self.heads, *rows.shape[1:])
 
     def extra_repr(self) -> str:
         return f"{self.heads}"

@@ -25,7 +25,7 @@ class Image(nn.Module):
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.transpose(1, 2).contiguous().view(len(x), x.shape[2], self.height, self.width)
+        return x.transpose(1, 2).contiguous().view(x.shape[0], x.shape[2], self.height, self.width)
 
     def extra_repr(self) -> str:
         return f"{self.height}, {self.width}"
@@ -47,7 +47,7 @@ class ClassToken(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1, features))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.weight.expand(len(x), -1, -1), x], 1)
+        return torch.cat([self.weight.expand(x.shape[0], -1, -1), x], 1)
 
     def extra_repr(self) -> str:
         return f"{self.features}"
@@ -103,10 +103,10 @@ class PatchMerge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         down, across = self.height % 2, self.width % 2
-        x = x.reshape(len(x), self.height, self.width, x.shape[2])
+        x = x.reshape(x.shape[0], self.height, self.width, x.shape[2])
         if down or across:
             x = functional.pad(x, (0, 0, 0, across, 0, down))
-        x = x.reshape(len(x), (self.height + down) // 2, 2, (self.width + across) // 2, 2, x.shape[3])
+        x = x.reshape(x.shape[0], (self.height + down) // 2, 2, (self.width + across) // 2, 2, x.shape[3])
         return x.permute(0, 1, 3, 4, 2, 5).flatten(3).flatten(1, 2)
 
     def extra_repr(self) -> str:

@@ -23,7 +23,7 @@ class Unfold2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         columns = functional.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
-        return columns.view(len(x), columns.shape[1], *self.size)
+        return columns.view(x.shape[0], columns.shape[1], *self.size)
 
     def extra_repr(self) -> str:
         return f"{self.kernel_size}, {self.stride}, {self.padding}, {self.dilation}, {self.size}"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.analysis.exits import exits
+from archsearch.engines.running import within_latency
 from archsearch.evaluators.base import Evaluator
 from archsearch.evaluators.train import Train
 from archsearch.network.genotype import Genotype
@@ -34,7 +35,6 @@ from archsearch.training.device import pick_device
 from archsearch.training.failures import foreseen
 from archsearch.training.loop import Training, check_loss
 from archsearch.training.options import Options
-from archsearch.training.timing import within_latency
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError
 
@@ -131,13 +131,13 @@ class Course:
         limit, shape = self.setting.max_latency_ms, genotype.inputs[0].shape
         macs = [output.macs for output in exits(genotype)]
         with torch_threads(), seeded(self.setting.seed, self.device), foreseen():
-            latency = {} if limit is None else within_latency(network, shape, self.device, limit)
+            latency = {} if limit is None else within_latency(network, shape, self.device, limit, self.train.engine)
             found = by_exit(measure(network, self.data, self.data.validation, 4 * self.train.batch), macs)
         check_loss(found["loss"], self.data.task.classes)
         return {**latency, **found, **exit_macs(macs)}
 
 
-OF_ONE_NETWORK = ("clip", "ema", "mixup", "at_once", "compile", "width")
+OF_ONE_NETWORK = ("clip", "ema", "mixup", "at_once", "compile", "width", "quantize")
 """Options of training that only the loop of a single network heeds."""
 
 

@@ -12,11 +12,13 @@ from archsearch.data.augment import Changes
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
+from archsearch.support.packages import EXTRA_OF, require
 from archsearch.tasks import Feed, feed_of, part_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
 from archsearch.training.device import DEVICES, pick_device
 from archsearch.training.numerics import PRECISIONS
 from archsearch.training.optimizer import SCHEDULES
+from archsearch.training.timing import ENGINES
 from archsearch.trial import EvaluationError
 
 OPTIMIZERS = ("adamw", "momentum", "sgd")
@@ -28,7 +30,7 @@ WHOLE = (
     ("randaugment", 0, 10),
 )  # fmt: skip
 """Options that are whole numbers: least and most."""
-WORDS = {"optimizer": OPTIMIZERS, "device": DEVICES, "schedule": tuple(SCHEDULES), "precision": PRECISIONS}
+WORDS = {"optimizer": OPTIMIZERS, "device": DEVICES, "schedule": tuple(SCHEDULES), "precision": PRECISIONS, "engine": ENGINES}
 BELOW = {
     "weight_decay": 1000, "label_smoothing": 1, "warmup": 1, "shift": 0.5, "clip": 1e6, "ema": 1, "cutout": 1, "mixup": 100, "colour": 1,
 }  # fmt: skip
@@ -66,12 +68,15 @@ class Options:
         fraction: Share of the training part that is trained on, of every class as much.
         width: Share of its channels with which a network is trained in its place, a cheap judgement; only 1 leaves weights of its own.
         device: `cpu`, `cuda`, or `auto`, which becomes cuda where there is one, at once.
+        engine: What runs a network when its latency is measured: `torch` on the device; `onnxruntime` or `openvino` on the CPU, after the
+            network was put into their own form. One image, and as many threads as torch has.
         data_dir: Where the files of a published dataset lie.
         crop: Side in pixels of the squares that networks see, for data with masks; 0 for whole images. Training takes squares from
             anywhere, as many in an epoch as fit into the images; measuring goes tile by tile.
         size: Side in pixels of squares to which all images are brought: the largest in their middle, bilinear; 0 leaves them as they are.
         channels: 1 makes images gray, 3 gives gray ones three channels; 0 leaves them as they are.
         balanced: Weigh the classes in the loss of training, so that rare ones count as much as common ones.
+        quantize: Measure what is lost in int8, too: `model_bytes` of the ONNX file, and `int8_error` and `int8_bytes` of the quantised one.
         final: Train on the validation part too and measure on the test part: for a network whose search is over.
 
     Raises:
@@ -102,11 +107,13 @@ class Options:
     fraction: float = 1.0
     width: float = 1.0
     device: str = "cpu"
+    engine: str = "torch"
     data_dir: str = ""
     crop: int = 0
     size: int = 0
     channels: int = 0
     balanced: bool = False
+    quantize: bool = False
     final: bool = False
 
     def __post_init__(self) -> None:
@@ -133,9 +140,11 @@ class Options:
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 < value <= 1:
                 raise ValueError(f"{name}={value!r} must be a number over 0 and at most 1")
-        for name in ("balanced", "compile"):
+        for name in ("balanced", "compile", "quantize"):
             if type(getattr(self, name)) is not bool:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be true or false")
+        require("onnx" if self.quantize else "", "quantize=true")
+        require(EXTRA_OF.get(self.engine, ""), f"engine={self.engine}")
         Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from archsearch.trial import EvaluationError
-
+ENGINES = ("torch", "onnxruntime", "openvino")
+"""What may run a network whose latency is measured."""
 UNTIMED = 3
 """Passes before the first round, in which memory is allocated and kernels are chosen."""
 
@@ -62,15 +63,26 @@ def time_network(
 ) -> Timing:
     """Measure forward passes of a batch in eval mode; `shapes` are those of one sample of each input."""
     network.eval()
-    drawn = torch.Generator(device).manual_seed(0)  # nobody else's random numbers are used up
-    inputs = [torch.rand(batch, *shape, device=device, generator=drawn) for shape in shapes]
+    inputs = [tensor.to(device) for tensor in drawn(shapes, batch)]
+    finish = partial(torch.cuda.synchronize, device) if device.type == "cuda" else None
+    return time_passes(lambda: network(*inputs), protocol, finish)
+
+
+def drawn(shapes: Sequence[tuple[int, ...]], batch: int) -> list[Tensor]:
+    """A batch of random inputs; nobody else's random numbers are used up."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(batch, *shape, generator=generator) for shape in shapes]
+
+
+def time_passes(run: Callable[[], object], protocol: Protocol = STANDARD, finish: Callable[[], object] | None = None) -> Timing:
+    """Measure what one call takes; `finish` waits for a device that is still at work when calls return."""
 
     def seconds(passes: int) -> float:
         start = time.perf_counter()
         for _ in range(passes):
-            network(*inputs)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+            run()
+        if finish is not None:
+            finish()
         return (time.perf_counter() - start) / passes
 
     seconds(UNTIMED)
@@ -87,12 +99,3 @@ def one_round(seconds: Callable[[int], float], protocol: Protocol, number: int) 
     while len(times) < protocol.fewest or (len(times) < protocol.passes and time.perf_counter() - began < protocol.seconds):
         times.append(seconds(protocol.together))
     return times
-
-
-def within_latency(network: nn.Module, shape: tuple[int, ...], device: torch.device, limit_ms: float) -> dict[str, float]:
-    """Latency of one image, and its spread. Raises EvaluationError (rejected) when it is over the limit."""
-    metrics = time_network(network, [shape], device).metrics()
-    if metrics["latency_ms"] > limit_ms:
-        words = f"one forward pass takes {metrics['latency_ms']:.3g} ms, the limit is {limit_ms:g} ms"
-        raise EvaluationError("rejected", words, metrics)
-    return metrics

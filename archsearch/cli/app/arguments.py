@@ -40,6 +40,10 @@ Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
     typer.Option(help="Where networks train; auto uses a GPU where there is one. [default: the evaluator's: cpu]"),
 ]
+Engine = Annotated[
+    Literal["torch", "onnxruntime", "openvino"] | None,
+    typer.Option(help="What runs networks when latency is measured: one image, on as many threads as a worker has. [default: torch]"),
+]
 Fidelity = Annotated[
     str, typer.Option(metavar="NAME=VALUES", help="Rungs, such as epochs=3,9,27; auto: those that suit the data; none: all in full.")
 ]
@@ -61,6 +65,8 @@ WarmStart = Annotated[
 ]
 Schedule = Annotated[str, typer.Option(help="Which networks climb from rung to rung: asha, halving or hyperband.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
+EXPORTED = "A run's folder (the knee of its front), RUN:TRIAL, a network of the zoo (see `zoo`), or a file with a genotype."
+EXPORTS = "source, safetensors, genotype, config, card, onnx, openvino, pt2, svg, dot, mermaid."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]
 

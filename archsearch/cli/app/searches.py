@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from archsearch.cli.app.arguments import (
     DATA,
-    NETWORK,
+    EXPORTED,
+    EXPORTS,
     SPACE,
     Address,
     Channels,
@@ -17,6 +18,7 @@ from archsearch.cli.app.arguments import (
     Dashboard,
     DataDir,
     Device,
+    Engine,
     EvaluatorSet,
     Executor,
     Fidelity,
@@ -62,7 +64,7 @@ def search(
     setting: Setting = None,
     strategy_set: StrategySet = None,
     evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
-    evaluator_set: EvaluatorSet = None, device: Device = None,
+    evaluator_set: EvaluatorSet = None, device: Device = None, engine: Engine = None,
     fidelity: Fidelity = "auto", schedule: Schedule = "asha", prefilter: Prefilter = "", inherit: Inherit = False,
     warm_start: WarmStart = "",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
@@ -74,7 +76,7 @@ def search(
     from archsearch.cli.searching import Plan, Terms, search_command
 
     options = (setting or [], strategy_set or [], evaluator_set or [])
-    plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels)
+    plan = Plan(space, data, strategy, evaluator, *options, data_dir, device or "", size, channels, engine or "")
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
     where = Where(workers, executor, address, cpus_per_trial, gpus_per_trial)
     terms = Terms(
@@ -200,16 +202,30 @@ def dashboard(
 
 
 def export(
-    target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: RUN/export/TRIAL]")] = None,
+    target: Annotated[str, typer.Argument(help=EXPORTED, show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", "--to", metavar="FOLDER", help="Where to. [default: RUN/export/TRIAL]")] = None,
+    format: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,...", help=f"{EXPORTS} [default: the first five]"),
+    ] = None,
+    all: Annotated[bool, typer.Option("--all", help="The whole front, a folder for each trial.")] = False,
+    with_preprocessing: Annotated[
+        bool, typer.Option("--with-preprocessing", help="onnx, openvino and pt2 take images in [0, 1] and normalise them.")
+    ] = False,
+    fold_batch_norm: Annotated[
+        bool, typer.Option("--fold-batch-norm", help="Write batch norms into the weights of what comes before them.")
+    ] = False,
+    quantize: Annotated[
+        Literal["int8"] | None, typer.Option(help="Also an ONNX file in int8, calibrated on the run's training images, and what it loses.")
+    ] = None,
     ops: Ops = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write a network as files that need torch alone, and check them in a fresh process."""
-    from archsearch.cli.exporting import export_command
+    """Write a network as files for torch or other engines, each checked in its engine in a fresh process."""
+    from archsearch.cli.exporting import Wish, export_command
 
-    export_command(target, out, ops or [], force, json)
+    export_command(target, out, Wish(format or [], all, with_preprocessing, fold_batch_norm, quantize or ""), ops or [], force, json)
 
 
 def study(

@@ -9,6 +9,7 @@ from archsearch.network.morphisms.branches import Join, add_branch
 from archsearch.network.morphisms.change import Morphed, MorphismError, Weights
 from archsearch.network.morphisms.insertion import add_skip, deepen
 from archsearch.network.morphisms.kernels import grow_kernel
+from archsearch.network.morphisms.norms import fold_norms
 from archsearch.network.morphisms.widening import widen
 
-__all__ = ["Join", "Morphed", "MorphismError", "Weights", "add_branch", "add_skip", "deepen", "grow_kernel", "widen"]
+__all__ = ["Join", "Morphed", "MorphismError", "Weights", "add_branch", "add_skip", "deepen", "fold_norms", "grow_kernel", "widen"]

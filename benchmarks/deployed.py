@@ -1,0 +1,154 @@
+"""Exported networks where they run: `python -m benchmarks.deployed`; with `--zoo` every network of the zoo goes to ONNX."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from archsearch import Genotype, analyse, compile_network
+from archsearch.engines.exchange import to_exchange
+from archsearch.engines.quantizing import quantized
+from archsearch.engines.running import session_of, time_in
+from archsearch.exporters import ExportError, export_network, gather
+from archsearch.exporters.verify import Check
+from archsearch.training.timing import ENGINES, Protocol
+from archsearch.zoo import build, names
+from benchmarks import handwritten
+from benchmarks.latency import sampled, spearman
+from benchmarks.timing import interleaved, ratio, show
+
+ROUNDS, BAR = 30, 1.05
+SMALL = ("resnet20_cifar", "wrn_16_8", "resnet18", "mobilenet_v2", "squeezenet1_1")
+"""Networks that are quantised, at images of 32x32 or 64x64."""
+SIDES = (32, 48, 64, 96, 128, 160, 224, 299, 331, 512)
+"""Inputs that a network of the zoo is tried at, the smallest that it takes counts."""
+MOST_PARAMS = 60_000_000
+QUICK = Protocol(rounds=5, passes=20, seconds=0.3)
+
+
+def handwritten_pairs() -> Iterator[tuple[str, Genotype, nn.Module]]:
+    """Three networks as genotypes, and written out by hand with the same weights."""
+    makers: dict[str, tuple[Callable[[], Genotype], Callable[[], nn.Module]]] = {
+        "cell": (handwritten.cell_genotype, lambda: handwritten.CellNet(handwritten.CELL)),
+        "chain": (handwritten.chain_genotype, handwritten.ChainNet),
+        "residual": (handwritten.residual_genotype, handwritten.ResidualNet),
+    }
+    for name, (genotype, module) in makers.items():
+        yield name, genotype(), module().eval()
+
+
+def exported_in_torch(folder: Path) -> Callable[[Tensor], Any]:
+    """`model.py` of a folder, loaded."""
+    spec = importlib.util.spec_from_file_location("exported", folder / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network: Callable[[Tensor], Any] = module.load()
+    return network
+
+
+def against_handwritten() -> None:
+    """Times of the exported forms as shares of the hand-written network's in torch, taken in turns; one image, one thread."""
+    rows = []
+    for name, genotype, module in handwritten_pairs():
+        x = torch.rand(1, *genotype.inputs[0].shape)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = export_network(genotype, Path(scratch, "out"), formats=["source", "onnx"], check=False)
+            network, session = exported_in_torch(folder), session_of((folder / "model.onnx").read_bytes(), 1)
+        calls = {"hand": partial(module, x), "model.py": partial(network, x), "onnx": partial(session.run, None, {"x": x.numpy()})}
+        with torch.inference_mode():
+            times = interleaved(calls, ROUNDS, repeats=5)
+        shares = [ratio(times[form], times["hand"]) for form in ("model.py", "onnx")]
+        rows.append([name, f"{1000 * min(times['hand']):.2f} ms", *(f"{share:.2f}" for share in shares)])
+    show(f"against the network written by hand in torch; the bar is {BAR}", ["network", "by hand", "model.py", "ONNX Runtime"], rows)
+
+
+def in_int8() -> None:
+    """Size and latency of files in float32 and int8."""
+    rows = []
+    for name in SMALL:
+        genotype = build(name, **({} if build(name).inputs[0].shape[1] <= 64 else {"input": (3, 64, 64)}))
+        material = gather(genotype)
+        file = to_exchange(material.program, ["x"], ["output"])
+        small = quantized(file, torch.randn(64, *material.shapes[0], generator=torch.Generator().manual_seed(0)))
+        given = {"x": np.random.default_rng(0).random((1, *material.shapes[0]), np.float32)}
+        sessions = {"float32": session_of(file, 1), "int8": session_of(small, 1)}
+        times = interleaved({form: partial(session.run, None, given) for form, session in sessions.items()}, ROUNDS)
+        size = f"{len(file) / 1e6:.2f} MB", f"{len(small) / len(file):.2f}"
+        rows.append([name, *size, f"{1000 * min(times['float32']):.2f} ms", f"{ratio(times['int8'], times['float32']):.2f}"])
+    show("int8 against float32 in ONNX Runtime, one image, one thread", ["network", "float32", "size", "latency", "int8"], rows)
+
+
+def engines_agree() -> None:
+    """Rank correlation of latency in torch with that in other engines."""
+    genotypes = sampled()
+    found = {
+        engine: np.array([time_in(engine, compile_network(g), [g.inputs[0].shape], protocol=QUICK).shortest for g in genotypes])
+        for engine in ENGINES
+    }
+    macs = np.array([analyse(genotype).macs for genotype in genotypes], float)
+    rows = []
+    for engine, times in found.items():
+        spread = f"{1000 * times.min():.2f} to {1000 * times.max():.2f} ms"
+        rows.append([engine, spread, f"{spearman(times, found['torch']):.3f}", f"{spearman(times, macs):.3f}"])
+    show(f"{len(genotypes)} cell networks, one image, one thread", ["engine", "latency", "Spearman with torch", "with MACs"], rows)
+
+
+def smallest(name: str) -> Genotype:
+    """A network of the zoo at the smallest input that it takes; as it is where it does not take another."""
+    whole = build(name)
+    if len(whole.inputs) == 1 and len(whole.inputs[0].shape) == 3:
+        for side in (side for side in SIDES if side < whole.inputs[0].shape[1]):
+            try:
+                return build(name, input=(whole.inputs[0].shape[0], side, side))
+            except (TypeError, ValueError):
+                continue
+    return whole
+
+
+def whole_zoo(first: int, step: int) -> None:
+    """Export every network to ONNX, and say which cannot be, or differ: every so many from one on."""
+    taken = names()[first::step]
+    failed = 0
+    for name in taken:
+        genotype = smallest(name)
+        if analyse(genotype).params > MOST_PARAMS:
+            print(f"{name}: left out, over {MOST_PARAMS:,} params", flush=True)
+            continue
+        start = time.perf_counter()
+        told: list[Check] = []
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                export_network(genotype, Path(scratch, "out"), formats=["onnx"], report=told.append)
+                print(f"{name}: {told[0].difference:.1e}, {time.perf_counter() - start:.0f} s", flush=True)
+            except ExportError as error:
+                failed += 1
+                print(f"{name}: FAILED {error}", flush=True)
+    print(f"{failed} of {len(taken)} failed")
+
+
+def main() -> None:
+    """Print the tables."""
+    torch.set_num_threads(1)
+    if "--zoo" in sys.argv:
+        rest = [int(number) for number in sys.argv[sys.argv.index("--zoo") + 1 :]]
+        whole_zoo(*(rest or (0, 1)))
+        return
+    against_handwritten()
+    in_int8()
+    engines_agree()
+
+
+if __name__ == "__main__":
+    main()

@@ -19,8 +19,8 @@ from torch import nn
 
 from archsearch import Genotype, zoo
 from archsearch.exporters import Material, export_network, gather, source_text
-from archsearch.exporters.verify import as_tuple
 from archsearch.spaces.space import load_space
+from archsearch.tasks import answers
 from benchmarks.timing import show
 
 SIDES = (32, 64, 96, 128, 160, 192)
@@ -67,7 +67,7 @@ def row(name: str) -> Row:
     seconds = time.perf_counter() - start
     batch = [torch.randn(2, *spec.shape) for spec in genotype.inputs]
     with torch.inference_mode():
-        pairs = zip(as_tuple(loaded(text, material)(*batch)), as_tuple(material.network(*batch)), strict=True)
+        pairs = zip(answers(loaded(text, material)(*batch)), answers(material.network(*batch)), strict=True)
         gap = max(float((ours - theirs).abs().nan_to_num().max()) for ours, theirs in pairs)
     return Row(name, len(genotype.nodes), len(text.splitlines()), seconds, gap)
 

@@ -75,6 +75,13 @@ def selected(page: Any) -> str:
     return text(page, "#trial h3")
 
 
+def look_at_all(page: Any) -> None:
+    """Bring every part into sight, so that it is drawn."""
+    for section in page.locator("main section:visible").all():
+        section.evaluate("(part) => part.scrollIntoView()")
+        page.wait_for_timeout(120)
+
+
 def press(page: Any, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
@@ -97,6 +104,7 @@ def test_a_click_selects_everywhere(browser: Any, example: Path) -> None:
         page.locator('#trials tr[data-trial="7"] td').nth(1).click()
         assert selected(page) == "Trial 7"
         assert "trial=7" in page.evaluate("location.hash")
+        page.evaluate("scrollTo(0, 0)")
         box = page.locator("#scatter .scatterlayer .trace path.point").first.bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_timeout(120)
@@ -153,7 +161,7 @@ def test_compare_marks_what_differs(browser: Any, example: Path) -> None:
 def test_brush_filters_everything(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example, "#listed=filtered")) as page:
         page.locator("#parallel").scroll_into_view_if_needed()
-        page.locator("#parallel .brush").first.scroll_into_view_if_needed()
+        page.locator('#parallel .brush[data-axis="error"]').scroll_into_view_if_needed()
         before = text(page, "#trials .pages .note")
         box = page.locator('#parallel .brush[data-axis="error"]').bounding_box()
         x = box["x"] + box["width"] / 2
@@ -256,11 +264,11 @@ def test_every_button_does_what_it_says(browser: Any, example: Path) -> None:
         run = open_run(EXAMPLE)
         assert told["metrics"] == {**run.trial(43).metrics, **{f"test_{name}": value for name, value in run.tests[43].items()}}
         names = set()
-        for height in range(0, page.evaluate("document.body.scrollHeight"), 500):
-            page.evaluate(f"scrollTo(0, {height})")
-            page.wait_for_timeout(60)
+        look_at_all(page)
         for kind in ("PNG", "SVG", "CSV"):
             for one in page.locator("main button:visible", has_text=kind).all():
+                one.scroll_into_view_if_needed()
+                page.wait_for_timeout(40)
                 with page.expect_download() as got:
                     one.click()
                 names.add(got.value.suggested_filename)
@@ -313,9 +321,7 @@ def test_hostile_texts_show_as_text(browser: Any, mixed: Path) -> None:
         assert page.locator("main img, footer img, header img").count() == 0
         for name in ("Costs", "Memory", "Curve", "Lineage", "Choices"):
             page.locator("#trial .tabs button", has_text=name).click()
-        for height in range(0, page.evaluate("document.body.scrollHeight"), 500):
-            page.evaluate(f"scrollTo(0, {height})")
-            page.wait_for_timeout(60)
+        look_at_all(page)
         assert page.locator("a[href^='javascript']").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 1440
         assert "<img src=x" in text(page, "#failures")
@@ -360,9 +366,7 @@ def test_rows_can_be_added_and_the_selection_stays(browser: Any, example: Path) 
 @pytest.mark.parametrize("state", ["none", "all failed", "any-time"])
 def test_every_state_of_a_run_opens(browser: Any, tmp_path: Path, state: str) -> None:
     with opened(browser, address_of(write_report(STATES[state], tmp_path / "report.html"))) as page:
-        for height in range(0, page.evaluate("document.body.scrollHeight"), 500):
-            page.evaluate(f"scrollTo(0, {height})")
-            page.wait_for_timeout(60)
+        look_at_all(page)
         assert page.locator("#failures").is_visible() is (state == "all failed")
         assert page.locator("#exits").is_visible() is (state == "any-time")
         assert page.locator("#progress").is_visible() is (state != "none")

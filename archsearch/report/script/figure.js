@@ -93,6 +93,7 @@ export class Figure {
   }
 
   flip() {
+    this.force();
     this.twinOpen = !this.twinOpen;
     this.twin.hidden = !this.twinOpen;
     this.twinButton.setAttribute("aria-expanded", String(this.twinOpen));
@@ -105,12 +106,20 @@ export class Figure {
     if (rows.length > MOST_ROWS) this.twin.append(h("p", { class: "note" }, `The first ${MOST_ROWS} of ${rows.length.toLocaleString("en")} rows; CSV has all.`));
   }
 
+  /** Draw it although it was never in sight. */
+  force() {
+    this.seen = true;
+    this.draw();
+  }
+
   saveTable() {
+    this.force();
     if (this.made) download(`${this.id}.csv`, csv([this.made.heads, ...this.made.rows]));
   }
 
   /** @param {string} kind */
   async save(kind) {
+    this.force();
     if (!library || !this.made) return announce("There is nothing to save yet", true);
     const { clientWidth: width, clientHeight: height } = this.chart, ground = colour("page");
     const layout = { ...this.layout(this.made.layout), width, height, paper_bgcolor: ground, plot_bgcolor: ground };

@@ -28,6 +28,14 @@ HOSTILE = f"</script><script>alert(1)</script>\"'`${{1}}<img src=x onerror=alert
 FRONT = [43, 51, 35, 7, 28, 46, 44, 60, 61]
 
 
+LOOK = """async () => {
+    for (const part of document.querySelectorAll("main section")) {
+        part.scrollIntoView();
+        await new Promise((done) => setTimeout(done, 120));
+    }
+}"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as found:
@@ -77,9 +85,7 @@ def selected(page: Any) -> str:
 
 def look_at_all(page: Any) -> None:
     """Bring every part into sight, so that it is drawn."""
-    for section in page.locator("main section:visible").all():
-        section.evaluate("(part) => part.scrollIntoView()")
-        page.wait_for_timeout(120)
+    page.evaluate(LOOK)
 
 
 def press(page: Any, *keys: str) -> None:

@@ -14,6 +14,7 @@ from archsearch.units import DASH, unit
 
 COSTS = ("params", "macs", "memory_bytes", "training_memory_bytes", "latency_ms", "predicted_latency_ms")
 MOST_ROWS = 200
+MOST_LETTERS = 60
 MESSAGES = 3
 """So many messages stand for all failures of a kind."""
 
@@ -85,9 +86,15 @@ def headline(summary: Summary) -> list[tuple[str, str, str]]:
     rows.append(("Failed", f"{len(failed):,}", ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.most_common())))
     refusals = Counter(summary.refusals)
     rows.append(
-        ("Refused", f"{refusals.total():,}", ", ".join(f"{count:,} {reason_text(reason)}" for reason, count in refusals.most_common(3)))
+        ("Refused", f"{refusals.total():,}", ", ".join(f"{count:,} {shortened(reason)}" for reason, count in refusals.most_common(3)))
     )
     return rows
+
+
+def shortened(reason: str) -> str:
+    """Why a candidate was refused, in a few words."""
+    text = reason_text(reason)
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\u2026"
 
 
 def reason_text(reason: str) -> str:

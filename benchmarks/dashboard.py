@@ -59,6 +59,7 @@ def study(folder: Path, count: int, drawn: list[tuple[dict[str, Any], Genotype]]
     """A run of so many trials whose errors fall with their size, one in twenty failed, each with a learning curve."""
     record = Record(SPACE, {}, "random", {}, "train", {}, GOALS, Budget(params=10**7), count, 0, 1, 1)
     store, rng = Store.create(folder, record), np.random.default_rng(0)
+    store._db.execute("PRAGMA synchronous=OFF")  # nobody waits for the disk here
     costs = [{"params": analyse(genotype).params, "macs": analyse(genotype).macs} for _, genotype in drawn]
     for number in range(count):
         choices, genotype = drawn[number % len(drawn)]

@@ -19,6 +19,8 @@ from archsearch.network.genotype import Genotype
 from archsearch.support.reading import one_line
 from archsearch.training import PLACES
 
+CONFIG = "archsearch.model/1"
+"""The format of `config.json`."""
 WORD = 100
 """Letters of an option and its value in a card."""
 

@@ -147,6 +147,8 @@ def test_names_that_python_or_torch_have_taken_still_load(name: str):
     x = b(o.Linear(4), b(o.ReLU(), x, name="mid/relu"), name=f"mid/{name}")
     x = b(o.Linear(4), x, name="top/last")
     x = b(o.Dropout(0.5), x, name="mid/out")
+    x = b(o.Linear(4), b(o.Linear(4), x, name=f"3/{name}"), name="between")
+    x = b(o.Linear(4), x, name="3/last")
     exported(b.genotype(b(o.Linear(4), x, name=name)))
 
 

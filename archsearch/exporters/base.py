@@ -19,8 +19,8 @@ from archsearch.network.genotype import Genotype
 from archsearch.support.reading import one_line
 from archsearch.training import PLACES
 
-CONFIG = "archsearch.model/1"
-"""The format of `config.json`."""
+CONFIG_FORMAT = "archsearch.model/1"
+"""What a `config.json` says that it is."""
 WORD = 100
 """Letters of an option and its value in a card."""
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from archsearch.analysis import analyse
-from archsearch.exporters.base import CONFIG, Material
+from archsearch.exporters.base import CONFIG_FORMAT, Material
 
 
 def write_config(material: Material) -> bytes:
@@ -19,7 +19,7 @@ def config_of(material: Material) -> dict[str, Any]:
     genotype, given, card = material.genotype, material.preprocessing, material.card
     costs = analyse(genotype)
     found: dict[str, Any] = {
-        "format": CONFIG,
+        "format": CONFIG_FORMAT,
         "model_type": "archsearch",
         "architectures": ["Network"],
         "title": material.title,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archsearch.exporters.base import CONFIG, ExportError, Preprocessing
+from archsearch.exporters.base import CONFIG_FORMAT, ExportError, Preprocessing
 from archsearch.support.reading import NUMBER, TEXT, at, each, fields, formatted, named, parse, read_text, reason
 
 SAID = {"mean": each(NUMBER), "std": each(NUMBER), "id2label": named(TEXT)}
@@ -18,7 +18,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     """
     try:
         data = parse(read_text(path))
-        formatted(data, CONFIG)
+        formatted(data, CONFIG_FORMAT)
         found = fields({name: value for name, value in data.items() if name in SAID}, SAID, "the configuration", may_lack=SAID)
         labels = found.get("id2label", {})
         if list(labels) != [str(number) for number in range(len(labels))]:

@@ -60,7 +60,8 @@ class Containers:
         """What makes the modules, in the order of their first nodes."""
         for name, branch in self._tree.items():
             if isinstance(branch, dict) and unfit(branch):
-                yield from by_hand(f"self.{name}", branch, modules)
+                yield f"self.{name} = nn.Module()" if is_attribute(name) else f'self.add_module("{name}", nn.Module())'
+                yield from by_hand(f"self.{name}" if is_attribute(name) else f'self.get_submodule("{name}")', branch, modules)
             elif is_attribute(name):
                 yield from written(f"self.{name} = ", value_of(branch, modules))
             else:
@@ -98,10 +99,9 @@ def value_of(branch: Nested | int, modules: Mapping[int, Value]) -> Value:
 
 def by_hand(place: str, branch: Nested, modules: Mapping[int, Value]) -> Iterator[str]:
     """A scope of which a part is called as a method of nn.ModuleDict is: its parts are added one by one."""
-    yield f"{place} = nn.Module()"
     for name, inner in branch.items():
         if isinstance(inner, int):
             yield from written(f'{place}.add_module("{name}", ', modules[inner], ")")
         else:
             yield f'{place}.add_module("{name}", nn.Module())'
-            yield from list(by_hand(f'{place}.get_submodule("{name}")', inner, modules))[1:]
+            yield from by_hand(f'{place}.get_submodule("{name}")', inner, modules)

@@ -43,6 +43,8 @@ PATIENCE_S = 300.0
 """How long a cluster may take until it has room for a first worker: it may be starting machines."""
 ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """For Ray on one machine: it keeps to the loopback interface, as it does by itself on Windows and macOS, and reports nothing to anybody."""
+BRIEFLY = {"RAY_gcs_server_port_wait_time_s": "1"}
+"""For a cluster that should be there: Ray asks it once, for some forty seconds, not twenty times."""
 
 
 @dataclass(eq=False)
@@ -142,8 +144,8 @@ class Cluster:
         quietly: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "namespace": "archsearch"}
         try:
             if self.placement.address:
-                AuthenticationTokenLoader.instance().reset_cache()
-                ray.init(address=self.placement.address, **quietly)
+                with told(BRIEFLY):
+                    ray.init(address=self.placement.address, **quietly)
             else:
                 with alone():
                     ray.init(address="local", include_dashboard=False, **quietly)
@@ -296,16 +298,24 @@ def died(error: Exception) -> Failure:
 @contextmanager
 def alone() -> Iterator[None]:
     """Within this block Ray starts for this machine alone, with a token that only its own processes have."""
-    told = {**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    before = {name: os.environ.get(name) for name in (*told, "RAY_AUTH_MODE")}  # which Ray itself sets when it begins
     clusters = ray_constants.ENABLE_RAY_CLUSTER
-    os.environ.update(told)
-    AuthenticationTokenLoader.instance().reset_cache()  # it may remember that of a Ray before
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    with told({**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}):
+        ray_constants.ENABLE_RAY_CLUSTER = False
+        try:
+            yield
+        finally:
+            ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+@contextmanager
+def told(variables: Mapping[str, str]) -> Iterator[None]:
+    """Within this block Ray finds these in the environment; it forgets the token of a Ray before."""
+    before = {name: os.environ.get(name) for name in (*variables, "RAY_AUTH_MODE")}  # which Ray itself sets when it begins
+    os.environ.update(variables)
+    AuthenticationTokenLoader.instance().reset_cache()
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = clusters
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -15,7 +15,7 @@ from torch import nn
 import archsearch
 from archsearch import Builder, Genotype, Node, TensorSpec, compile_network, load_space, zoo
 from archsearch import ops as o
-from archsearch.exporters import gather, source_text
+from archsearch.exporters.source import class_text
 from archsearch.network.compiler import RESERVED, module_path
 from archsearch.support.randomness import seeded
 from tests.meta_tracker import as_tuple
@@ -143,8 +143,9 @@ def assert_one_order(genotype: Genotype) -> None:
     """Params of the network stand in the genotype's order, and so do those of its source."""
     variables: dict[str, object] = {"__name__": "model", "__file__": "model.py"}
     with torch.device("meta"):  # names alone count
-        exec(compile(source_text(gather(genotype)), "model.py", "exec"), variables)
-        network, written = compile_network(genotype), variables["Network"]()  # type: ignore[operator]
+        network = compile_network(genotype)
+        exec(compile(class_text(genotype, network.state_dict()), "model.py", "exec"), variables)
+        written = variables["Network"]()  # type: ignore[operator]
     found = [name for name, _ in network.named_parameters()]
     assert found == [f"{path}.{name}" for path in parts_in_order(genotype) for name, _ in network.get_submodule(path).named_parameters()]
     assert [name for name, _ in written.named_parameters()] == found

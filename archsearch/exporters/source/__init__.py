@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from archsearch.exporters.base import Material
 from archsearch.exporters.source.definitions import Definitions
@@ -10,6 +13,7 @@ from archsearch.exporters.source.network import network_texts
 from archsearch.exporters.source.program import constants, counts, does, listed, program
 from archsearch.exporters.source.reader import read_safetensors
 from archsearch.exporters.source.recorder import Recorder
+from archsearch.network.genotype import Genotype
 
 PREPROCESS = '''
 def preprocess(images: Tensor) -> Tensor:
@@ -39,18 +43,31 @@ def source_text(material: Material) -> str:
     for module in ("json", "math", "sys", "torch"):
         definitions.need(module)
     definitions.need("pathlib", "Path")
-    definitions.need("torch", "Tensor", "nn")
-    classes = network_texts(material.genotype, material.state, Recorder(definitions))
-    if any("OrderedDict(" in text for text in classes):
-        definitions.need("collections", "OrderedDict")
-    if any("F." in text for text in classes):
-        definitions.need("torch.nn", "functional as F")
-    parts = [*definitions.texts.values(), *classes, LOAD.strip()]
+    parts = [*defined(material.genotype, material.state, definitions), LOAD.strip()]
     if material.preprocessing.mean:
         parts.append(PREPROCESS.format(shape=listed(material.genotype.inputs[0].shape)).strip())
     parts += [inspect.getsource(read_safetensors).strip(), *program(material)]
     head = [docstring(material), "", "from __future__ import annotations", "", *definitions.imports(), "", *constants(material)]
     return "\n\n\n".join(["\n".join(head), *parts]) + "\n"
+
+
+def defined(genotype: Genotype, state: Mapping[str, Tensor], definitions: Definitions) -> list[str]:
+    """The class Network and what it is made of; what that imports is known to `definitions` then. Raises as `source_text`."""
+    definitions.need("torch", "Tensor", "nn")
+    classes = network_texts(genotype, state, Recorder(definitions))
+    if any("OrderedDict(" in text for text in classes):
+        definitions.need("collections", "OrderedDict")
+    if any("F." in text for text in classes):
+        definitions.need("torch.nn", "functional as F")
+    return [*definitions.texts.values(), *classes]
+
+
+def class_text(genotype: Genotype, state: Mapping[str, Tensor]) -> str:
+    """Source of the class Network alone, for weights of these names, on whatever device. Raises as `source_text`."""
+    definitions = Definitions()
+    definitions.need("torch")
+    parts = defined(genotype, state, definitions)
+    return "\n\n\n".join(["\n".join(["from __future__ import annotations", "", *definitions.imports()]), *parts]) + "\n"
 
 
 def write_source(material: Material) -> bytes:

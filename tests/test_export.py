@@ -343,7 +343,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path):
 def test_the_check_finds_another_network(tmp_path: Path):
     folder = export_network(cell(), tmp_path / "out", check=False)
     source = FORMATS["source"]
-    assert verify(folder, gather(cell()), "source", source).difference == 0
+    assert verify(folder, gather(cell()), "source", source).difference <= 1e-6  # another process may share the sums out otherwise
     with pytest.raises(
         ExportError, match=r"output 0 of the exported model.py differs from the network's by up to \S+, allowed are [0-9.e-]+"
     ):

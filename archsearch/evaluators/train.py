@@ -151,7 +151,9 @@ class Train(Options):
         """What a trained network loses in int8 on a part of the data, where that is asked for."""
         if not self.quantize:
             return {}
-        return deployed(network, genotype.inputs[0].shape, data, part, [output.macs for output in exits(genotype)])
+        plain = compile_network(genotype).eval()  # as it is exported: what was trained may compute in another way
+        put_in(plain, network.state_dict())
+        return deployed(plain, genotype.inputs[0].shape, data, part, [output.macs for output in exits(genotype)])
 
     def foretell(self, candidate: Candidate) -> dict[str, float]:
         """Values of zero-cost proxies on a minibatch of the training part. Raises EvaluationError (rejected)."""

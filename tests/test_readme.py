@@ -86,6 +86,7 @@ def test_latency_is_predicted(tmp_path: Path) -> None:
     assert all({"predicted_latency_ms", "latency_ms"} <= trial.metrics.keys() for trial in run.trials)
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_for_engines(tmp_path: Path) -> None:
     for line in block("console", "--engine onnxruntime").splitlines():
         line = line.replace("--trials 40", "--trials 3 --set cells=1 --evaluator-set epochs=1 --workers 0")
@@ -267,6 +268,7 @@ with alone():
 """
 
 
+@pytest.mark.slow
 def test_studies_go_both_ways(tmp_path: Path) -> None:
     options = ["--set", "stages=2", "--trials", "3", "--evaluator-set", "epochs=1", "--workers", "0"]
     call(tmp_path, str(TREE / "cli.py"), "search", "chain", *options, "--out", "results/x")

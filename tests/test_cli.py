@@ -338,6 +338,7 @@ def test_settings_get_the_type_of_their_default() -> None:
         parse_pairs(["c=maybe"], defaults, "it")
 
 
+@pytest.mark.slow
 def test_kill_of_a_real_search_loses_nothing_and_resume_ends_where_no_kill_ends(tmp_path: Path) -> None:
     arguments = ["chain", "--trials", "16", *QUICK, "--seed", "5", "--quiet"]
     assert call("search", *arguments, "--out", "whole", cwd=tmp_path).returncode == 0

@@ -93,6 +93,7 @@ def reached(reader: Reader, place: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_function_that_opens_a_file_is_fuzzed_or_says_why_not(tmp_path_factory: pytest.TempPathFactory) -> None:
     files = (TREE / "archsearch").rglob("*.py")
     left = {name for path in files for name, function in functions(path) if opens(function)}

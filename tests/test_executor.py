@@ -110,17 +110,15 @@ def test_workers_share_a_device_as_far_as_its_memory_goes(tmp_path: Path) -> Non
 def test_room_is_what_was_free_when_all_had_begun() -> None:
     genotype = candidate(0, Path()).genotype
     room = Room(2)
-    assert room.fits(10**12)  # nobody has said yet that anything is shared
+    assert room.fits(10**12, [1])  # nobody has said yet that anything is shared
     room.hear(1000)
-    assert not room.fits(1)  # the other worker takes its own share first
+    assert not room.fits(1, [])  # the other worker takes its own share first
     room.hear(900)
-    assert room.fits(2000)
-    room.enter(0, 500)
-    assert room.fits(400)
-    assert not room.fits(401)
+    assert room.fits(2000, [])
+    assert room.fits(400, [200, 300])
+    assert not room.fits(401, [200, 300])
     room.hear(100)  # one that came for another that died sees what is left beside the work
-    room.leave(0)
-    assert room.fits(900)
+    assert room.fits(400, [500])
     assert (needs_of(Formula(), genotype), free_of(Formula()), free_of(Train(device="cpu"))) == (0, None, None)
     assert needs_of(Train(device="cpu"), genotype) == 0
 

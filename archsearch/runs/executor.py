@@ -195,7 +195,7 @@ class Processes:
 
     def _hand_out(self) -> None:
         for worker in list(self._pool):
-            if self._queue and worker.ready and worker.job is None and self._room.fits(self._queue[0].needs):
+            if self._queue and worker.ready and worker.job is None and self._room.fits(self._queue[0].needs, self._inside()):
                 job = self._queue.popleft()
                 try:
                     worker.pipe.send(job)
@@ -204,8 +204,10 @@ class Processes:
                     self._bury(worker)
                     continue
                 worker.job, worker.began, worker.curve = job, time.perf_counter(), []
-                self._room.enter(job.trial, job.needs)
                 self._tell(job.trial, 0)
+
+    def _inside(self) -> list[int]:
+        return [worker.job.needs for worker in self._pool if worker.job is not None]
 
     def _tell(self, trial: int, epochs: int, metrics: Mapping[str, float] = NOTHING) -> None:
         if self.watch is not None:
@@ -264,7 +266,6 @@ class Processes:
             self._again.discard(worker.job.trial)
             self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), seconds))
             self._tell(worker.job.trial, ENDED)
-            self._room.leave(worker.job.trial)
             worker.job = None
 
     def _bury(self, worker: _Worker, failure: Failure | None = None) -> None:
@@ -286,7 +287,6 @@ class Processes:
         if job is None or job.trial in self._again or not from_outside(worker.process.exitcode):
             return False
         self._again.add(job.trial)
-        self._room.leave(job.trial)
         self._queue.appendleft(job)
         worker.job = None
         return True

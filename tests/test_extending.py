@@ -84,7 +84,7 @@ def test_an_extended_run_that_is_stopped_goes_on_exactly(strategy: Callable[[], 
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     wish = {"trials": 24, "budget": Budget(params=8_000), "objectives": ["macs"]}
     resume(tmp_path / "whole", small_space(), strategy(), Formula(), **wish)
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError, match="stopped by the test"):
         resume(tmp_path / "parts", small_space(), strategy(), Formula(), **wish, progress=stopping(20))
     assert 12 <= len(open_run(tmp_path / "parts").trials) < 24
     resume(tmp_path / "parts", small_space(), strategy(), Formula(), **wish)  # the same command again

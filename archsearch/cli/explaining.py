@@ -168,7 +168,7 @@ def print_judged(found: Explanation) -> None:
     pairs = [] if counts is None else confused(counts)[:5]
     if pairs:
         print_text("")
-        words = "Pixels" if found.task == "segmentation" else "Images"
+        words = "Pixels" if found.masks else "Images"
         print_table(["Is", "Answered", words], [[found.classes[a], found.classes[b], f"{n:,}"] for a, b, n in pairs], left=2)
 
 

@@ -77,8 +77,12 @@ def points_of(run: Run, axes: Axes) -> list[tuple[int, Point]]:
 def plain(run: Run, axes: Axes) -> dict[str, Any]:
     """Table and scatter as plain data."""
     points = [{NUMBER: number, "x": at.x, "y": at.y, "on_front": at.bright} for number, at in points_of(run, axes)]
-    counts = {"trials": len(run.trials), "of": run.record.trials, "failed": run.failures.total(), "refused": run.refusals.total()}
-    return {"run": str(run.folder), **counts, "front": front_rows(run), **axes._asdict(), "points": points}
+    return {"run": str(run.folder), **counts(run), "front": front_rows(run), **axes._asdict(), "points": points}
+
+
+def counts(run: Run) -> dict[str, int]:
+    """How far a run is."""
+    return {"trials": len(run.trials), "of": run.record.trials, "failed": run.failures.total(), "refused": run.refusals.total()}
 
 
 def front_view(run: Run, axes: Axes, room: Room, letters: Letters = DRAWN) -> RenderableType:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_text, remark
+from archsearch.cli.progress import Tick
 from archsearch.runs.standing import Standing
-
-Tick = Callable[[Standing], None]
 
 
 def dashboard_command(root: Path, host: str, port: int) -> None:
@@ -38,20 +37,19 @@ def served(folder: Path, wanted: bool) -> Iterator[Callable[[Tick | None], Tick 
         yield lambda tick: tick
         return
     check_installed()
+    from archsearch.live.beside import beside
+
+    begun = False
     with ExitStack() as stack:
-        waiting = [folder]
-
-        def begin(at: Standing) -> None:
-            from archsearch.live.beside import beside
-
-            if waiting and (at.running or at.done or at.epoch):
-                remark(f"dashboard  {stack.enter_context(beside(waiting.pop()))}")
 
         def with_dashboard(tick: Tick | None) -> Tick:
             def update(at: Standing) -> None:
+                nonlocal begun
                 if tick is not None:
                     tick(at)
-                begin(at)
+                if not begun and (at.running or at.done or at.epoch):
+                    begun = True
+                    remark(f"dashboard  {stack.enter_context(beside(folder))}")
 
             return update
 

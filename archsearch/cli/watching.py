@@ -19,7 +19,7 @@ from rich.text import Text
 
 from archsearch.cli import INTERRUPTED
 from archsearch.cli.console import print_text, remark
-from archsearch.cli.front import TALLEST, Axes, Room, axes_of, front_view
+from archsearch.cli.front import TALLEST, Axes, Room, axes_of, counts, front_view
 from archsearch.cli.scatter import letters_for
 from archsearch.cli.timing import GAP, duration
 from archsearch.runs.clock import RECENT, seconds_left
@@ -149,8 +149,7 @@ def facts(seen: Seen) -> dict[str, Any]:
     """Where a run stands, as plain data; `best` is of the first objective."""
     run, front = seen.run, seen.run.front()
     best = front[0].metrics[run.record.objectives[0].metric] if front else None
-    counts = {"trials": len(run.trials), "of": run.record.trials, "failed": run.failures.total(), "refused": run.refusals.total()}
-    return {"run": str(run.folder), "active": seen.active, **counts, "best": best, "front": [trial.number for trial in front]}
+    return {"run": str(run.folder), "active": seen.active, **counts(run), "best": best, "front": [trial.number for trial in front]}
 
 
 def end(seen: Seen, json: bool) -> None:

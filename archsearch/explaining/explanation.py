@@ -110,6 +110,11 @@ class Explanation:
     filters: Filters | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def masks(self) -> bool:
+        """Whether the network answers for each pixel."""
+        return self.task == "segmentation"
+
     def plain(self) -> dict[str, Any]:
         """What is worth having as data: exits with their counts, and the answers to each sample."""
         exits = [

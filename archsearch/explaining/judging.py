@@ -11,6 +11,7 @@ from torch import Tensor
 from archsearch.data import VOID
 from archsearch.explaining.explanation import Ints
 from archsearch.explaining.subject import Subject
+from archsearch.tasks import tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +45,7 @@ def judge(subject: Subject, images: Tensor, truth: Tensor, step: Callable[[], No
     for pixels, right in zip(torch.split(images, subject.batch), torch.split(truth.long(), subject.batch), strict=True):
         found = subject.answers(subject.normalised(pixels))
         for count, answer in zip(counts, found, strict=True):
-            known = right != VOID if subject.masks else torch.ones_like(right, dtype=torch.bool)
-            pairs = right[known] * classes + answer.argmax(1)[known]
-            count += torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+            count += tally(right, answer.argmax(1), classes)
         given = found[-1].argmax(1)
         answered.append(given[:0] if subject.masks else given)
         step()

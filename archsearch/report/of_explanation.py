@@ -48,7 +48,7 @@ def header(found: Explanation) -> str:
 
 def headline(found: Explanation) -> Iterator[tuple[str, str, str]]:
     """Numbers to see first: name, value, a few words."""
-    last, masks = found.exits[-1], found.task == "segmentation"
+    last, masks = found.exits[-1], found.masks
     if last.error is not None and masks:
         yield "Mean IoU", percent(1 - last.error), "mean over the classes"
         yield "Pixels", percent(1 - last.wrong), "answered right"
@@ -78,7 +78,7 @@ def classes(found: Explanation) -> Iterator[Section]:
     if found.exits[-1].counts is None:
         return
     names = found.classes
-    if found.task == "segmentation":
+    if found.masks:
         note = "IoU: intersection over union over all pixels of all images. Found: of the pixels of the class. Right: of those answered so."
         yield Section("Classes", note, per_exit(found, lambda counts: confusion.of_masks(names, counts)))
     else:
@@ -100,7 +100,7 @@ def mistakes(found: Explanation) -> Iterator[Section]:
     """Images with the worst mistakes."""
     if not found.mistakes:
         return
-    if found.task == "segmentation":
+    if found.masks:
         note = "Images with the largest share of wrong pixels: the image, the classes as they are, and as they were answered."
         yield Section("Worst answers", note, shots((masks_of(one) for one in found.mistakes), 3), key=key(found))
     else:
@@ -153,14 +153,14 @@ def samples(found: Explanation) -> Section:
         "Gradient: how much the score of the answer changes with each pixel, the lighter the more (Simonyan et al. 2014). Covered: orange "
         "where the answer loses certainty when a square in the image's mean colour lies there, blue where it gains (Zeiler & Fergus 2014)."
     )
-    if found.task == "segmentation":
+    if found.masks:
         note += " Both ask for the pixels that were answered with one class."
     cards = (sample(found, one) for one in found.samples)
     return Section(
         "What answers hang on",
         note,
-        shots(cards, 5 if found.task == "segmentation" else 3),
-        key=key(found) if found.task == "segmentation" else "",
+        shots(cards, 5 if found.masks else 3),
+        key=key(found) if found.masks else "",
     )
 
 
@@ -182,7 +182,7 @@ def caption(found: Explanation, one: Sample) -> str:
     """What an image is, and what each exit answered."""
     *earlier, last = one.answers
     lines = [] if one.truth is None else [f"is <b>{short(found.classes[one.truth])}</b>"]
-    if found.task == "segmentation":
+    if found.masks:
         lines.append(f"the maps ask for {short(found.classes[one.asked.label])}, certain by {percent(one.asked.share)}")
     lines += [f"{escape(exit_.name)}: {answers(found, one, given)}" for exit_, given in zip(found.exits, earlier, strict=False)]
     return f"{answers(found, one, last)}<small>{'<br>'.join([escape(one.name), *lines])}</small>"
@@ -193,7 +193,7 @@ def answers(found: Explanation, one: Sample, given: tuple[Score, ...]) -> str:
     first, *others = given
     look = ' class="wrong"' if one.truth not in (None, first.label) else ""
     rest = "".join(f", {short(found.classes[score.label])} {percent(score.share)}" for score in others)
-    of = " of the pixels" if found.task == "segmentation" else ""
+    of = " of the pixels" if found.masks else ""
     return f"<b{look}>{short(found.classes[first.label])}</b> {percent(first.share)}{rest}{of}"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from archsearch.data import VOID
 from archsearch.explaining.explanation import Bytes, Floats, Mask
 
 MOST_SIDE = 160
@@ -68,16 +69,12 @@ def for_and_against(values: Floats, picture: Bytes) -> Bytes:
 def overlay(labels: Mask, picture: Bytes) -> Bytes:
     """Classes of pixels in their colours over a gray picture."""
     gray = shown(picture).mean(2) / 255
-    return blended(gray, colours_of(labels), np.where(labels == VOID_CLASS, 0.75, 0.6)[..., None])
+    return blended(gray, colours_of(labels), np.where(labels == VOID, 0.75, 0.6)[..., None])
 
 
 def blended(gray: Colours, colours: NDArray[Any], share: Colours) -> Bytes:
     """Colours (H, W, 3) over a gray picture (H, W) in [0, 1], by so large a share of each pixel, (H, W, 1)."""
     return np.asarray(((1 - share) * 255 * gray[..., None] + share * colours).round().clip(0, 255), np.uint8)
-
-
-VOID_CLASS = 255
-"""As data.VOID: a pixel that belongs to no class."""
 
 
 def colour_of(label: int) -> tuple[int, int, int]:
@@ -90,7 +87,7 @@ def colour_of(label: int) -> tuple[int, int, int]:
 def colours_of(labels: Mask) -> NDArray[Any]:
     """The colours (H, W, 3) of classes of pixels."""
     known = np.array([colour_of(label) for label in range(int(labels.max()) + 1)])
-    return np.where((labels == VOID_CLASS)[..., None], VOID_COLOUR, known[labels])
+    return np.where((labels == VOID)[..., None], VOID_COLOUR, known[labels])
 
 
 def tiles(planes: Sequence[Bytes], columns: int) -> Bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archsearch.data import Data
-from archsearch.tasks.base import Meter, Task, answers, joint_loss
+from archsearch.tasks.base import Meter, Task, answers, joint_loss, tally
 from archsearch.tasks.classification import Classification
 from archsearch.tasks.feed import Feed, feed_of, measure, part_of, size_of, tiled, views_of
 from archsearch.tasks.segmentation import Segmentation
@@ -32,6 +32,7 @@ __all__ = [
     "measure",
     "part_of",
     "size_of",
+    "tally",
     "task_of",
     "tiled",
     "views_of",

@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from archsearch.data import VOID
+
 
 class Meter(ABC):
     """Takes answers batch by batch, and in the end says how wrong they were."""
@@ -62,6 +64,12 @@ class Task(ABC):
 def weight_of(weights: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     """The weights as a tensor, made once: on its way to a GPU every step would wait for it."""
     return torch.tensor(weights, device=device, dtype=dtype)
+
+
+def tally(right: Tensor, given: Tensor, classes: int) -> Tensor:
+    """How often what is right, (N,) or masks (N, H, W), was answered by what, (classes, classes); of masks data.VOID counts nowhere."""
+    known = right != VOID if right.ndim > 1 else slice(None)
+    return torch.bincount(right[known] * classes + given[known], minlength=classes**2).reshape(classes, classes)
 
 
 def balanced_error(hits: Tensor, counts: Tensor) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from archsearch.data import VOID
-from archsearch.tasks.base import Meter, Task, balanced_error, weight_of
+from archsearch.tasks.base import Meter, Task, balanced_error, tally, weight_of
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ class Confusion(Meter):
 
     def add(self, answer: Tensor, truth: Tensor) -> None:
         truth = truth.long()
-        known = truth != VOID
-        pairs = truth[known] * self.classes + answer.argmax(1)[known]
-        self.counts += torch.bincount(pairs, minlength=self.classes**2).reshape(self.classes, -1).cpu()
+        self.counts += tally(truth, answer.argmax(1), self.classes).cpu()
         self.loss += float(functional.cross_entropy(answer, truth, ignore_index=VOID, reduction="sum"))
 
     def metrics(self) -> dict[str, float]:

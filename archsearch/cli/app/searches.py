@@ -161,12 +161,7 @@ def watch(
 
 
 def explain(
-    target: Annotated[
-        str,
-        typer.Argument(
-            help="RUN:TRIAL, a run's folder (its best network), a folder of model files, or a genotype file.", show_default=False
-        ),
-    ],
+    target: Annotated[str, typer.Argument(help=EXPLAINED, show_default=False)],
     images: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Images of your own, PNG or JPEG. [default: the network's validation part]")
     ] = None,

@@ -24,6 +24,34 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What strategies need, or what makes them go through all that they do in few trials."""
 
 
+OWN_SPACE = """
+from dataclasses import dataclass
+
+from archsearch.network.builder import Builder
+from archsearch.ops import Flatten, Linear
+from archsearch.ops.base import Op, register
+
+
+@register("KIND")
+@dataclass(frozen=True)
+class Noise(Op):
+    def infer(self, x):
+        return x
+
+    def build(self, layers, x):
+        return layers.Identity()
+
+
+def space(pick, *, input: tuple = (1, 8, 8), classes: int = 10):
+    b = Builder(input)
+    x = b(Flatten(), b(Noise(), b.input))
+    for place in range(pick("stages", [1, 2, 3])):
+        x = b(Linear(pick(f"stage{place}/width", [4, 8, 16])), x)
+    return b.genotype(b(Linear(classes), x))
+"""
+"""A file of a user's own: a space with choices that depend on others, and an op, of which each kind is registered once in a process."""
+
+
 def made(name: str) -> Strategy:
     return load_strategy(name)(**OPTIONS.get(name, {}))
 
@@ -31,6 +59,11 @@ def made(name: str) -> Strategy:
 def small_space(name: str = "cell") -> Space:
     settings: dict[str, Any] = {"input": (1, 8, 8), "classes": 10}
     return load_space(name, **settings, **({"cells": 1, "channels": 4} if name == "cell" else {}))
+
+
+def own_space(folder: Path, kind: str) -> Space:
+    (folder / "space.py").write_text(OWN_SPACE.replace("KIND", kind))
+    return load_space(str(folder / "space.py"))
 
 
 def small_search(out: Path, strategy: Strategy | None = None, evaluator: Formula | None = None, **options: Any) -> Run:

@@ -27,7 +27,7 @@ from archsearch.spaces.space import load_space
 from archsearch.strategies import Evolution, Random
 from archsearch.support.parts import load_part
 from tests.evaluators import Deadly, Failing, Formula, Stillborn
-from tests.runs import assert_same_run, small_search, small_space, table
+from tests.runs import assert_same_run, own_space, small_search, small_space, table
 
 ray = pytest.importorskip("ray", reason='needs Ray: pip install "archsearch[ray]"')
 from ray.cluster_utils import Cluster as Machines  # noqa: E402
@@ -187,36 +187,11 @@ def test_a_data_set_travels(machines: Machines, tmp_path: Path) -> None:
     assert {"error", "loss"} <= first.metrics.keys() & second.metrics.keys()
 
 
-SPACE = """
-from dataclasses import dataclass
-
-from archsearch.network.builder import Builder
-from archsearch.ops import Flatten, Linear
-from archsearch.ops.base import Op, register
-
-
-@register("travelling_noise")
-@dataclass(frozen=True)
-class Noise(Op):
-    def infer(self, x):
-        return x
-
-    def build(self, layers, x):
-        return layers.Identity()
-
-
-def space(pick, *, input: tuple = (1, 8, 8), classes: int = 10):
-    b = Builder(input)
-    x = Noise()
-    return b.genotype(b(Linear(classes), b(Linear(pick("width", [4, 8, 16])), b(Flatten(), b(x, b.input)))))
-"""
-
-
 @slow
 def test_a_space_of_ones_own_is_searched(machines: Machines, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(SPACE)
-    space = load_space(str(tmp_path / "mine.py"))
-    run = search(space, Random(), Train(epochs=1), trials=3, workers=2, out=tmp_path / "run", placement=BY_RAY)
+    run = search(
+        own_space(tmp_path, "travelling_noise"), Random(), Train(epochs=1), trials=3, workers=2, out=tmp_path / "run", placement=BY_RAY
+    )
     assert [trial.failure for trial in run.trials] == [None] * 3
 
 
@@ -230,6 +205,16 @@ def test_failures_are_data(machines: Machines, tmp_path: Path) -> None:
     assert kinds == {2: "out_of_memory", 3: "diverged", 4: "diverged", 5: "timeout", 6: "crashed", 8: None}
     assert outcomes[5].failure.message == "over the limit of 1.5 s"
     assert len(outcomes[8].curve) == 3
+
+
+@slow
+def test_a_result_that_is_heard_late_is_one(machines: Machines, tmp_path: Path) -> None:
+    executor = Cluster(Formula(seconds=0.3), 1, timeout_s=1.5)
+    executor.submit(candidate(0, tmp_path))
+    executor.submit(candidate(1, tmp_path))
+    assert executor.wait().failure is None
+    time.sleep(3)  # as a strategy that thinks
+    assert gathered(executor, 1)[1].failure is None
 
 
 @slow

@@ -18,7 +18,8 @@ from archsearch.network.builder import Builder
 from archsearch.network.genotype import Genotype
 from archsearch.ops import Conv2d, Flatten, GlobalAvgPool2d, Linear
 from archsearch.runs.endings import died
-from archsearch.runs.executor import Executor, ExecutorError, Inline, Outcome, Processes
+from archsearch.runs.executor import Executor, ExecutorError, Inline, Outcome
+from archsearch.runs.processes import Processes
 from archsearch.runs.room import Room
 from archsearch.spaces.space import load_space
 from archsearch.support.threads import one_thread_each

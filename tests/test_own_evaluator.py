@@ -16,7 +16,8 @@ from archsearch import export
 from archsearch.cli import run
 from archsearch.evaluators.base import Candidate, EvaluatorError, Report, check_evaluator, said, setting_of
 from archsearch.exporters.base import ExportError
-from archsearch.runs.executor import ExecutorError, Processes
+from archsearch.runs.executor import ExecutorError
+from archsearch.runs.processes import Processes
 from archsearch.runs.store import open_run
 from archsearch.runs.tabulate import tabulate
 from tests.evaluators import Formula

@@ -18,7 +18,7 @@ import pytest
 
 from archsearch.runs.owner import FORMAT, Lock, Owner, owner_file, owner_of
 from archsearch.runs.search import resume
-from archsearch.runs.store import LockedError, Store, open_run
+from archsearch.runs.store import LockedError, Run, Store, open_run
 from archsearch.strategies import Evolution
 from archsearch.support.writing import write_text
 from archsearch.trial import to_json
@@ -29,8 +29,8 @@ from tests.test_record import told
 TREE = Path(__file__).parents[1]
 
 
-def go_on(folder: Path, trials: int, seconds: float = 0.0) -> None:
-    resume(folder, small_space(), Evolution(population=10, tournament=4), Formula(seconds), trials=trials)
+def go_on(folder: Path, trials: int, seconds: float = 0.0) -> Run:
+    return resume(folder, small_space(), Evolution(population=10, tournament=4), Formula(seconds), trials=trials)
 
 
 def leave(folder: Path, owner: Owner) -> None:
@@ -96,10 +96,11 @@ def test_a_machine_that_was_started_again_or_a_container_on_it_goes_on(tmp_path:
     folder = small_search(tmp_path / "run", trials=3).folder
     mine = Owner.here()
     leave(folder, replace(mine, boot="before the restart", pid=1))  # a number that some other process has now
-    go_on(folder, 4)
+    assert len(go_on(folder, 4).trials) == 4
     if mine.boot:
         leave(folder, replace(mine, host="another-container"))
-        go_on(folder, 5)
+        assert len(go_on(folder, 5).trials) == 5
+    assert owner_of(folder) is None
 
 
 def test_resume_says_who_was_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +123,8 @@ def test_a_run_that_was_killed_goes_on_in_another_folder(tmp_path: Path) -> None
     folder = small_search(tmp_path / "run", trials=6).folder
     whole = small_search(tmp_path / "whole", trials=10).folder
     leave(folder, replace(Owner.here(), pid=1))
-    moved = Path(shutil.move(folder, tmp_path / "deeper" / "moved")) if (tmp_path / "deeper").mkdir() is None else folder
+    (tmp_path / "deeper").mkdir()
+    moved = Path(shutil.move(folder, tmp_path / "deeper" / "moved"))
     go_on(moved, 10)
     assert table(moved, "trials") == table(whole, "trials")
 

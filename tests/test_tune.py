@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,12 @@ import pytest
 from archsearch.analysis import Budget
 from archsearch.network.genotype import Genotype
 from archsearch.network.passes import canonicalise
-from archsearch.spaces.space import Pick, Space, load_space
+from archsearch.spaces.space import Pick, Space
 from archsearch.strategies import Evolution, Exhaustive, Random
 from archsearch.support.parts import load_part
 from archsearch.trial import Trial
 from tests.evaluators import Formula
-from tests.runs import small_space
+from tests.runs import own_space, small_space
 
 pytest.importorskip("ray.tune", reason='needs Ray Tune: pip install "archsearch[ray]"')
 import ray
@@ -134,38 +137,28 @@ def test_the_end_of_a_space_ends_the_experiment() -> None:
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def machine() -> Iterator[str]:
+    """Ray on this machine, to which this process is connected; its token."""
     with alone():
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield
+        token = os.environ["RAY_AUTH_TOKEN"]
+    yield token
     ray.shutdown()
 
 
-SPACE = """
-from dataclasses import dataclass
-
-from archsearch.network.builder import Builder
-from archsearch.ops import Flatten, Linear
-from archsearch.ops.base import Op, register
-
-
-@register("tuned_noise")
-@dataclass(frozen=True)
-class Noise(Op):
-    def infer(self, x):
-        return x
-
-    def build(self, layers, x):
-        return layers.Identity()
+@pytest.mark.slow
+def test_who_has_no_token_is_not_let_in(machine: str, tmp_path: Path) -> None:
+    address = ray.get_runtime_context().gcs_address
+    script = f"import ray; ray.init(address={address!r}, log_to_driver=False); print('let in')"
+    bare = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
+    bare |= {"HOME": str(tmp_path), "RAY_gcs_server_port_wait_time_s": "1"}
+    said = []
+    for more in ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": machine}, {"RAY_AUTH_MODE": "disabled"}):
+        done = subprocess.run([sys.executable, "-c", script], env={**bare, **more}, capture_output=True, text=True, timeout=90, check=False)
+        said.append((done.returncode == 0, "let in" in done.stdout))
+    assert said == [(True, True), (False, False)]
 
 
-def space(pick, *, input: tuple = (1, 8, 8), classes: int = 10):
-    b = Builder(input)
-    x = b(Flatten(), b(Noise(), b.input))
-    for place in range(pick("stages", [1, 2, 3])):
-        x = b(Linear(pick(f"stage{place}/width", [4, 8, 16])), x)
-    return b.genotype(b(Linear(classes), x))
-"""
 OWN = """
 from dataclasses import dataclass
 
@@ -194,10 +187,9 @@ def tuner(run: Any, by: Any, folder: Path, trials: int, **more: Any) -> tune.Tun
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Tune's own
-def test_a_tuner_with_asha_and_a_failure_searches_and_goes_on(machine: None, tmp_path: Path) -> None:
+def test_a_tuner_with_asha_and_a_failure_searches_and_goes_on(machine: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN)
-    (tmp_path / "space.py").write_text(SPACE)
-    space = load_space(str(tmp_path / "space.py"))
+    space = own_space(tmp_path, "tuned_noise")
     judge = load_part("evaluator", f"{tmp_path / 'mine.py'}:Mine", {})()
     by = StrategySearcher(space, Evolution(population=4, tournament=2), Budget(params=50_000))
     asha = ASHAScheduler(time_attr="training_iteration", max_t=7, grace_period=1, reduction_factor=2)
@@ -225,7 +217,7 @@ def test_a_tuner_with_asha_and_a_failure_searches_and_goes_on(machine: None, tmp
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_small_space_ends_a_tuner(machine: None, tmp_path: Path) -> None:
+def test_a_small_space_ends_a_tuner(machine: str, tmp_path: Path) -> None:
     space = Space("tiny", tiny, {})
     results = tuner(trainable(space, Formula()), StrategySearcher(space, Exhaustive()), tmp_path, 9).fit()
     assert sorted(result.config["head/width"] for result in results) == [2, 3, 4]

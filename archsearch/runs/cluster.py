@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,15 +21,15 @@ from ray.exceptions import RayError
 
 from archsearch import __version__
 from archsearch.data import Wanted, load_data
-from archsearch.data.description import Mark
 from archsearch.evaluators.base import Candidate, Evaluator
-from archsearch.runs.executor import ENDED, MAX_FALSE_STARTS, NOTHING, ExecutorError, Outcome, Watch
+from archsearch.runs.executor import ExecutorError
 from archsearch.runs.identity import found_again, is_source
 from archsearch.runs.kit import Kit, pack, texts
 from archsearch.runs.placement import Placement
 from archsearch.runs.record import options_of
 from archsearch.runs.remote_worker import RemoteWorker
-from archsearch.runs.worker import Job, Method
+from archsearch.runs.supervisor import Supervisor, Worker
+from archsearch.runs.worker import Job
 from archsearch.support.writing import whole
 from archsearch.training.failures import failure_of
 from archsearch.training.options import Options
@@ -39,6 +39,8 @@ MAX_TRIES = 3
 """Workers that may die of one candidate before that counts as its fault; machines that go away are nobody's."""
 NODE_DIED = "node has died"
 """What Ray says of an actor whose machine went away."""
+LOOK_S = 10.0
+"""How often it is looked whether there is room, whatever workers say."""
 PATIENCE_S = 300.0
 """How long a cluster may take until it has room for a first worker: it may be starting machines."""
 ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -48,69 +50,32 @@ BRIEFLY = {"RAY_gcs_server_port_wait_time_s": "1"}
 
 
 @dataclass(eq=False)
-class _Worker:
+class _Worker(Worker):
     actor: Any
     call: Any
     """What is waited for: that it is set up, or the next event of an evaluation."""
-    ready: bool = False
     node: str = ""
-    job: Job | None = None
-    began: float = 0.0
-    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 @dataclass
-class Cluster:
+class Cluster(Supervisor[_Worker]):
     """Evaluations in `workers` actors of Ray, wherever the cluster has room for them; this process alone writes the run.
 
     Nothing is read from a disk that machines would have to share: evaluator, users' own files and data are sent once, a candidate with the
     weights that it begins with, and what was trained comes back. A candidate whose worker dies is tried again on another, three
-    times in all; one whose machine went away, as often as that happens. The other arguments are those of `Processes`; `places` are
-    options of the evaluator that are paths, made absolute.
+    times in all; one whose machine went away, as often as that happens. `places` are options of the evaluator that are paths, made
+    absolute.
     """
 
-    evaluator: Evaluator
-    workers: int = 1
-    timeout_s: float | None = None
     placement: Placement = field(default_factory=lambda: Placement("ray"))
-    files: Sequence[str] = ()
-    marks: Mapping[str, Mark] | None = None
     places: Mapping[str, str] = field(default_factory=dict)
-    watch: Watch | None = None
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ValueError(f"workers={self.workers} must be at least 1")
-        self._queue: deque[Job] = deque()
-        self._done: deque[Outcome] = deque()
-        self._pool: list[_Worker] = []
+        super().__post_init__()
         self._deaths: Counter[int] = Counter()
-        self._false_starts = 0
+        self._heard = 0.0
         self._own = False
         self._scratch: TemporaryDirectory[str] | None = None
-
-    def submit(self, candidate: Candidate, method: Method = "evaluate") -> None:
-        if not self._pool:  # not before there is work: going on with a finished run starts nothing
-            self._begin()
-        self._queue.append(Job.of(candidate, method))
-        self._hand_out()
-
-    def wait(self) -> Outcome:
-        quiet_since = time.monotonic()
-        while not self._done:
-            self._hand_out()
-            waiting = [worker.call for worker in self._pool if worker.call is not None]
-            ray.wait(waiting, timeout=self._patience())
-            ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=0)
-            for worker in [worker for worker in self._pool if worker.call in ready]:
-                self._listen(worker)
-            self._end_late()
-            if ready or any(worker.ready for worker in self._pool):
-                quiet_since = time.monotonic()
-            elif time.monotonic() - quiet_since > PATIENCE_S:
-                raise ExecutorError(self._no_room())
-        self._hand_out()  # before the caller thinks about the outcome: nobody is to be idle meanwhile
-        return self._done.popleft()
 
     def close(self) -> None:
         with suppress(RayError):
@@ -118,10 +83,11 @@ class Cluster:
             if idle and self._scratch is None:
                 ray.wait(idle, num_returns=len(idle), timeout=2)
             for worker in self._pool:
-                ray.kill(worker.actor)
+                self._end(worker)
         self._pool = []
         if self._own:
             ray.shutdown()
+            ray_worker._worker_logs_enabled = True
             self._own = False
         if self._scratch is not None:
             self._scratch.cleanup()
@@ -135,7 +101,7 @@ class Cluster:
         self._actor = ray.remote(RemoteWorker).options(
             num_cpus=self.placement.cpus_per_trial, num_gpus=self.placement.gpus_per_trial, max_restarts=0, scheduling_strategy="SPREAD"
         )
-        self._pool = [self._start() for _ in range(self.workers)]
+        self._heard = time.monotonic()
 
     def _connect(self) -> None:
         """Use the Ray that this process is connected to, else the cluster of the address, else start one here."""
@@ -153,7 +119,7 @@ class Cluster:
             where = f"no Ray cluster at {self.placement.address!r}" if self.placement.address else "Ray does not start"
             raise ExecutorError(f"{where}: {' '.join(str(error).split())[:200]}") from error
         self._own = True
-        ray_worker._worker_logs_enabled = False  # which would go to stdout, where results are
+        ray_worker._worker_logs_enabled = False  # which would go to stdout, where results are, in spite of log_to_driver
         if not self.placement.address:
             self._scratch = TemporaryDirectory(prefix="archsearch-ray-")
             if not any(self._has_room(node) for node in ray.nodes()):
@@ -173,24 +139,26 @@ class Cluster:
         actor = self._actor.remote(__version__, max(1, int(self.placement.cpus_per_trial)), scratch)
         return _Worker(actor, actor.set_up.remote(*self._sent))
 
-    def _hand_out(self) -> None:
-        for worker in self._pool:
-            if self._queue and worker.ready and worker.job is None:
-                job = self._queue.popleft()
-                worker.job, worker.began, worker.curve = job, time.perf_counter(), []
-                worker.call = worker.actor.evaluate.options(num_returns="streaming").remote(job, needed(job))
-                self._tell(job.trial, 0)
+    def _needs(self, candidate: Candidate) -> int:
+        return 0  # Ray knows what is free
 
-    def _tell(self, trial: int, epochs: int, metrics: Mapping[str, float] = NOTHING) -> None:
-        if self.watch is not None:
-            self.watch(trial, epochs, metrics)
+    def _send(self, worker: _Worker, job: Job) -> bool:
+        worker.call = worker.actor.evaluate.options(num_returns="streaming").remote(job, needed(job))
+        return True
 
-    def _patience(self) -> float:
-        """Seconds until something has to be looked at again."""
-        if self.timeout_s is None:
-            return 10.0
-        ends = [worker.began + self.timeout_s for worker in self._pool if worker.job is not None]
-        return min(10.0, max(0.0, min(ends) - time.perf_counter())) if ends else 10.0
+    def _hear(self, patience_s: float | None) -> None:
+        waiting = [worker.call for worker in self._pool if worker.call is not None]
+        ray.wait(waiting, timeout=LOOK_S if patience_s is None else min(LOOK_S, patience_s))
+        ready, _ = ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        for worker in [worker for worker in self._pool if worker.call in ready]:
+            self._listen(worker)
+        if ready or any(worker.ready for worker in self._pool):
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > PATIENCE_S:
+            raise ExecutorError(self._no_room())
+
+    def _has_more(self, worker: _Worker) -> bool:
+        return bool(ray.wait([worker.call], timeout=0)[0])
 
     def _listen(self, worker: _Worker) -> None:
         try:
@@ -198,73 +166,48 @@ class Cluster:
                 worker.node, wrong = ray.get(worker.call)
                 if wrong:
                     raise ExecutorError(f"a worker cannot set up the evaluator: {wrong}")
-                worker.call, worker.ready, self._false_starts = None, True, 0
+                worker.call = None
+                self._is_up(worker)
                 return
             word, *data = ray.get(next(worker.call))
         except (RayError, StopIteration) as error:
             self._bury(worker, error)
             return
         if word == "report":
-            self._take_report(worker, worker.job.trial, *data)
+            self._take_report(worker, *data)
         else:
-            self._take_result(worker, *data)
+            worker.call = None
+            self._take_home(worker, *data)
 
-    def _take_report(self, worker: _Worker, trial: int, epoch: int, metrics: dict[str, float], seconds: float) -> None:
-        worker.curve.append(metrics)
-        self._tell(trial, epoch + 1, metrics)
-        if self.timeout_s is not None and seconds > self.timeout_s:
-            self._end(worker)
-
-    def _take_result(
+    def _take_home(
         self, worker: _Worker, metrics: dict[str, float], failed: tuple[Any, str] | None, seconds: float, made: Mapping[str, bytes]
     ) -> None:
+        """Take in a result, and write the files that come with it."""
         failure = None if failed is None else Failure(*failed)
-        if self.timeout_s is not None and seconds > self.timeout_s:
-            metrics, failure, made = {}, self._late(), {}
         try:
-            for path, content in made.items():
+            for path, content in () if self._is_late(seconds) else made.items():
                 with whole(Path(path)) as draft:
                     draft.write_bytes(content)
         except OSError as error:
             metrics, failure = {}, failure_of(error)
-        self._finish(worker, metrics, failure, seconds)
-
-    def _finish(self, worker: _Worker, metrics: dict[str, float], failure: Failure | None, seconds: float) -> None:
-        if worker.job is not None:
-            self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), seconds))
-            self._tell(worker.job.trial, ENDED)
-        worker.job = worker.call = None
-
-    def _late(self) -> Failure:
-        return Failure("timeout", f"over the limit of {self.timeout_s:g} s")
-
-    def _end_late(self) -> None:
-        now = time.perf_counter()
-        for worker in list(self._pool):
-            if self.timeout_s is not None and worker.job is not None and now - worker.began > self.timeout_s:
-                self._end(worker)
+        self._take_result(worker, metrics, failure, seconds)
 
     def _end(self, worker: _Worker) -> None:
-        """End a worker that takes too long, and start another."""
-        self._finish(worker, {}, self._late(), time.perf_counter() - worker.began)
         ray.kill(worker.actor)
-        self._pool[self._pool.index(worker)] = self._start()
 
     def _bury(self, worker: _Worker, error: Exception) -> None:
         """Replace a worker that is gone; what it was at is tried again, first of all, unless it has died of that often enough."""
         gone = NODE_DIED in str(error) or worker.node in {node["NodeID"] for node in ray.nodes() if not node["Alive"]}
-        if worker.job is not None:
-            self._deaths[worker.job.trial] += not gone
-            if self._deaths[worker.job.trial] < MAX_TRIES:
-                self._queue.appendleft(worker.job)
-                worker.job = None
+        job = worker.job
+        if job is not None:
+            self._deaths[job.trial] += not gone
+            if self._deaths[job.trial] < MAX_TRIES:
+                self._put_back(worker, job)
             else:
-                self._finish(worker, {}, died(error), time.perf_counter() - worker.began)
+                self._finish(worker, {}, died(error))
         elif not gone:
-            self._false_starts += 1
-            if self._false_starts >= MAX_FALSE_STARTS:
-                raise ExecutorError(f"workers die while they start: {died(error).message}")
-        self._pool[self._pool.index(worker)] = self._start()
+            self._count_false_start(why(error))
+        self._replace(worker)
 
 
 def evaluator_kit(evaluator: Evaluator, files: Sequence[str], places: Mapping[str, str]) -> tuple[Kit, Wanted | None]:
@@ -289,10 +232,14 @@ def needed(job: Job) -> dict[str, bytes]:
 
 def died(error: Exception) -> Failure:
     """The failure of a candidate of which workers die."""
+    memory = "memory pressure" in str(error) or "OutOfMemory" in type(error).__name__
+    return Failure("out_of_memory" if memory else "crashed", f"{MAX_TRIES} workers died of it, the last: {why(error)}")
+
+
+def why(error: Exception) -> str:
+    """What Ray says of the end of a worker, in short."""
     text = " ".join(str(error).split())
-    memory = "memory pressure" in text or "OutOfMemory" in type(error).__name__
-    why = text.partition("Worker exit detail:")[2] or text
-    return Failure("out_of_memory" if memory else "crashed", f"{MAX_TRIES} workers died of it, the last: {why[:200].strip()}")
+    return (text.partition("Worker exit detail:")[2] or text)[:200].strip()
 
 
 @contextmanager

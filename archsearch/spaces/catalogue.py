@@ -45,6 +45,25 @@ class Entry(NamedTuple):
     constant: bool = False
 
 
+Names = tuple[str, ...]
+
+
+class _Kept(NamedTuple):
+    """An entry without dicts, which of many networks would be most of what is kept."""
+
+    choices: tuple[Scalar, ...]
+    costs: tuple[float, ...]
+    chosen: Names
+    costly: Names
+    fingerprint: str
+    isomorph: str
+    constant: bool
+
+    def entry(self) -> Entry:
+        choices, costs = dict(zip(self.chosen, self.choices, strict=True)), dict(zip(self.costly, self.costs, strict=True))
+        return Entry(choices, self.fingerprint, costs, self.isomorph, self.constant)
+
+
 @dataclass
 class Catalogue:
     """Networks of a space, looked up by choices; `batch` and `optimizer` are for the training memory, latency is predicted for `device`.
@@ -64,7 +83,8 @@ class Catalogue:
     kept: int = 0
     listed: dict[str, Choices] | None = None
     device: Device | None = None
-    _entries: dict[Mark, Entry] = field(default_factory=dict, repr=False)
+    _entries: dict[Mark, _Kept] = field(default_factory=dict, repr=False)
+    _names: dict[Names, Names] = field(default_factory=dict, repr=False)
     _genotypes: dict[Mark, Genotype] = field(default_factory=dict, repr=False)
     _derived: dict[tuple[str, Callable[..., Any]], Any] = field(default_factory=dict, repr=False)
 
@@ -105,16 +125,21 @@ class Catalogue:
         given = choices if self._conditional else self._completed(choices, rng)
         found = self._entries.get(mark_of(given))
         if found is not None:
-            return found
+            return found.entry()
         genotype, full = self.space.resolve(given, rng)
         genotype = canonicalise(genotype)
         isomorph = genotype.fingerprint
         fingerprint = written_fingerprint(full) if self.written else isomorph
         costs = known_costs(genotype, self.batch, self.optimizer, self.device)
         entry = Entry(full, fingerprint, costs, isomorph, is_constant(genotype))
-        keep(self._entries, mark_of(full), entry, MAX_ENTRIES)
+        keep(self._entries, mark_of(full), self._without_dicts(entry), MAX_ENTRIES)
         keep(self._genotypes, mark_of(full), genotype, MAX_GENOTYPES)
         return entry
+
+    def _without_dicts(self, entry: Entry) -> _Kept:
+        chosen, costly = (self._names.setdefault(names, names) for names in (tuple(entry.choices), tuple(entry.costs)))
+        values, costs = tuple(entry.choices.values()), tuple(entry.costs.values())
+        return _Kept(values, costs, chosen, costly, entry.fingerprint, entry.isomorph, entry.constant)
 
     def draw(self, rng: np.random.Generator) -> Entry:
         """A random network, every choice drawn uniformly. Raises ValueError when it is invalid."""

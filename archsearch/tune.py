@@ -24,7 +24,7 @@ from archsearch.analysis import COSTS, Budget, known_costs
 from archsearch.data import Data, Wanted, load_data, provide
 from archsearch.data.description import description_of
 from archsearch.evaluators import EVALUATORS
-from archsearch.evaluators.base import Candidate, Evaluator, said
+from archsearch.evaluators.base import Candidate, Evaluator, checkpoint_of, said
 from archsearch.network.passes import canonicalise
 from archsearch.runs.cluster import evaluator_kit
 from archsearch.runs.kit import Kit, pack, unpack
@@ -41,6 +41,8 @@ from archsearch.trial import Failure, Objective, Trial, finite, to_json
 FORMAT = "archsearch.tune/1"
 SEED = "archsearch/seed"
 """What a trial's seed is called in its configuration; no choice has a name that begins so."""
+REPORTS = "reports"
+"""How many reports a trial had made when it kept its place."""
 OUTCOME = holding({"trial_id": TEXT, "metrics": maybe(named(NUMBER))})
 FIELDS = {"suggested": each(holding({"trial_id": TEXT, "choices": named(SCALAR)})), "told": each(OUTCOME)}
 """What a saved searcher holds: what was suggested, in order; what came out, as it was heard, of a failure nothing."""
@@ -173,7 +175,9 @@ def trainable(space: Space, evaluator: Evaluator) -> Callable[[dict[str, Any]], 
     """What a Tuner runs: the network of a configuration's choices is evaluated, and every epoch reported with the known costs.
 
     Data, and users' own files, are sent by Ray. After the epochs there is one report more, of the final metrics, which has a checkpoint
-    with `genotype.json`, and `weights.safetensors` where the evaluator keeps weights. What a configuration lacks is drawn by its seed.
+    with `genotype.json`, and `weights.safetensors` where the evaluator keeps weights. A trial that its scheduler puts down, as HyperBand
+    does, goes on from what its evaluator last kept in `candidate.checkpoint`, `Train` once a minute, else it begins again. What a
+    configuration lacks is drawn by its seed.
     """
     places = dict(description_of(evaluator).places)
     kit, wanted = evaluator_kit(evaluator, mains_of(space, evaluator), places)
@@ -192,18 +196,56 @@ def train(config: dict[str, Any], judge: Kit, space: Kit, wanted: Wanted | None,
     genotype = canonicalise(resolved.genotype)
     costs = known_costs(genotype, said(evaluator, "batch"), said(evaluator, "optimizer"))
     with TemporaryDirectory(prefix="archsearch-") as name:
-        results = Path(name)
+        results = Path(name) / "results"
+        results.mkdir()
         (results / "genotype.json").write_text(genotype.to_json(), encoding="utf-8")
+        candidate = Candidate(0, genotype, seed, results / "weights.safetensors", choices=resolved.choices)
+        place = Place(checkpoint_of(results / "weights.safetensors"), Path(name) / "place")
 
         def report(epoch: int, metrics: dict[str, float]) -> bool:
-            tune.report({**costs, **numbers(metrics)})
+            place.report({**costs, **numbers(metrics)})
             return False
 
-        weights = results / "weights.safetensors"
-        found = numbers(evaluator.evaluate(Candidate(0, genotype, seed, weights, choices=resolved.choices), report))
+        found = numbers(evaluator.evaluate(candidate, report))
         if not finite(found):
             raise ValueError(f"metrics are not finite: {found}")
         tune.report({**costs, **found}, checkpoint=tune.Checkpoint.from_directory(str(results)))
+
+
+class Place:
+    """Where a training is: `file` is what the evaluator keeps to go on from, which goes along with the next report when it is new.
+
+    A trial that a scheduler put down and takes up again goes on from there; what it reports a second time is not heard. One that kept
+    nothing begins again, as Tune then counts.
+    """
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        self._file, self._folder = file, folder
+        folder.mkdir()
+        self._made = self._before = 0
+        self._sent = 0.0
+        last = tune.get_checkpoint()
+        if last is not None:
+            with last.as_directory() as kept:
+                self._take_up(Path(kept))
+
+    def _take_up(self, kept: Path) -> None:
+        if (kept / REPORTS).is_file():
+            shutil.copyfile(kept / self._file.name, self._file)
+            self._before, self._sent = int((kept / REPORTS).read_text(encoding="ascii")), self._file.stat().st_mtime
+
+    def report(self, metrics: dict[str, float]) -> None:
+        """Tell Tune of an epoch that it has not heard of."""
+        self._made += 1
+        if self._made <= self._before:
+            return
+        kept = None
+        if self._file.is_file() and self._file.stat().st_mtime != self._sent:
+            self._sent = self._file.stat().st_mtime
+            shutil.copyfile(self._file, self._folder / self._file.name)
+            (self._folder / REPORTS).write_text(str(self._made), encoding="ascii")
+            kept = tune.Checkpoint.from_directory(str(self._folder))
+        tune.report(metrics, checkpoint=kept)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
+import os
 import resource
 import shutil
 import signal
@@ -81,8 +82,10 @@ def work(name: str, count: int, seed: int, pipe: Any) -> None:
 
     reader = READERS[name]
     with tempfile.TemporaryDirectory() as place:
-        whole, folder = Path(place, "whole"), Path(place, "w")
+        whole, folder, here = (Path(place, name) for name in ("whole", "w", "here"))
         whole.mkdir()
+        here.mkdir()
+        os.chdir(here)
         reader.make(whole)
         shutil.copytree(whole, folder)  # some readers go on with what they read
         reader.read(folder)
@@ -97,6 +100,10 @@ def work(name: str, count: int, seed: int, pipe: Any) -> None:
             if fault := tried(reader, folder):
                 faults.append(f"{name} {target.name} seed {seed} number {number}: {fault}")
             shutil.rmtree(folder)
+        if written := sorted(
+            str(path.relative_to(place)) for path in Path(place).glob("**/*") if not path.is_relative_to(whole) and path != here
+        ):
+            faults.append(f"{name} wrote outside of its folder: {', '.join(written[:5])}")
     pipe.send((faults, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
     pipe.close()
 

@@ -263,7 +263,10 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: s
         (["calibrate", "--threads", "0"], 2, ["--threads", "1"]),
         (["resume", "nowhere"], 1, ["nowhere is no run"]),
         (["report", "nowhere"], 1, ["nowhere is no run"]),
+        (["resume", "taken", "--extend"], 2, ["No such option: --extend", "archsearch resume RUN --trials 80"]),
         (["export", "nowhere"], 2, ["nowhere", "no file, run or network"]),
+        (["export", "taken", "--to", "optuna.db"], 2, ["archsearch study taken --to optuna.db"]),
+        (["search", "chain", "--warm-start", "cut.json"], 2, ["cut.json: file is not a database", "Optuna 5"]),
         (["spaces", "cel"], 2, ["unknown space 'cel'", "cell"]),
     ],
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.fuzz import Reader
+from tests.fuzz import Reader, late, tried
 from tests.fuzz_readers import READERS
 
 TREE = Path(__file__).parents[1]
@@ -102,6 +106,43 @@ def test_every_function_that_opens_a_file_is_fuzzed_or_says_why_not(tmp_path_fac
             break
         left -= reached(reader, tmp_path_factory.mktemp("r"))
     assert sorted(left) == sorted(UNREAD)
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+VALUES = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=8
+)
+PIECES = st.binary(max_size=200) | VALUES.map(lambda made: json.dumps(made).encode())
+SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    before = signal.signal(signal.SIGALRM, late)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, reader in READERS.items() if reader.every == 1])
+def test_whatever_stands_in_a_part_of_a_file_gets_one_line(name: str, alarm: None, tmp_path: Path) -> None:
+    reader, whole, folder = READERS[name], tmp_path / "whole", tmp_path / "w"
+    whole.mkdir()
+    reader.make(whole)
+
+    @settings(max_examples=50, deadline=None, database=None)
+    @given(st.sampled_from(reader.files), SHARES, PIECES)
+    def check(file: str, part: list[float], piece: bytes) -> None:
+        shutil.copytree(whole, folder)
+        try:
+            data = (whole / file).read_bytes()
+            first, last = (round(share * len(data)) for share in part)
+            (folder / file).write_bytes(data[:first] + piece + data[last:])
+            assert tried(reader, folder) == ""
+        finally:
+            shutil.rmtree(folder)
+
+    check()
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from tests.runs import own_space, small_space
 pytest.importorskip("ray.tune", reason='needs Ray Tune: pip install "archsearch[ray]"')
 import ray
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler
+from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler
 from ray.tune.search import Searcher
 
 from archsearch.runs.cluster import alone
@@ -213,6 +213,44 @@ def test_a_tuner_with_asha_and_a_failure_searches_and_goes_on(machine: str, tmp_
     assert len(again.fit()) == 6
     with_names = results.get_dataframe()
     assert {f"config/{name}" for name in choices(good[0].config)} <= set(with_names.columns)
+
+
+KEEPS = """
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keeps:
+    log: str = ""
+    metrics = ("error",)
+
+    def evaluate(self, candidate, report):
+        begun = int(candidate.checkpoint.read_text()) if candidate.checkpoint.is_file() else 0
+        for epoch in range(9):
+            if epoch >= begun:
+                with open(self.log, "a") as log:
+                    log.write(f"{candidate.genotype.fingerprint} {epoch}\\n")
+                candidate.checkpoint.write_text(str(epoch + 1))
+            report(epoch, {"error": 1 / (1 + epoch + len(candidate.genotype.nodes)), "epoch": epoch})
+        return {"error": 0.01, "epoch": 9}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_hyperband_puts_down_goes_on_where_it_was(machine: str, tmp_path: Path) -> None:
+    (tmp_path / "keeps.py").write_text(KEEPS)
+    judge = load_part("evaluator", f"{tmp_path / 'keeps.py'}:Keeps", {})(log=str(tmp_path / "log"))
+    by = StrategySearcher(small_space(), Random(), objectives=("error",))
+    results = tuner(trainable(small_space(), judge), by, tmp_path, 6, scheduler=HyperBandScheduler(max_t=9, reduction_factor=3)).fit()
+    tables = [result.metrics_dataframe for result in results]
+    assert [result.error for result in results] == [None] * 6
+    assert max(len(table) for table in tables) == 9
+    assert min(len(table) for table in tables) < 9
+    assert all(list(table["epoch"]) == list(range(len(table))) for table in tables)  # none twice, none left out
+    trained = (tmp_path / "log").read_text().splitlines()
+    assert len(set(trained)) == len(trained)
+    assert len(trained) >= sum(map(len, tables))
 
 
 @pytest.mark.slow

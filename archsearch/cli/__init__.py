@@ -6,6 +6,11 @@ import os
 import sys
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+HINTS = {
+    "unknown op": "for an op of your own give --ops FILE",
+    "No such option: --extend": "`archsearch resume RUN --trials 80` extends a run, likewise by --objective or --max-params",
+}
+"""What to do, by words of an error."""
 
 
 class WrongUseError(ValueError):
@@ -44,9 +49,8 @@ def explain(error: Exception) -> int:
         message, code = str(error), found
     else:
         raise error
-    if "unknown op" in message:
-        message += "; for an op of your own give --ops FILE"
-    print(f"archsearch: {' '.join(message.split())}", file=sys.stderr)
+    hints = [hint for words, hint in HINTS.items() if words in message]
+    print(f"archsearch: {' '.join('; '.join([message, *hints]).split())}", file=sys.stderr)
     return code
 
 

@@ -36,7 +36,9 @@ Write = Callable[..., Path]
 
 
 def export_command(target: str, out: Path | None, wish: Wish, ops: list[str], force: bool, json: bool) -> None:
-    """Export trials of a run with their trained weights, or any other network with fresh ones."""
+    """Export trials of a run with their trained weights, or any other network with fresh ones. Raises WrongUseError for a database."""
+    if out is not None and out.suffix in (".db", ".sqlite", ".sqlite3"):
+        raise WrongUseError(f"export writes a folder; `archsearch study {target} --to {out}` writes a run as a study of Optuna")
     load_ops(ops)
     found = [written(write, wish) for write in writers(target, out, wish, force)]
     if json:

@@ -190,6 +190,7 @@ def stored(file: Path) -> Iterator[None]:
     except StudyError:
         raise
     except (SQLAlchemyError, optuna.exceptions.OptunaError, *BROKEN) as error:
-        raise StudyError(f"{file}: {reason(error)[:200]}; give a SQLite file of Optuna 5, or a new one") from error
+        found = getattr(error.__cause__, "orig", None) or error  # what SQLite says, where Optuna says that it was something else
+        raise StudyError(f"{file}: {reason(found)[:200]}; give a SQLite file of Optuna 5, or a new one") from error
     finally:
         optuna.logging.set_verbosity(before)

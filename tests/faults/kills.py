@@ -32,9 +32,13 @@ class Kill(NamedTuple):
 
 
 def planned(seed: int, kills: int, trials: int) -> list[Kill]:
-    """As many kills of driver and workers as asked for, spread over a run of so many trials."""
-    moments, apart = random.Random(seed), max(0, 2 * trials // kills - 3)
-    return [Kill(moments.choice(("driver", "worker")), moments.randint(0, apart), moments.uniform(0, 0.1)) for _ in range(kills)]
+    """As many kills of driver and workers as asked for, spread over a run of so many trials.
+
+    A worker that is killed has worked: three in a row that die while they start end a search, with one line.
+    """
+    moments, apart = random.Random(seed), max(1, 2 * trials // kills - 3)
+    whose = [moments.choice(("driver", "worker")) for _ in range(kills)]
+    return [Kill(who, moments.randint(int(who == "worker"), apart), moments.uniform(0, 0.05)) for who in whose]
 
 
 def begun(folder: Path, **options: Any) -> subprocess.Popen[str]:

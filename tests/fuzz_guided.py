@@ -1,0 +1,91 @@
+"""Damaged files for every reader, led by the code that they reach: python -m tests.fuzz_guided --seconds 10 (pip install atheris)."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LIMITS = ("-timeout=0", "-handle_alrm=0", "-rss_limit_mb=0", "-max_len=200000", "-print_final_stats=1")
+"""Time and memory are looked after by `tests.fuzz` itself."""
+
+
+def explore(name: str, seconds: int, seed: int) -> None:
+    """Let one reader read for so many seconds what leads to code not seen before; ends this process."""
+    import atheris
+
+    with atheris.instrument_imports(include=["archsearch"]):
+        from tests.fuzz_readers import READERS
+    from tests.fuzz import guard, tried
+    from tests.fuzz_changes import damaged
+
+    reader = READERS[name]
+    place = Path(tempfile.mkdtemp())
+    whole, folder, corpus = place / "whole", place / "w", place / "corpus"
+    whole.mkdir()
+    corpus.mkdir()
+    reader.make(whole)
+    for number, file in enumerate(reader.files):
+        (corpus / str(number)).write_bytes(bytes([number]) + (whole / file).read_bytes())
+
+    def read(data: bytes) -> None:
+        """The first byte says which file, the others what is in it."""
+        shutil.copytree(whole, folder, dirs_exist_ok=True)
+        (folder / reader.files[data[0] % len(reader.files) if data else 0]).write_bytes(data[1:])
+        fault = tried(reader, folder)
+        shutil.rmtree(folder)
+        assert not fault, fault
+
+    def change(data: bytes, most: int, seed: int) -> bytes:
+        """Bytes turned as any fuzzer does it, or a damage that knows the format."""
+        rng = np.random.default_rng(seed)
+        if not data or rng.random() < 0.5:
+            return bytes(atheris.Mutate(data, most))
+        file = reader.files[data[0] % len(reader.files)]
+        return data[:1] + damaged(data[1:], Path(file).name, rng)[: most - 1]
+
+    guard()
+    words = [sys.argv[0], *LIMITS, f"-seed={seed + 1}", f"-max_total_time={seconds}", f"-artifact_prefix={place}/", str(corpus)]
+    atheris.Setup(words, read, custom_mutator=change)
+    atheris.Fuzz()
+
+
+def led(name: str, seconds: int, seed: int) -> tuple[str, Any]:
+    """What came of one reader in a process of its own: its counts in words, and what went wrong."""
+    command = [sys.executable, "-m", "tests.fuzz_guided", "--reader", name, "--seconds", str(seconds), "--seed", str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    count = re.search(r"number_of_executed_units: (\d+)", done.stderr)
+    reached = re.findall(r"cov: (\d+)", done.stderr)
+    words = f"{int(count[1]) if count else 0:8,} inputs  {reached[0] if reached else 0:>6} to {reached[-1] if reached else 0:>6} branches"
+    return words, "" if done.returncode == 0 else done.stderr[-1500:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reader", help="one alone, in this process")
+    parser.add_argument("--seconds", type=int, default=10, help="for each reader")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    if given.reader:
+        explore(given.reader, given.seconds, given.seed)
+    from tests.fuzz_readers import READERS
+
+    wrong = 0
+    for name in READERS:
+        words, fault = led(name, given.seconds, given.seed)
+        print(f"{name:26} {words}{fault and '  FAULT'}", flush=True)
+        if fault:
+            wrong += 1
+            print(fault)
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archsearch import Genotype, analyse, compile_network
 from archsearch.engines.exchange import to_exchange
@@ -24,14 +22,13 @@ from archsearch.exporters.verify import Check
 from archsearch.training.timing import ENGINES, Protocol
 from archsearch.zoo import build, names
 from benchmarks import handwritten
+from benchmarks.exported import module_in, smallest
 from benchmarks.latency import sampled, spearman
 from benchmarks.timing import interleaved, ratio, show
 
 ROUNDS, BAR = 30, 1.05
 SMALL = ("resnet20_cifar", "wrn_16_8", "resnet18", "mobilenet_v2", "squeezenet1_1")
 """Networks that are quantised, at images of 32x32 or 64x64."""
-SIDES = (32, 48, 64, 96, 128, 160, 224, 299, 331, 512)
-"""Inputs that a network of the zoo is tried at, the smallest that it takes counts."""
 MOST_PARAMS = 60_000_000
 QUICK = Protocol(rounds=5, passes=20, seconds=0.3)
 
@@ -47,17 +44,6 @@ def handwritten_pairs() -> Iterator[tuple[str, Genotype, nn.Module]]:
         yield name, genotype(), module().eval()
 
 
-def exported_in_torch(folder: Path) -> Callable[[Tensor], Any]:
-    """`model.py` of a folder, loaded."""
-    spec = importlib.util.spec_from_file_location("exported", folder / "model.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    network: Callable[[Tensor], Any] = module.load()
-    return network
-
-
 def against_handwritten() -> None:
     """Times of the exported forms as shares of the hand-written network's in torch, taken in turns; one image, one thread."""
     rows = []
@@ -65,7 +51,7 @@ def against_handwritten() -> None:
         x = torch.rand(1, *genotype.inputs[0].shape)
         with tempfile.TemporaryDirectory() as scratch:
             folder = export_network(genotype, Path(scratch, "out"), formats=["source", "onnx"], check=False)
-            network, session = exported_in_torch(folder), session_of((folder / "model.onnx").read_bytes(), 1)
+            network, session = module_in(folder).load(), session_of((folder / "model.onnx").read_bytes(), 1)
         calls = {"hand": partial(module, x), "model.py": partial(network, x), "onnx": partial(session.run, None, {"x": x.numpy()})}
         with torch.inference_mode():
             times = interleaved(calls, ROUNDS, repeats=5)
@@ -103,18 +89,6 @@ def engines_agree() -> None:
         spread = f"{1000 * times.min():.2f} to {1000 * times.max():.2f} ms"
         rows.append([engine, spread, f"{spearman(times, found['torch']):.3f}", f"{spearman(times, macs):.3f}"])
     show(f"{len(genotypes)} cell networks, one image, one thread", ["engine", "latency", "Spearman with torch", "with MACs"], rows)
-
-
-def smallest(name: str) -> Genotype:
-    """A network of the zoo at the smallest input that it takes; as it is where it does not take another."""
-    whole = build(name)
-    if len(whole.inputs) == 1 and len(whole.inputs[0].shape) == 3:
-        for side in (side for side in SIDES if side < whole.inputs[0].shape[1]):
-            try:
-                return build(name, input=(whole.inputs[0].shape[0], side, side))
-            except (TypeError, ValueError):
-                continue
-    return whole
 
 
 def whole_zoo(first: int, step: int) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-import types
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ from archsearch.spaces.space import load_space
 from archsearch.tasks import answers
 from benchmarks.timing import show
 
-SIDES = (32, 64, 96, 128, 160, 192)
+SIDES = (32, 48, 64, 96, 128, 160, 224, 299, 331, 512)
+"""Inputs that a network of the zoo is tried at, the smallest that it takes counts."""
 
 
 class Row(NamedTuple):
@@ -37,23 +39,37 @@ class Row(NamedTuple):
 
 
 def smallest(name: str) -> Genotype:
-    """A network of the zoo at the smallest of some inputs that it takes."""
-    genotype = zoo.build(name)
-    channels, *image = genotype.inputs[0].shape
-    for side in SIDES if len(image) == 2 else ():
-        try:
-            return zoo.build(name, input=(channels, side, side))
-        except ValueError:
-            continue
-    return genotype
+    """A network of the zoo at the smallest input that it takes; as it is where it does not take another."""
+    whole = zoo.build(name)
+    if len(whole.inputs) == 1 and len(whole.inputs[0].shape) == 3:
+        for side in (side for side in SIDES if side < whole.inputs[0].shape[1]):
+            try:
+                return zoo.build(name, input=(whole.inputs[0].shape[0], side, side))
+            except (TypeError, ValueError):
+                continue
+    return whole
+
+
+def module_in(folder: Path) -> ModuleType:
+    """`model.py` of a folder, loaded."""
+    spec = spec_from_file_location("exported_model", folder / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def module_of(text: str) -> ModuleType:
+    """A source, loaded from a file as by whoever is given it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch, "model.py").write_text(text, encoding="utf-8")
+        return module_in(Path(scratch))
 
 
 def loaded(text: str, material: Material) -> nn.Module:
     """The network of a source, with its weights."""
-    module = types.ModuleType("exported_model")
-    module.__file__ = "model.py"
-    exec(compile(text, "model.py", "exec"), module.__dict__)
-    network: nn.Module = module.Network()
+    network: nn.Module = module_of(text).Network()
     network.load_state_dict(dict(material.state))
     return network.eval()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -47,6 +45,7 @@ from archsearch.ops import (
 )
 from archsearch.ops.tensor import TensorSpec
 from archsearch.spaces.space import load_space
+from benchmarks.exported import module_in
 from tests.op_examples import EXAMPLES, INDICES
 
 CELL = {
@@ -106,21 +105,12 @@ REFERENCES: dict[str, Callable[[], Genotype]] = {
 }  # fmt: skip
 
 
-def run_model(folder: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"exported_{abs(hash(folder))}", folder / "model.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def batch(genotype: Genotype) -> tuple[torch.Tensor, ...]:
     return tuple(torch.randn(3, *spec.shape, generator=torch.Generator().manual_seed(1)) for spec in genotype.inputs)
 
 
 def assert_same_network(folder: Path, genotype: Genotype, network: torch.nn.Module) -> None:
-    exported = run_model(folder).load()
+    exported = module_in(folder).load()
     assert list(exported.state_dict()) == list(network.state_dict())
     assert not exported.training
     with torch.no_grad():
@@ -211,7 +201,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
 def test_preprocess_normalises_what_the_network_was_trained_on(tmp_path: Path):
     names = [f'class """ {i} \\ \u2028' for i in range(10)]
     folder = export_network(cell(), tmp_path / "out", preprocessing={"mean": [0.25], "std": [0.5], "classes": names}, check=False)
-    model = run_model(folder)
+    model = module_in(folder)
     images = torch.rand(2, 1, 8, 8)
     torch.testing.assert_close(model.preprocess(images), (images - 0.25) / 0.5)
     assert tuple(names) == model.CLASSES
@@ -256,7 +246,7 @@ def test_the_file_run_as_a_program_checks_itself(tmp_path: Path):
 def test_the_file_run_as_a_program_says_what_images_show(tmp_path: Path):
     given = {"mean": [0.25], "std": [0.5], "classes": [f"digit {i}" for i in range(10)]}
     folder = export_network(cell(), tmp_path / "out", preprocessing=given, check=False)
-    model = run_model(folder)
+    model = module_in(folder)
     wide = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
     Image.fromarray(wide).save(folder / "wide.png")
     squared = np.asarray(Image.fromarray(wide[:, 5:25]).resize((8, 8), Image.Resampling.BILINEAR))
@@ -284,7 +274,7 @@ def test_the_classes_of_pixels_become_an_image(tmp_path: Path):
     done = as_a_program(folder, "it.png")
     assert done.returncode == 0, done.stderr
     with torch.inference_mode():
-        wanted = run_model(folder).load()(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)[0].argmax(0)
+        wanted = module_in(folder).load()(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)[0].argmax(0)
     assert np.array_equal(np.asarray(Image.open(folder / "it.png.classes.png")), wanted.numpy())
     assert done.stdout.startswith("it.png.classes.png: class ")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 
 import pytest
@@ -14,17 +13,15 @@ from archsearch import Builder, Genotype, Value, compile_network
 from archsearch import ops as o
 from archsearch.exporters import gather, source_text
 from archsearch.network.node import Node
+from benchmarks.exported import module_of
 from tests.strategies_hypothesis import genotypes
 
 
-def exported(genotype: Genotype) -> str:
-    """Source of the network, which loads the weights by the same names in the same order, and computes the same."""
+def assert_computes_the_same(genotype: Genotype) -> str:
+    """Exported source loads the network's weights by the same names in the same order, and computes the same; its classes."""
     network = compile_network(genotype, seed=1).eval()
     text = source_text(gather(genotype, network.state_dict()))
-    module = types.ModuleType("exported_model")
-    module.__file__ = "model.py"
-    exec(compile(text, "model.py", "exec"), module.__dict__)
-    ours = module.Network()
+    ours = module_of(text).Network()
     assert list(ours.state_dict()) == list(network.state_dict())
     ours.load_state_dict(network.state_dict())
     batch = [torch.randn(2, *spec.shape, generator=torch.Generator().manual_seed(0)) for spec in genotype.inputs]
@@ -56,7 +53,7 @@ def blocks(*strides: int, scope: str = "body", shortcuts: tuple[bool, ...] = ())
 
 
 def test_equal_scopes_in_a_row_are_a_loop_over_one_class():
-    text = exported(blocks(1, 1, 1, 1))
+    text = assert_computes_the_same(blocks(1, 1, 1, 1))
     assert text.count("class ") == 2
     assert "self.body = nn.Sequential(*(ResidualBlock() for _ in range(4)))" in text
     assert "return F.relu(self.norm(self.conv(x)) + x)" not in text
@@ -69,7 +66,7 @@ def test_numbers_that_differ_are_parameters_and_parts_that_some_lack_are_optiona
     for number, (channels, stride) in enumerate(((4, 1), (4, 1), (8, 2), (16, 2))):
         with b.scope(f"stage{number}"):
             x = block(b, x, channels, stride)
-    text = exported(b.genotype(x))
+    text = assert_computes_the_same(b.genotype(x))
     assert text.count("class ") == 2
     assert "def __init__(self, in_channels: int, out_channels: int, stride: int = 1, down: bool = False) -> None:" in text
     assert "if down else nn.Identity()" in text
@@ -89,7 +86,7 @@ def test_a_sum_that_some_lack_is_optional():
             with b.scope("conv"):
                 y = conv_norm(b, x, 4)
             x = b(o.Add(), y, x) if shortcut else y
-    text = exported(b.genotype(x))
+    text = assert_computes_the_same(b.genotype(x))
     assert "return y + x if self.residual else y" in text
     assert "self.block0 = ResidualBlock(residual=True)" in text
     assert "self.block1 = ResidualBlock()" in text
@@ -103,7 +100,7 @@ def test_layers_that_read_all_before_them_are_called_in_a_loop():
             with b.scope(f"layer{number}"):
                 values.append(b(o.Conv2d(3, 3), b(o.Concat(), *values), name="conv"))
         x = b(o.Concat(), *values)
-    text = exported(b.genotype(b(o.ReLU(), x)))
+    text = assert_computes_the_same(b.genotype(b(o.ReLU(), x)))
     assert "values.append(layer(*values))" in text
     assert "def forward(self, *values: Tensor)" in text
 
@@ -112,7 +109,7 @@ def test_a_chain_of_numbered_layers_is_a_sequential_network():
     b = Builder((4,))
     x = b(o.Linear(8), b.input, name="0")
     x = b(o.Linear(2), b(o.ReLU(), x, name="1"), name="2")
-    text = exported(b.genotype(x))
+    text = assert_computes_the_same(b.genotype(x))
     assert "class Network(nn.Sequential):" in text
     assert "super().__init__(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))" in text
 
@@ -123,7 +120,7 @@ def test_scopes_that_take_turns_hold_their_layers_in_dicts_and_lists():
     for number in range(3):
         for side in ("left", "right"):
             x = b(o.Linear(4), x, name=f"{side}/{number if side == 'left' else f'step{number}'}")
-    text = exported(b.genotype(x))
+    text = assert_computes_the_same(b.genotype(x))
     assert "self.left = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)])" in text
     assert 'self.right = nn.ModuleDict({"step0": nn.Linear(4, 4), ' in text
     assert 'return self.right["step2"](x)' in text
@@ -135,7 +132,7 @@ def test_one_layer_that_is_called_twice_is_one():
         first = b(o.Linear(4), b.inputs[0], name="fc")
     with b.scope("other"):
         second = b(o.Linear(4), b.inputs[1], name="fc", weights=first)
-    text = exported(b.genotype(b(o.Concat(), first, second)))
+    text = assert_computes_the_same(b.genotype(b(o.Concat(), first, second)))
     assert text.count("nn.Linear(4, 4)") == 1
     assert text.count('self.head["fc"](') == 2
 
@@ -149,7 +146,7 @@ def test_names_that_python_or_torch_have_taken_still_load(name: str):
     x = b(o.Dropout(0.5), x, name="mid/out")
     x = b(o.Linear(4), b(o.Linear(4), x, name=f"3/{name}"), name="between")
     x = b(o.Linear(4), x, name="3/last")
-    exported(b.genotype(b(o.Linear(4), x, name=name)))
+    assert_computes_the_same(b.genotype(b(o.Linear(4), x, name=name)))
 
 
 def test_names_in_the_file_are_nobody_elses():
@@ -160,7 +157,7 @@ def test_names_in_the_file_are_nobody_elses():
             with b.scope(f"{scope}{number}"):
                 y = b(o.Linear(4), x, name="a")
                 x = b(o.Add(), b(o.Linear(4), y, name="b"), x)
-    text = exported(b.genotype(x))
+    text = assert_computes_the_same(b.genotype(x))
     assert "class Network2(nn.Module)" in text or text.count("class Network(") == 1
 
 
@@ -187,11 +184,11 @@ def scoped(draw: Callable[..., object]) -> Genotype:
 @given(scoped())
 @settings(max_examples=25)
 def test_any_network_is_written_right(genotype: Genotype):
-    exported(genotype)
+    assert_computes_the_same(genotype)
 
 
 @pytest.mark.slow
 @given(scoped())
 @settings(max_examples=150)
 def test_any_of_many_networks_is_written_right(genotype: Genotype):
-    exported(genotype)
+    assert_computes_the_same(genotype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from archsearch import Genotype
 from archsearch.exporters import gather, source_text
 from archsearch.spaces.space import load_space
+from benchmarks.exported import module_of
 from tests.test_zoo import FIRST, small
 
 SPACES = ("cell", "chain", "fabric", "small_cell")
@@ -23,10 +23,7 @@ QUICK, LONG = DRAWN[:6], DRAWN[6:30]
 
 def assert_same(genotype: Genotype) -> None:
     material = gather(genotype)
-    module = types.ModuleType("exported_model")
-    module.__file__ = "model.py"
-    exec(compile(source_text(material), "model.py", "exec"), module.__dict__)
-    network = module.Network().eval()
+    network = module_of(source_text(material)).Network().eval()
     assert list(network.state_dict()) == list(material.state)
     network.load_state_dict(material.state)
     batch = [torch.randn(2, *spec.shape, generator=torch.Generator().manual_seed(0)) for spec in genotype.inputs]

@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from archsearch.data.description import Description
+from archsearch.engines.exchange import to_exchange
 from archsearch.engines.program import Normalised, program_of
 from archsearch.network.compiler import module_path
 from archsearch.network.genotype import Genotype
@@ -159,6 +160,11 @@ class Material:
         """The whole as a program of torch's operators, traced once. Raises whatever torch raises for what it cannot trace."""
         return program_of(self.whole, self.shapes)
 
+    @cached_property
+    def exchange(self) -> bytes:
+        """The whole as an ONNX file, made once. Raises PackageError, EngineError, or what the converter raises for an unknown operator."""
+        return to_exchange(self.program, self.genotype.input_names, self.outputs)
+
 
 @dataclass(frozen=True)
 class Format:
@@ -188,6 +194,20 @@ class Format:
     allowed: float = 1e-5
     whole: bool = False
     brings: tuple[str, ...] = ()
+
+
+def in_torch(making: str) -> str:
+    """`loading` of a format that torch runs; `making`: Python that defines `network`."""
+    return f"""
+import torch
+{making}
+
+
+def run(*arrays):
+    with torch.inference_mode():
+        found = network(*map(torch.from_numpy, arrays))
+    return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
+"""
 
 
 def one_file(name: str, make: Callable[[Material], bytes], **more: Any) -> Format:

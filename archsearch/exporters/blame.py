@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from archsearch.exporters.base import Format, Material
+from archsearch.exporters.base import Format, Material, Preprocessing
 from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype, Node
 from archsearch.support.reading import one_line
@@ -21,15 +21,15 @@ def blamed(name: str, form: Format, material: Material, error: Exception) -> str
             continue
         met.add((node.op, inputs))
         alone = Genotype(inputs, (Node(node.op, tuple(range(len(inputs))), node.name),), (len(inputs),))
-        if refused(form, alone, material):
+        if refused(form, alone):
             return f"format {name} has no words for node '{node.name}' ({node.op}); choose another format or op"
     return f"format {name} cannot express this network: {one_line(str(error) or type(error).__name__, 200)}; choose another format"
 
 
-def refused(form: Format, genotype: Genotype, material: Material) -> bool:
+def refused(form: Format, genotype: Genotype) -> bool:
     """Whether a format cannot write a network of one node."""
     network = compile_network(genotype).eval()
-    alone = Material(genotype, network, network.state_dict(), type(material.preprocessing)(), False, "")
+    alone = Material(genotype, network, network.state_dict(), Preprocessing(), False, "")
     with tempfile.TemporaryDirectory() as scratch:
         try:
             form.write(alone, Path(scratch))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from archsearch.analysis import analyse
-from archsearch.exporters.base import CONFIG_FORMAT, Material
+from archsearch.exporters.base import CONFIG_FORMAT, Material, one_file
 
 
 def write_config(material: Material) -> bytes:
@@ -43,3 +43,6 @@ def config_of(material: Material) -> dict[str, Any]:
         "versions": dict(card.versions),
     }
     return {name: value for name, value in found.items() if value or name in ("trained", "params", "macs")}
+
+
+CONFIG = one_file("config.json", write_config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from archsearch.engines.exchange import to_exchange
 from archsearch.exporters.base import Material, one_file
 
 LOADING = """
@@ -19,7 +18,7 @@ def run(*arrays):
 
 def write_exchange(material: Material) -> bytes:
     """The ONNX file as bytes. Raises EngineError, or what the converter raises for an operator that it does not know."""
-    return to_exchange(material.program, material.genotype.input_names, material.outputs)
+    return material.exchange
 
 
 EXCHANGE = one_file(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from archsearch.analysis import analyse
-from archsearch.exporters.base import Card, Material, option_words
+from archsearch.exporters.base import Card, Material, one_file, option_words
 from archsearch.support.reading import one_line
 from archsearch.units import prefixed, unit
 
@@ -197,3 +197,6 @@ def limits(material: Material) -> Iterator[str]:
         yield "- It knows the classes above and no others, and gives one of them for whatever it is shown; its scores are not calibrated."
     if card.metrics:
         yield "- The figures hold for images like those it was measured on, split by one seed; how it does on others was not measured."
+
+
+CARD = one_file("README.md", write_card)

@@ -11,17 +11,17 @@ from typing import Any
 from torch import Tensor
 
 from archsearch.engines.program import EngineError
-from archsearch.exporters.base import Card, ExportError, Format, Material, Preprocessing, one_file
+from archsearch.exporters.base import Card, ExportError, Format, Material, Preprocessing
 from archsearch.exporters.blame import blamed
-from archsearch.exporters.config import write_config
+from archsearch.exporters.config import CONFIG
 from archsearch.exporters.drawings import DOT, MERMAID, SVG
 from archsearch.exporters.exchange import EXCHANGE
 from archsearch.exporters.folder import staged
 from archsearch.exporters.intermediate import INTERMEDIATE
 from archsearch.exporters.listing import GENOTYPE
-from archsearch.exporters.model_card import write_card
+from archsearch.exporters.model_card import CARD
 from archsearch.exporters.program import PROGRAM
-from archsearch.exporters.source import write_source
+from archsearch.exporters.source import SOURCE
 from archsearch.exporters.verify import Check, difference, inputs_of, outputs_of, verify
 from archsearch.exporters.weights import WEIGHTS, load_weights
 from archsearch.network.compiler import compile_network
@@ -30,24 +30,12 @@ from archsearch.network.morphisms import fold_norms
 from archsearch.support.nearest import nearest
 from archsearch.support.packages import PackageError, require
 
-LOADING = """
-import torch
-import model
-
-network = model.load()
-
-
-def run(*arrays):
-    with torch.inference_mode():
-        found = network(*map(torch.from_numpy, arrays))
-    return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
-"""
 FORMATS: dict[str, Format] = {
-    "source": one_file("model.py", write_source, loading=LOADING, without=("archsearch", "safetensors"), brings=("safetensors",)),
+    "source": SOURCE,
     "safetensors": WEIGHTS,
     "genotype": GENOTYPE,
-    "config": one_file("config.json", write_config),
-    "card": one_file("README.md", write_card),
+    "config": CONFIG,
+    "card": CARD,
     "onnx": EXCHANGE,
     "openvino": INTERMEDIATE,
     "pt2": PROGRAM,

@@ -11,19 +11,7 @@ import io
 import torch
 
 from archsearch.engines.program import quietly
-from archsearch.exporters.base import Material, one_file
-
-LOADING = """
-import torch
-
-network = torch.export.load("model.pt2").module()
-
-
-def run(*arrays):
-    with torch.inference_mode():
-        found = network(*map(torch.from_numpy, arrays))
-    return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
-"""
+from archsearch.exporters.base import Material, in_torch, one_file
 
 
 def write_program(material: Material) -> bytes:
@@ -34,4 +22,4 @@ def write_program(material: Material) -> bytes:
     return written.getvalue()
 
 
-PROGRAM = one_file("model.pt2", write_program, loading=LOADING, whole=True)
+PROGRAM = one_file("model.pt2", write_program, loading=in_torch('network = torch.export.load("model.pt2").module()'), whole=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from archsearch.exporters.base import ExportError, Format, Material
 from archsearch.support.packages import named
+from archsearch.tasks import answers
 
 Arrays = Sequence[NDArray[Any]]
 BATCHES = (1, 2, 5)
@@ -76,8 +77,8 @@ def verify(folder: Path, material: Material, name: str, form: Format) -> Check |
         return None
     inputs = inputs_of(material)
     found = computed(folder, form, inputs)
-    outside = form.whole or not material.inside
-    wanted = {batch: outputs_of(material.whole if outside else material.network, arrays) for batch, arrays in inputs.items()}
+    network = material.whole if form.whole else material.network
+    wanted = {batch: outputs_of(network, arrays) for batch, arrays in inputs.items()}
     worst = max(difference(form.files[0], found[batch], wanted[batch], form.allowed) for batch in inputs)
     return Check(name, named(form.engine), BATCHES, worst, form.allowed)
 
@@ -92,8 +93,7 @@ def inputs_of(material: Material) -> dict[int, list[NDArray[Any]]]:
 @torch.inference_mode()
 def outputs_of(network: torch.nn.Module, arrays: Arrays) -> list[NDArray[Any]]:
     """What a network in torch makes of arrays, one for each of its outputs."""
-    found = network(*map(torch.from_numpy, arrays))
-    return [output.numpy() for output in (found if isinstance(found, tuple) else (found,))]
+    return [output.numpy() for output in answers(network(*map(torch.from_numpy, arrays)))]
 
 
 def computed(folder: Path, form: Format, inputs: Mapping[int, Arrays]) -> dict[int, list[NDArray[Any]]]:

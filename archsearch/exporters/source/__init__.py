@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from torch import Tensor
 
-from archsearch.exporters.base import Material
+from archsearch.exporters.base import Material, in_torch, one_file
 from archsearch.exporters.source.definitions import Definitions
 from archsearch.exporters.source.network import network_texts
 from archsearch.exporters.source.program import constants, counts, does, listed, program
@@ -80,7 +81,7 @@ def docstring(material: Material) -> str:
     genotype, given = material.genotype, material.preprocessing
     name = genotype.input_names[0] if len(genotype.inputs) == 1 else ", ".join(genotype.input_names)
     rows = [("input", "; ".join(f"(N, {listed(spec.shape)}) float32" for spec in genotype.inputs))]
-    rows += [("output", "; ".join(f"(N, {listed(genotype.specs[i].shape)})" for i in genotype.outputs))]
+    rows += [("output", "; ".join(outputs(genotype)))]
     if given.classes:
         rows[-1] = ("output", f"{rows[-1][1]}, a logit for each of the {len(given.classes)} classes in CLASSES")
     rows += [("cost", counts(genotype)), ("weights", "model.safetensors, " + ("trained" if material.trained else "NOT trained: random"))]
@@ -88,4 +89,20 @@ def docstring(material: Material) -> str:
     call = f"load()({'preprocess(images)' if given.mean else name})"
     usage = f"`from model import load{', preprocess' if given.mean else ''}`, then `{call}`{IMAGES if given.mean else ''}"
     title = " ".join(material.title.replace("\\", "/").replace('"', "'").split())
-    return f'"""{title}\n\n{table}\n\nNeeds torch alone: {usage}. Run as a program it {does(material)}.\n"""'
+    return f'"""{title}\n\n{table}\n\nNeeds torch alone: {usage}.\nAs a program: {does(material)}.\n"""'
+
+
+def outputs(genotype: Genotype) -> Iterator[str]:
+    """Shapes of the outputs, equal ones in a row once."""
+    for shape, run in groupby(f"(N, {listed(genotype.specs[i].shape)})" for i in genotype.outputs):
+        number = len(list(run))
+        yield shape if number == 1 else f"{number} times {shape}"
+
+
+SOURCE = one_file(
+    "model.py",
+    write_source,
+    loading=in_torch("import model\n\nnetwork = model.load()"),
+    without=("archsearch", "safetensors"),
+    brings=("safetensors",),
+)

@@ -75,8 +75,7 @@ class Classes:
                 found.append(self._made(step.scope))
             else:
                 assert step.node is not None
-                call = self._node_calls[step.node]
-                found.append(call)
+                found.append(self._node_calls[step.node])
         return found
 
     def _made(self, scope: Scope) -> Call:

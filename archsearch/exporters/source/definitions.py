@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.exporters.base import ExportError
+from archsearch.exporters.source.literals import source_of
 from archsearch.exporters.source.statements import SIMPLE, reads_of, statements, text_of
 
 TAKEN = frozenset(
@@ -183,15 +184,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def literal(value: Any) -> str | None:
-    """Source of a constant; None for anything else."""
-    if value is None or type(value) in (bool, int, str):
-        return repr(value)
-    if type(value) is float:
-        return repr(value) if math.isfinite(value) else f'float("{value}")'
-    if type(value) is not tuple:
-        return None
-    items = [literal(item) for item in value]
-    return None if None in items else f"({', '.join(map(str, items))}{',' if len(items) == 1 else ''})"
+    """Source of a constant that nothing can change; None for anything else."""
+    changes = type(value) in (list, dict) or (type(value) is tuple and any(literal(item) is None for item in value))
+    return None if changes else source_of(value)
 
 
 def renamed(name: str, wanted: str) -> str:

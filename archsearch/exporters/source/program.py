@@ -10,8 +10,9 @@ from torch import Tensor
 
 from archsearch.analysis import analyse
 from archsearch.exporters.base import Material
-from archsearch.exporters.source.recorder import source_of
+from archsearch.exporters.source.literals import source_of
 from archsearch.network.genotype import Genotype
+from archsearch.tasks import answers
 
 CHECK = '''
 def self_check() -> None:
@@ -64,7 +65,8 @@ if __name__ == "__main__":
 
 def does(material: Material) -> str:
     """What the file does as a program, in words."""
-    return "says what IMAGES show (with Pillow), or without any checks itself" if images_function(material) else "checks itself"
+    images = "`python model.py IMAGES` says what they show (with Pillow), " if images_function(material) else ""
+    return f"{images}`python model.py` checks the weights"
 
 
 def program(material: Material) -> list[str]:
@@ -124,7 +126,7 @@ def constants(material: Material) -> list[str]:
         f"INPUTS = {tuple(spec.shape for spec in material.genotype.inputs)}",
     ]
     if given.classes:
-        lines.append(f"CLASSES = {given.classes!r}")
+        lines.append(f"CLASSES = {source_of(given.classes)}")
     if given.mean:
         lines += [f"MEAN = {given.mean!r}", f"STD = {given.std!r}"]
     return [*lines, f"EXPECTED = {source_of(expected(material))}  # of each output at a fixed input: mean size, first and last number"]
@@ -134,8 +136,7 @@ def expected(material: Material) -> tuple[tuple[float, float, float], ...]:
     """What the network gives at a fixed input: for every output the mean of its absolute numbers, the first and the last one."""
     inputs = [torch.linspace(-1, 1, math.prod(spec.shape)).reshape(1, *spec.shape) for spec in material.genotype.inputs]
     with torch.inference_mode():
-        found: Tensor | tuple[Tensor, ...] = material.network(*inputs)
-    return tuple(marks(output) for output in (found if isinstance(found, tuple) else (found,)))
+        return tuple(marks(output) for output in answers(material.network(*inputs)))
 
 
 def marks(output: Tensor) -> tuple[float, float, float]:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 def read_safetensors(path: str | Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file by name; nothing in it is run. Raises ValueError where the file is damaged."""
-    names = {"F16": "float16", "F32": "float32", "F64": "float64", "BF16": "bfloat16", "BOOL": "bool", "U8": "uint8"}
-    types = {key: getattr(torch, name) for key, name in {**names, **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}}.items()}
+    types = {"F16": torch.float16, "F32": torch.float32, "F64": torch.float64, "BF16": torch.bfloat16}
+    types |= {"I8": torch.int8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64, "U8": torch.uint8, "BOOL": torch.bool}
     data = Path(path).read_bytes()
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= min(100_000_000, len(data) - 8):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,23 +13,8 @@ from archsearch.network.genotype import Genotype, Node
 from archsearch.network.morphisms.change import Morphed, Weights
 from archsearch.ops.norm import BatchNorm
 
-
-class Linearity(NamedTuple):
-    """Where an op keeps the weights of its last linear map: tensor, its axis of output channels, and bias."""
-
-    weight: str = "weight"
-    axis: int = 0
-    bias: str = "bias"
-
-
-LINEAR = {
-    "conv2d": Linearity(),
-    "depthwise_conv2d": Linearity(),
-    "coord_conv2d": Linearity(),
-    "linear": Linearity(),
-    "separable_conv2d": Linearity("1.weight", 0, "1.bias"),
-}
-"""Ops that a batch norm behind them can be written into, by kind."""
+LINEAR = {"conv2d": "", "depthwise_conv2d": "", "coord_conv2d": "", "linear": "", "separable_conv2d": "1."}
+"""Ops that a batch norm behind them can be written into, and what stands before the names of their last weight, output channels first."""
 
 
 def fold_norms(genotype: Genotype, weights: Weights) -> Morphed:
@@ -38,6 +23,7 @@ def fold_norms(genotype: Genotype, weights: Weights) -> Morphed:
     Computed in float64; the network's function in training is another one.
     """
     pairs = foldable(genotype)
+    linear = {*pairs.values()}
     offset, found = len(genotype.inputs), dict(weights)
     nodes: list[Node] = []
     moved = {value: value for value in range(offset)}
@@ -47,7 +33,7 @@ def fold_norms(genotype: Genotype, weights: Weights) -> Morphed:
             write_in(found, genotype.nodes[pairs[value] - offset], node)
             continue
         op: Any = node.op
-        if value in pairs.values():
+        if value in linear:
             op = replace(op, bias=True)
         moved[value] = offset + len(nodes)
         nodes.append(node._replace(op=op, inputs=tuple(moved[i] for i in node.inputs)))
@@ -74,13 +60,11 @@ def foldable(genotype: Genotype) -> dict[int, int]:
 
 def write_in(weights: dict[str, Tensor], linear: Node, norm: Node) -> None:
     """Change the weights of the linear op, and take those of the norm out."""
-    form, op = LINEAR[linear.op.kind], linear.op
-    path, other = module_path(linear.name), module_path(norm.name)
+    path, other = f"{module_path(linear.name)}.{LINEAR[linear.op.kind]}", module_path(norm.name)
     gain, shift, mean, variance = (weights.pop(f"{other}.{name}").double() for name in ("weight", "bias", "running_mean", "running_var"))
     weights.pop(f"{other}.num_batches_tracked")
     factor = gain / (variance + norm.op.eps).sqrt()  # type: ignore[attr-defined]
-    weight = weights[f"{path}.{form.weight}"]
-    along = [-1 if axis == form.axis else 1 for axis in range(weight.ndim)]
-    before = weights[f"{path}.{form.bias}"].double() if op.bias else torch.zeros_like(mean)  # type: ignore[attr-defined]
-    weights[f"{path}.{form.weight}"] = (weight.double() * factor.reshape(along)).to(weight.dtype)
-    weights[f"{path}.{form.bias}"] = ((before - mean) * factor + shift).to(weight.dtype)
+    weight = weights[f"{path}weight"]
+    before = weights[f"{path}bias"].double() if linear.op.bias else torch.zeros_like(mean)  # type: ignore[attr-defined]
+    weights[f"{path}weight"] = (weight.double() * factor.reshape(-1, *[1] * (weight.ndim - 1))).to(weight.dtype)
+    weights[f"{path}bias"] = ((before - mean) * factor + shift).to(weight.dtype)

@@ -1,4 +1,4 @@
-"""Damaged files for every reader, led by the code that they reach: python -m tests.fuzz_guided --seconds 10 (pip install atheris)."""
+"""Damaged files for readers, led by the code that they reach: python -m tests.fuzz_guided --seconds 10 (pip install atheris)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def main() -> None:
     from tests.fuzz_readers import READERS
 
     wrong = 0
-    for name in READERS:
+    for name in [name for name, reader in READERS.items() if reader.every == 1]:  # the others train, which is torch's code
         words, fault = led(name, given.seconds, given.seed)
         print(f"{name:26} {words}{fault and '  FAULT'}", flush=True)
         if fault:

@@ -27,6 +27,7 @@ from archsearch.spaces.space import load_space
 from archsearch.strategies import Evolution, Random
 from archsearch.support.parts import load_part
 from tests.evaluators import Deadly, Failing, Formula, Stillborn
+from tests.faults.kills import belonging
 from tests.runs import assert_same_run, own_space, small_search, small_space, table
 
 ray = pytest.importorskip("ray", reason='needs Ray: pip install "archsearch[ray]"')
@@ -233,18 +234,6 @@ def test_workers_that_cannot_start_end_the_search(machines: Machines, evaluator:
     with pytest.raises((ExecutorError, ValueError), match=says):
         ask()
     executor.close()
-
-
-def belonging(mark: str) -> list[str]:
-    """Processes that have a mark in their environment."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"MARK={mark}".encode() in (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:100])
-        except OSError:
-            continue
-    return found
 
 
 def listening(mark: str) -> set[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.cli import explain
+from archsearch.runs.placement import Placement
 from archsearch.runs.search import resume
 from archsearch.strategies import Evolution
 from tests.evaluators import Formula
@@ -27,14 +28,15 @@ def jumping_clock() -> None:
 def main(folder: Path, options: dict[str, Any]) -> int:
     strategy, seconds = Evolution(population=10, tournament=4), options.pop("seconds", 0.0)
     evaluator = Unruly(seconds) if options.pop("unruly", False) else Formula(seconds)
+    placement = Placement("ray" if options.pop("ray", False) else "processes")
     if options.pop("jumping", False):
         jumping_clock()
     try:
         if (folder / "run.json").is_file():
             again = {name: options[name] for name in ("trials", "workers", "retry_failed") if name in options}
-            resume(folder, small_space(), strategy, evaluator, **again)
+            resume(folder, small_space(), strategy, evaluator, placement=placement, **again)
         else:
-            small_search(folder, strategy, evaluator, **{"workers": 1, **options})
+            small_search(folder, strategy, evaluator, placement=placement, **{"workers": 1, **options})
     except Exception as error:  # as the command line does
         return explain(error)
     return 0

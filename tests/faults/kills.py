@@ -63,6 +63,18 @@ def workers_of(driver: subprocess.Popen[str]) -> list[int]:
     return found
 
 
+def belonging(mark: str) -> list[str]:
+    """Processes that have a mark in their environment, by what they were called with."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"MARK={mark}".encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:100])
+        except OSError:
+            continue
+    return found
+
+
 def recorded(folder: Path) -> list[tuple[Any, ...]]:
     """Rows of the trials so far, none before the run has begun."""
     return table(folder, "trials") if (folder / "run.json").is_file() else []

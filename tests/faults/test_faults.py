@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ import pytest
 from archsearch.exporters import export
 from archsearch.runs.store import StoreError, open_run
 from archsearch.trial import Trial
-from tests.faults.kills import assert_sound, begun, ended, ended_run, planned, play, recorded, workers_of
+from tests.faults.kills import assert_sound, begun, belonging, ended, ended_run, planned, play, recorded, workers_of
 from tests.runs import assert_same_run, small_search, table
 
 pytestmark = [
@@ -68,6 +69,21 @@ def assert_goes_on(folder: Path, whole: Path, **options: Any) -> None:
 def test_kills_of_driver_and_worker_change_nothing(whole: Path, tmp_path: Path) -> None:
     assert play(tmp_path / "run", planned(0, 8, TRIALS), trials=TRIALS, workers=1, seconds=0.0) > 1
     assert_same_run(tmp_path / "run", whole)
+
+
+def test_a_driver_of_ray_that_is_killed_leaves_nobody_behind_and_its_run_goes_on_without(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason='needs Ray: pip install "archsearch[ray]"')
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv("MARK", mark)
+    driver = begun(tmp_path / "run", **SLOWLY, workers=1, ray=True)
+    wait_for(partial(has, tmp_path / "run", 5))
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: belonging(mark) == [])
+    assert len(recorded(tmp_path / "run")) < TRIALS
+    assert_goes_on(tmp_path / "run", whole)
 
 
 def test_kills_with_two_workers_lose_no_trial_and_double_none(tmp_path: Path) -> None:

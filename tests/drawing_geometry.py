@@ -35,13 +35,11 @@ def assert_sheet(drawing: Drawing, sheet: Sheet, where: str = "", head: Area | N
     solid = {**areas, **({"the head": head} if head else {})}
     if head:
         assert not any(overlap(head, area) for area in areas.values()), f"{where}: a box lies on the head"
+    parts = [(piece, part) for piece in sheet.pieces for part in covered(piece, drawing.width(piece.value))]
+    parts += [(turn, part) for turn in sheet.turns for part in turned(turn, drawing.width(turn.value))]
     for name, area in solid.items():
-        for piece in sheet.pieces:
-            assert not any(overlap(part, area) for part in covered(piece, drawing.width(piece.value))), (
-                f"{where}: {piece} runs through {name}"
-            )
-        for turn in sheet.turns:
-            assert not any(overlap(part, area) for part in turned(turn, drawing.width(turn.value))), f"{where}: {turn} runs through {name}"
+        for wire, part in parts:
+            assert not overlap(part, area), f"{where}: {wire} runs through {name}"
     assert_ends(sheet, list(areas.values()), where)
     for spot in sheet.spots:
         if spot.inner is None:

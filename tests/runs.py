@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def made(name: str) -> Strategy:
     return load_strategy(name)(**OPTIONS.get(name, {}))
 
 
+@cache
 def small_space(name: str = "cell") -> Space:
+    """A space in miniature: one for all tests, for it tries out what its decisions depend on once."""
     settings: dict[str, Any] = {"input": (1, 8, 8), "classes": 10}
     return load_space(name, **settings, **({"cells": 1, "channels": 4} if name == "cell" else {}))
 

@@ -33,7 +33,8 @@ SIDES = [8, 9, 13, 16]
 def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str, dtype: str = "float32") -> None:
     """Every number of the analysis equals what torch shows."""
     analysis = analyse(genotype, batch, dtype, optimizer)
-    network = compile_network(genotype) if dtype == "float32" else on_meta(partial(compile_network, genotype)).to(getattr(torch, dtype))
+    narrow = torch.finfo(getattr(torch, dtype)).bits < 32  # the CPU's kernels keep some values in float32 then
+    network = (on_meta(partial(compile_network, genotype)) if narrow else compile_network(genotype)).to(getattr(torch, dtype))
     shapes = [spec.shape for spec in genotype.inputs]
     forward, step = inference(network, shapes, batch), training_step(network, shapes, batch, optimizer)
     assert [spec.shape for spec in analysis.outputs] == step.outputs
@@ -48,7 +49,7 @@ def assert_agrees_with_torch(genotype: Genotype, batch: int, optimizer: str, dty
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
 @pytest.mark.parametrize("space", space_names())
 def test_other_dtypes_cost_what_torch_says(space: str, dtype: str) -> None:
-    for number in range(12):
+    for number in {"float64": range(12), "bfloat16": range(0, 12, 2), "float16": range(1, 12, 2)}[dtype]:
         rng = np.random.default_rng([8, number])
         genotype = small_network(space, rng)
         assert_agrees_with_torch(genotype, 4, str(rng.choice(OPTIMIZERS)), dtype)
@@ -79,10 +80,10 @@ def small_network(space: str, rng: np.random.Generator) -> Genotype:
     raise AssertionError(f"{space}: no valid network in 20 draws")
 
 
-@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 8))])
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 16))])
 @pytest.mark.parametrize("space", space_names())
 def test_a_thousand_networks_of_each_space_cost_what_torch_says(space: str, part: int) -> None:
-    for number in range(part, 1000, 8):
+    for number in range(part, 1000, 16):
         rng = np.random.default_rng([7, number])
         genotype = small_network(space, rng)
         if rng.integers(2):
@@ -90,10 +91,15 @@ def test_a_thousand_networks_of_each_space_cost_what_torch_says(space: str, part
         assert_agrees_with_torch(genotype, max(least_batch(genotype), int(rng.choice([1, 2, 8]))), str(rng.choice(OPTIMIZERS)))
 
 
-@settings(max_examples=700, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(genotypes(), st.sampled_from([1, 2, 3]), st.sampled_from(OPTIMIZERS))
-def test_random_networks_over_all_ops_cost_what_torch_says(genotype: Genotype, batch: int, optimizer: str) -> None:
-    assert_agrees_with_torch(genotype, max(least_batch(genotype), batch), optimizer)
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 3))])
+def test_random_networks_over_all_ops_cost_what_torch_says(part: int) -> None:
+    @seed(part)
+    @settings(max_examples=230, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(genotypes(), st.sampled_from([1, 2, 3]), st.sampled_from(OPTIMIZERS))
+    def agree(genotype: Genotype, batch: int, optimizer: str) -> None:
+        assert_agrees_with_torch(genotype, max(least_batch(genotype), batch), optimizer)
+
+    agree()
 
 
 def assert_holds_what_torch_holds(genotype: Genotype, batch: int, optimizer: str, dtype: str) -> bool:

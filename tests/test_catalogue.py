@@ -48,7 +48,7 @@ def test_it_draws_what_the_space_draws(space: Space) -> None:
         assert entry.choices == choices
         assert entry.fingerprint == canonicalise(genotype).fingerprint
         assert entry.costs == known_costs(canonicalise(genotype), 4, "adam")
-        assert catalogue.look_up(choices, np.random.default_rng(0)) is entry
+        assert catalogue.look_up(choices, np.random.default_rng(0)) == entry
         assert catalogue.genotype(entry).fingerprint == entry.fingerprint
 
 
@@ -123,7 +123,7 @@ def test_a_genotype_does_not_depend_on_what_was_asked_before() -> None:
     entries = [used.draw(np.random.default_rng(seed)) for seed in range(60)]
     twins = [entry for entry in entries if sum(other.fingerprint == entry.fingerprint for other in entries) > 1]
     assert twins  # isomorphic, but their nodes are called otherwise
-    for entry in entries:
+    for entry in [*twins[:9], *entries[:3]]:
         fresh = Catalogue(small_space("cell"))
         assert used.genotype(entry).to_json() == fresh.genotype(fresh.look_up(entry.choices, np.random.default_rng(0))).to_json()
 

@@ -154,8 +154,9 @@ def test_report_and_export_write_where_they_are_told(searched: Path) -> None:
 
 
 def test_resume_goes_on_to_more_trials(searched: Path, tmp_path: Path) -> None:
+    """By a worker, to the trials that one process finds by itself."""
     goals = ("--objective", "error", "--objective", "macs")
-    whole = call("search", "chain", "--trials", "7", *goals, *QUICK, "--out", str(tmp_path / "w"), cwd=tmp_path)
+    whole = call("search", "chain", "--trials", "7", *goals, *QUICK, "--workers", "0", "--out", str(tmp_path / "w"), cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     more = call("resume", "x", "--trials", "7", "--json", cwd=searched)
     assert more.returncode == 0, more.stderr
@@ -308,12 +309,14 @@ def test_options_in_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None
     blocks = re.findall(r"```console\n(.*?)```", README, flags=re.S)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.startswith("$ archsearch")]
     assert len(lines) >= 6
+    known: dict[str, str] = {}
     for line in lines:
         words = shlex.split(line.removeprefix("$ "), comments=True)
-        run([words[1], "--help"])
-        known = capsys.readouterr().out
+        if words[1] not in known:
+            run([words[1], "--help"])
+            known[words[1]] = capsys.readouterr().out
         for option in (word for word in words if word.startswith("--")):
-            assert option in known, f"{line}: {option}"
+            assert option in known[words[1]], f"{line}: {option}"
 
 
 @pytest.mark.parametrize(
@@ -343,7 +346,7 @@ def test_settings_get_the_type_of_their_default() -> None:
 
 @pytest.mark.slow
 def test_kill_of_a_real_search_loses_nothing_and_resume_ends_where_no_kill_ends(tmp_path: Path) -> None:
-    arguments = ["chain", "--trials", "16", *QUICK, "--seed", "5", "--quiet"]
+    arguments = ["chain", "--trials", "12", *QUICK, "--seed", "5", "--quiet"]
     assert call("search", *arguments, "--out", "whole", cwd=tmp_path).returncode == 0
     command, moments, recorded = ["search", *arguments, "--out", "killed"], random.Random(0), set()
     for _ in range(3):

@@ -24,7 +24,7 @@ from tests.test_genotype import shuffled
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large]
 QUICK = settings(max_examples=300, suppress_health_check=RELAXED, deadline=None)
-LONG = settings(max_examples=4_000, suppress_health_check=RELAXED, deadline=None)
+LONG = settings(max_examples=2_000, suppress_health_check=RELAXED, deadline=None)
 
 
 def after(text: str, *edits: str) -> Difference:
@@ -263,6 +263,7 @@ def twins(name: str) -> Genotype:
     return from_text("\n".join(["input x: 4x8x8", *body, f"add from {', '.join(f'{name}{i}r' for i in range(9999))}", "output add"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_large_networks_are_compared_in_seconds(name: str) -> None:
     a, b = CASES[name]()

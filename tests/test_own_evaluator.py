@@ -273,7 +273,7 @@ def assert_gone(folder: Path) -> None:
 def test_children_of_a_worker_end_with_it(trial: int, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     pids.mkdir()
-    executor = Processes(Loading(folder=str(pids)), 1, timeout_s=60 if trial == 0 else 12)
+    executor = Processes(Loading(folder=str(pids)), 1, timeout_s=60 if trial == 0 else 6)
     executor.submit(candidate(trial, tmp_path))
     outcome = gather(executor, 1)[trial]
     if trial == 0:

@@ -294,6 +294,7 @@ def test_a_file_that_is_wrong_is_one_line(tmp_path: Path) -> None:
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_machine_is_measured_once(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     limited = (*SHORT, "--objective", "macs", "--max-latency", "1000")
@@ -323,6 +324,7 @@ def measured_here(monkeypatch: pytest.MonkeyPatch, cache: Path) -> tuple[Device,
     return this_machine(say=said.append), said
 
 
+@pytest.mark.slow
 def test_a_file_that_is_damaged_or_of_another_machine_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, said = measured_here(monkeypatch, tmp_path)
     [kept] = (tmp_path / "archsearch" / "devices").iterdir()

@@ -157,7 +157,7 @@ def test_the_page_on_proposals_does_what_it_says(tmp_path: Path, monkeypatch: py
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     (command,) = blocks("console")
-    assert run_command([*command.split()[2:], "--evaluator-set", "epochs=1", "--quiet"]) == 0
+    assert run_command([*command.split()[2:], "--evaluator-set", "epochs=1", "--workers", "0", "--quiet"]) == 0
     trials = open_run(tmp_path / "results" / "ideas").trials
     assert len(trials) == 4
     for trial, line in zip(trials, blocks("json")[0].splitlines(), strict=False):

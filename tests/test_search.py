@@ -156,7 +156,7 @@ def test_kill_at_random_moments_loses_nothing(workers: int, tmp_path: Path) -> N
     rest = ["40", "0.06", str(workers)]
     subprocess.run([*command, str(tmp_path / "whole"), *rest], cwd=TREE, check=True)
     moments, killed, recorded = random.Random(workers), tmp_path / "killed", set()
-    for _ in range(20):
+    for _ in range(12):
         process = subprocess.Popen([*command, str(killed), *rest], cwd=TREE)
         time.sleep(moments.uniform(0.3, 1.6))
         process.kill()

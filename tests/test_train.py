@@ -18,6 +18,7 @@ from archsearch.evaluators.train import Train
 from archsearch.ops import BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 from archsearch.training.options import OPTIMIZERS
 from archsearch.trial import EvaluationError
+from tests.warm import run_python
 
 QUICK = Train(epochs=2)
 
@@ -97,7 +98,7 @@ def test_another_process_gives_equal_bits(tmp_path):
         "from archsearch import Genotype\nfrom archsearch.evaluators.train import Train\nfrom archsearch.evaluators.base import Candidate\n"
         "Train(epochs=2).evaluate(Candidate(0, Genotype.from_json(sys.stdin.read()), 5, pathlib.Path(sys.argv[1])), lambda *_: False)"
     )
-    subprocess.run([sys.executable, "-c", code, str(there)], input=SMALL.to_json(), text=True, check=True)
+    assert run_python("-c", code, str(there), input=SMALL.to_json()).returncode == 0
     assert_same_bits(here.weights, there)
 
 

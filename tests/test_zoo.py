@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import pytest
 import torch
@@ -42,13 +43,30 @@ def first_of_families() -> set[str]:
 
 
 FIRST = first_of_families()
-EVERY = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in zoo.names()]
+LONG = {
+    "amoebanet_a", "coatnet_0", "darts_v1_cifar", "darts_v1_imagenet", "efficientnet_v2_l", "fcn8s_vgg16", "hrnet_w18",
+    "inception_resnet_v2", "inception_v4", "legacy_senet154", "maskrcnn_resnet50_fpn", "maxvit_t", "mixer_b16", "msdnet", "nasnet_a_large",
+    "pnasnet5_large", "resnext29_8x64d_cifar", "retinanet_resnet50_fpn", "ssd300_vgg16", "swin_b", "unet", "vgg11", "vit_b_16", "yolo_v1",
+}  # fmt: skip
+"""Of FIRST, those that take over a second to count or to train a step."""
+
+
+def quick(*names: str) -> list[Any]:
+    """All networks of the zoo; those that are not named are for the slow tests."""
+    return [name if name in names else pytest.param(name, marks=pytest.mark.slow) for name in zoo.names()]
+
+
 TRACKED = (
     "alexnet", "vgg11", "googlenet", "inception_v3", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "squeezenet1_0",
     "mobilenet_v2", "mobilenet_v3_large", "shufflenet_v2_x1_0", "efficientnet_b0", "mnasnet1_0", "regnet_y_400mf", "convnext_tiny",
     "vit_b_16", "swin_t",
     "unet", "darts_v2_cifar", "fcn_resnet50", "nasnet_a_mobile",
 )  # fmt: skip
+
+
+def named(case: Any) -> str:
+    """The network that a case of `quick` is about."""
+    return case if isinstance(case, str) else case.values[0]
 
 
 @lru_cache(maxsize=4)
@@ -65,7 +83,7 @@ def small(name: str) -> Genotype:
     return genotype
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", quick(*FIRST - LONG))
 def test_counts_agree_with_torch(name: str) -> None:
     genotype = zoo.build(name)
     network = on_meta(lambda: compile_network(genotype))
@@ -77,7 +95,7 @@ def test_counts_agree_with_torch(name: str) -> None:
     assert forward.outputs == [(1, *spec.shape) for spec in analysis.outputs]
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", quick(*FIRST - LONG))
 def test_runs_forward_and_backward_on_real_tensors(name: str) -> None:
     genotype = small(name)
     most = REAL_BYTES if name in FIRST else REAL_BYTES // 3
@@ -134,8 +152,8 @@ def test_layers_equal_the_reference(reference: Reference) -> None:
         assert any(kind in kinds and have == numbers for kind, *have in found), (kinds, numbers)
 
 
-@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 8])
-@pytest.mark.parametrize("name", TRACKED)
+@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("name", [name for name in quick("mobilenet_v2", "resnet18", "unet", "vgg11") if named(name) in TRACKED])
 def test_training_memory_agrees_with_torch(name: str, batch: int) -> None:
     genotype = zoo.build(name)
     step = training_step(on_meta(lambda: compile_network(genotype)), [spec.shape for spec in genotype.inputs], batch, "sgd")

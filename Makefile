@@ -1,12 +1,12 @@
 # make search   a search on real images, its report and a model file, in about two minutes
-# make test     style, types and tests; MARKS="slow or faults or browser" for the long ones
+# make test     style, types and tests; MARKS="slow or faults" for the long ones
 # make bench    the measured tables
 
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= results/search-$(shell date +%Y%m%d-%H%M%S)
 TESTS ?= tests
-MARKS ?= not slow and not faults and not browser
+MARKS ?= not slow and not faults
 
 .PHONY: search test bench clean
 

@@ -31,13 +31,18 @@ CLOCK_GRAIN_NS = 20_000_000
 def digits() -> Images:
     """1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998, doi:10.24432/C50P49), as scikit-learn ships them.
 
-    The file is read as it lies there: `load_digits` imports as much as torch does, in each worker anew.
+    The file is read where it lies: `load_digits` imports as much as torch does, in each worker anew.
     """
     package = find_spec("sklearn")
-    assert package is not None
-    assert package.origin is not None
-    rows = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",", dtype=np.float32)
-    return Images("digits", rows[:, :-1].reshape(-1, 1, 8, 8) / 16, rows[:, -1].astype(np.int64), tuple("0123456789"))
+    file = Path(package.origin if package and package.origin else "").parent / "datasets" / "data" / "digits.csv.gz"
+    if file.is_file():
+        rows = np.loadtxt(file, delimiter=",", dtype=np.float32)
+        pixels, labels = rows[:, :-1], rows[:, -1]
+    else:  # another version of scikit-learn keeps it elsewhere
+        from sklearn.datasets import load_digits
+
+        pixels, labels = load_digits(return_X_y=True)
+    return Images("digits", (pixels.reshape(-1, 1, 8, 8) / 16).astype(np.float32), labels.astype(np.int64), tuple("0123456789"))
 
 
 DATASETS: dict[str, Callable[[], Images]] = {"digits": digits, "shapes": shapes}

@@ -1,5 +1,6 @@
 # make search   a search on real images, its report and a model file, in about two minutes
 # make test     style, types and tests; MARKS="slow or faults" for the long ones
+# make docs     these pages and README's links as HTML, to read offline: build/docs/index.html
 # make bench    the measured tables
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ OUT ?= results/search-$(shell date +%Y%m%d-%H%M%S)
 TESTS ?= tests
 MARKS ?= not slow and not faults
 
-.PHONY: search test bench clean
+.PHONY: search test docs bench clean
 
 search: .venv/installed
 	$(BIN)/archsearch search chain --data digits --strategy evolution --trials 64 --objective error --objective params \
@@ -20,6 +21,9 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/python -m compileall -q archsearch search_spaces
 	$(BIN)/pytest -n 2 --dist worksteal -m "$(MARKS)" $(TESTS)
+
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html --doctree-dir build/pages docs build/docs
 
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.analysis
@@ -40,4 +44,4 @@ bench: .venv/installed-bench
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -104,9 +104,9 @@ def test_what_is_wrong_gets_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_readme_serve(tmp_path: Path) -> None:
+def test_the_commands_of_the_documentation_serve(tmp_path: Path) -> None:
     small_search(tmp_path / "results" / "x", trials=3)
-    text = (TREE / "README.md").read_text(encoding="utf-8")
+    text = (TREE / "docs" / "live.md").read_text(encoding="utf-8")
     [block] = [found for found in re.findall(r"```console\n(.*?)```", text, flags=re.S) if "archsearch dashboard" in found]
     lines = [shlex.split(line, comments=True)[2:] for line in block.splitlines()]
     assert len(lines) == 3

@@ -20,6 +20,7 @@ from archsearch.exporters.exchange import EXCHANGE
 from archsearch.exporters.folder import staged
 from archsearch.exporters.intermediate import INTERMEDIATE
 from archsearch.exporters.listing import GENOTYPE
+from archsearch.exporters.mobile import MOBILE
 from archsearch.exporters.model_card import CARD
 from archsearch.exporters.program import PROGRAM
 from archsearch.exporters.quantized import write_small
@@ -41,6 +42,7 @@ FORMATS: dict[str, Format] = {
     "onnx": EXCHANGE,
     "openvino": INTERMEDIATE,
     "pt2": PROGRAM,
+    "ncnn": MOBILE,
     "svg": SVG,
     "dot": DOT,
     "mermaid": MERMAID,

@@ -1,6 +1,6 @@
 """Exported source of every network of the zoo: lines, time, and whether it computes the same: `python -m benchmarks.exported`.
 
-With `--folder` an export of a CIFAR-size network is timed part by part, the check in a fresh process among them.
+With `--folder` an export of a CIFAR-size network is timed, with the checks in fresh processes, and of all formats.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,8 @@ import torch
 from torch import nn
 
 from archsearch import Genotype, zoo
-from archsearch.exporters import Material, export_network, gather, source_text
+from archsearch.exporters import FORMATS, Material, export_network, gather, source_text
+from archsearch.exporters.network import STANDARD
 from archsearch.spaces.space import load_space
 from archsearch.tasks import answers
 from benchmarks.timing import show
@@ -89,13 +91,19 @@ def row(name: str) -> Row:
 
 
 def time_folder() -> None:
-    """An export of a CIFAR-size network of space `cell`, with and without the check."""
+    """An export of a CIFAR-size network of space `cell`, with and without the checks."""
     genotype = load_space("cell").sample(np.random.default_rng(0)).genotype
-    taken: dict[str, float] = {}
+    usual, taken = ", ".join(STANDARD), dict[str, float]()
+    ways: dict[str, tuple[Sequence[str], bool]] = {
+        f"{usual}, the first": (STANDARD, False),
+        usual: (STANDARD, False),
+        f"{usual}, checked": (STANDARD, True),
+        f"all {len(FORMATS)} formats, checked": (tuple(FORMATS), True),
+    }
     with tempfile.TemporaryDirectory() as scratch:
-        for name, check in (("first, unchecked", False), ("unchecked", False), ("checked", True)):
+        for number, (name, (formats, check)) in enumerate(ways.items()):
             start = time.perf_counter()
-            export_network(genotype, Path(scratch, name), check=check)
+            export_network(genotype, Path(scratch, str(number)), formats=formats, check=check)
             taken[name] = time.perf_counter() - start
     show("Export of a CIFAR-size network", ["files", "seconds"], [[name, f"{seconds:.2f}"] for name, seconds in taken.items()])
 

@@ -29,7 +29,7 @@ def main() -> None:
         file = Path(scratch, "genotype.json")
         file.write_text(load_space("cell").sample(np.random.default_rng(0)).genotype.to_json())
         commands = {
-            "--help": (0.5, ["--help"]),
+            "--help": (0.3, ["--help"]),
             "search --help": (0.5, ["search", "--help"]),
             "show genotype.json": (1.0, ["show", str(file)]),
         }

@@ -6,6 +6,7 @@ import gzip
 import shutil
 import struct
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def read_run(folder: Path) -> None:
     _ = run.trials, run.notes, run.refusals, run.seconds, run.tests, run.front()
     if run.trials:
         run.genotype(run.trials[0].number)
+        run.latencies(run.trials[0].fingerprint)
     is_written(folder)
 
 
@@ -56,7 +58,9 @@ def make_run(folder: Path) -> None:
     from tests.evaluators import ROOFLINE
     from tests.runs import small_search
 
-    small_search(folder / "r", trials=3, latency_device=ROOFLINE)
+    run = small_search(folder / "r", trials=3, latency_device=ROOFLINE)
+    with closing(Store(run.folder)) as store:
+        store.keep_latency(run.trials[0].fingerprint, "torch, one image, here, 1 thread", {"latency_ms": 1.5, "latency_spread_ms": 0.25})
     for path in (folder / "r").iterdir():
         if path.is_file():
             path.rename(folder / path.name)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 import torch
 
+from archsearch.analysis import Budget
 from archsearch.cli import run as archsearch
 from archsearch.engines.exchange import to_exchange
 from archsearch.engines.quantizing import InSession, calibration, deployed, quantized
@@ -17,15 +20,17 @@ from archsearch.engines.running import time_in, within_latency
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
 from archsearch.exporters import ExportError, export_trial, gather
+from archsearch.fidelity import Fidelity
 from archsearch.network.compiler import compile_network
 from archsearch.pareto import knee
-from archsearch.runs.search import search
-from archsearch.runs.store import Run, open_run
+from archsearch.runs.search import resume, search
+from archsearch.runs.standing import Standing
+from archsearch.runs.store import Run, connect, open_run
 from archsearch.strategies import Random
 from archsearch.training.timing import ENGINES, Protocol
 from archsearch.training.weights import load_weights
 from archsearch.trial import EvaluationError
-from tests.runs import small_space
+from tests.runs import StoppedError, small_space
 from tests.test_export import cell
 
 BRIEF = Protocol(rounds=3, passes=5, seconds=0.05)
@@ -49,6 +54,49 @@ def test_a_network_is_timed_in_its_engine_and_stays_as_it_was(engine: str) -> No
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     with pytest.raises(EvaluationError, match=r"one forward pass takes \S+ ms, the limit is 1e-09 ms"):
         within_latency(network, (1, 8, 8), torch.device("cpu"), 1e-9, engine)
+
+
+def when_all_began(standing: Standing) -> None:
+    """Stops a search of four networks, and of two rungs, when all have been on the lower one."""
+    if standing.done == 4:
+        raise StoppedError
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_network_is_timed_once_in_a_place_of_a_run(elsewhere: bool, tmp_path: Path) -> None:
+    judge, out = Train(epochs=2, batch=256), tmp_path / "run"
+    how: dict[str, Any] = {"fidelity": Fidelity("epochs", (1, 2), "halving", 2), "progress": when_all_began}
+    with pytest.raises(StoppedError):
+        search(small_space(), Random(), judge, objectives=("error", "latency_ms"), trials=4, workers=0, out=out, **how)
+    before = open_run(out)
+    for trial in before.trials:
+        [(place, metrics)] = before.latencies(trial.fingerprint).items()
+        assert place.startswith("torch, one image, ")
+        assert place.endswith(f"{torch.get_num_threads()} thread")
+        assert metrics == {name: trial.metrics[name] for name in ("latency_ms", "latency_spread_ms")}
+    told = {"latency_ms": 123.0, "latency_spread_ms": 4.0}
+    with closing(connect(out / "run.db")) as db, db:
+        db.execute("UPDATE latencies SET metrics = ?", (json.dumps(told),))
+        db.execute("UPDATE latencies SET place = 'torch, one image, another machine, 1 thread'" if elsewhere else "SELECT 1")
+    run = resume(out, small_space(), Random(), judge)
+    climbed = [trial for trial in run.trials if trial.rung == 1]
+    assert climbed
+    for trial in climbed:
+        assert (trial.metrics["latency_ms"] == 123.0) is not elsewhere
+        assert len(run.latencies(trial.fingerprint)) == 1 + elsewhere
+    assert all(run.tests[trial.number]["latency_ms"] < 100 for trial in run.front())  # of the front it is measured once more
+
+
+@pytest.mark.slow
+def test_a_network_over_the_limit_is_timed_anew_in_another_try(tmp_path: Path) -> None:
+    strict = Budget(latency_ms=1e-9)
+    run = search(small_space(), Random(), Train(epochs=1), objectives=("error",), budget=strict, trials=1, workers=0, out=tmp_path / "run")
+    [trial] = run.trials
+    assert trial.failure is not None
+    assert trial.failure.kind == "rejected"
+    assert trial.metrics["latency_ms"] > 0
+    assert run.latencies(trial.fingerprint) == {}
 
 
 def test_an_engine_that_nobody_knows_is_refused() -> None:
@@ -86,9 +134,30 @@ def test_a_trial_goes_out_in_int8(found: Run, tmp_path: Path) -> None:
     assert text["float32"]["test_error"] == pytest.approx(found.tests[number]["error"])
     assert text["int8"]["test_error"] == pytest.approx(found.tests[number]["int8_error"])
     assert text["int8"]["bytes"] == (folder / "model.int8.onnx").stat().st_size
-    assert said == [line for line in said if line.startswith("int8: test error")]
+    [line] = said
+    assert line.startswith("int8: test error")
     kinds = {tensor.data_type for tensor in onnx.load(folder / "model.int8.onnx").graph.initializer}
     assert onnx.TensorProto.INT8 in kinds
+
+
+@pytest.mark.slow
+def test_the_card_of_a_trial_in_int8_says_what_that_costs_and_saves(found: Run, tmp_path: Path) -> None:
+    folder = export_trial(found, found.front()[0].number, tmp_path / "out", quantize=lambda line: None)
+    measured, card = json.loads((folder / "quantized.json").read_text()), (folder / "README.md").read_text()
+    before, after = measured["float32"], measured["int8"]
+    tested = len(JUDGE.feed().test[0])
+    rows = (
+        f"| accuracy on the test part ({tested} images) | {1 - before['test_error']:.2%} | {1 - after['test_error']:.2%} |",
+        f"| size of the file | {before['bytes'] / 1000:.3g} kB | {after['bytes'] / 1000:.3g} kB |",
+        f"| latency | {before['latency_ms']:.3g} ms | {after['latency_ms']:.3g} ms |",
+    )
+    section = card.partition("## In int8\n")[2].partition("\n## ")[0]
+    assert [row for row in rows if row not in section] == []
+    assert "calibrated on 256 training images" in section
+    assert f"measured in {measured['engine']}" in section
+    plain = export_trial(found, found.front()[0].number, tmp_path / "plain", check=False)
+    assert "int8" not in (plain / "README.md").read_text().partition("## Results")[0]
+    assert "## In int8" not in (plain / "README.md").read_text()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.evaluators.base import Candidate, EvaluatorError, free_of, needs_of
+from archsearch.evaluators.base import Candidate, EvaluatorError, free_of, needs_of, place_of
 from archsearch.evaluators.train import Train
 from archsearch.network.builder import Builder
 from archsearch.network.genotype import Genotype
@@ -131,6 +131,16 @@ def test_what_is_no_number_of_bytes_is_said() -> None:
 
     with pytest.raises(EvaluatorError, match=r"Wrong\.free_bytes gave 'much'; it must be a number of bytes"):
         free_of(Wrong())
+
+
+def test_what_is_no_place_is_said() -> None:
+    class Wrong(Formula):
+        def times_on(self) -> str:
+            return "here\nand there"
+
+    with pytest.raises(EvaluatorError, match=r"Wrong\.times_on gave 'here\\nand there'; it must be one line of at most 200 letters"):
+        place_of(Wrong())
+    assert place_of(Formula()) == ""
 
 
 def test_what_an_evaluator_prints_is_no_result(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

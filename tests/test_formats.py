@@ -61,7 +61,7 @@ from tests.op_examples import EXAMPLES
 from tests.test_export import cell, example
 
 GIVEN = {"mean": [0.25], "std": [0.5], "classes": [f"digit {i}" for i in range(10)]}
-ENGINES = ("onnx", "openvino", "pt2")
+ENGINES = ("onnx", "openvino", "pt2", "ncnn")
 
 
 def trained(genotype: Genotype, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -150,7 +150,7 @@ def test_preprocessing_goes_inside(exported: tuple[Path, list[Check]], tmp_path:
 
 def test_nothing_of_this_machine_is_in_the_files(exported: tuple[Path, list[Check]]) -> None:
     folder = exported[0]
-    texts = {name: (folder / name).read_bytes() for name in ("model.onnx", "model.xml", "model.bin")}
+    texts = {name: (folder / name).read_bytes() for name in ("model.onnx", "model.xml", "model.bin", "model.ncnn.param", "model.ncnn.bin")}
     with zipfile.ZipFile(folder / "model.pt2") as packed:
         texts |= {f"pt2/{name}": packed.read(name) for name in packed.namelist()}
         assert [packed.read(name) for name in packed.namelist() if "sample_inputs" in name] == [b""]
@@ -234,7 +234,7 @@ def test_images_made_smaller_with_antialiasing_are_right_or_refused(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "settings"), [("unet_padded", {"input": (3, 32, 32), "width": 4}), ("msdnet_cifar", {"exits": (2, 4)})])
 def test_masks_and_early_answers(name: str, settings: dict[str, Any], tmp_path: Path) -> None:
-    assert_export_is_checked(build(name, **settings), tmp_path / "out", ["onnx", "openvino"])
+    assert_export_is_checked(build(name, **settings), tmp_path / "out", ["onnx", "openvino", "ncnn"])
 
 
 @pytest.mark.slow
@@ -271,6 +271,15 @@ def test_a_node_that_a_format_has_no_words_for_is_named_and_nothing_is_written(t
     genotype = b.genotype(b(ReLU(), b(odd, b(Conv2d(3), b.input), name="deep/bessel")))
     with pytest.raises(ExportError, match=r"format onnx has no words for node 'deep/bessel' \(aten\(special_bessel_j0\)\)"):
         export_network(genotype, tmp_path / "out", formats=["source", "onnx"])
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_what_ncnn_has_no_layer_for_is_named(tmp_path: Path) -> None:
+    b = Builder((3, 8, 8))
+    genotype = b.genotype(b(ReLU(), b(Aten("cumsum.default(x0, 1)"), b(Conv2d(4), b.input), name="deep/sums")))
+    with pytest.raises(ExportError, match=r"format ncnn has no words for node 'deep/sums' \(aten\(cumsum\)\)"):
+        export_network(genotype, tmp_path / "out", formats=["ncnn"])
     assert not any(tmp_path.iterdir())
 
 

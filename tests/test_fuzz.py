@@ -33,7 +33,7 @@ UNREAD = {
     "data.description.file_digest": "bytes for a digest, whatever they are",
     "data.own.read_own": PYTHON,
     "ops.aten.operators": "a file of archsearch's own",
-    "training.latency.machine_name": "what the system says of its processor",
+    "training.device.machine_name": "what the system says of its processor",
     "training.memory.data_bytes": "what the system says of this process",
     "exporters.verify.computed": "outputs that a process of its own had computed a moment ago, read as plain arrays only",
     "engines.quantizing.quantized": "a file that the quantiser had written a moment ago, for its bytes",

@@ -59,6 +59,7 @@ HOMES = {
     "onnx_ir": {"engines"},
     "onnxruntime": {"engines"},
     "openvino": {"engines"},
+    "pnnx": {"engines"},
 }
 
 

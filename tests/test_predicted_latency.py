@@ -28,7 +28,8 @@ from archsearch.spaces.catalogue import Catalogue
 from archsearch.strategies import Problem, Random, Strategy
 from archsearch.strategies.base import OVER_PREDICTED, SLACK
 from archsearch.support.reading import place
-from archsearch.training.latency import machine_name, sample_networks
+from archsearch.training.device import machine_name
+from archsearch.training.latency import sample_networks
 from archsearch.training.this_machine import this_machine
 from archsearch.trial import EvaluationError, Objective, Trial
 from tests.evaluators import ROOFLINE, Clocked

@@ -320,7 +320,7 @@ def test_what_a_run_exports_needs_no_data_no_evaluator_and_no_space(
     assert not proof.exists()
     again = (tmp_path / "again" / "model.py").read_text()
     assert again == (tmp_path / "moved" / "export" / model.parent.name / "model.py").read_text()
-    assert "CLASSES = ('0', '1', '2')" in again
+    assert 'CLASSES = ("0", "1", "2")' in again
     assert str(tmp_path) not in again
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from archsearch.spaces.space import Space
 from archsearch.strategies import Random
 from archsearch.supernets import Point, Setting
 from archsearch.supernets.budgeted import Budgeted
+from archsearch.supernets.course import Course
 from archsearch.supernets.fabric import Fabric
 from archsearch.training.weights import save_weights
 from archsearch.trial import EvaluationError, Failure
@@ -67,6 +69,32 @@ def test_a_network_that_was_trained_further_renews_its_trial_unless_it_became_wo
     assert all(torch.equal(kept[name], value) for name, value in trained.items())
     assert run.weights(1) is None
     assert run.tests.keys() == {best.number}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Comes to one network three times, and measures it as supernets do; `latencies` are what that gave."""
+
+    latencies: ClassVar[list[float]] = []
+
+    def run(self, setting: Setting) -> Iterator[Point]:
+        course, catalogue = Course(setting), setting.catalogue
+        entry = catalogue.look_up({"channels": 4}, np.random.default_rng(0))
+        genotype = catalogue.genotype(entry)
+        for number in range(3):
+            point = course.point(number, entry.choices, (), compile_network(genotype, number), genotype, error=0.5 - number / 10)
+            self.latencies.append(point.metrics["latency_ms"])
+            yield point
+
+
+def test_a_network_that_a_supernet_comes_back_to_is_timed_once(tmp_path: Path) -> None:
+    space = load_space("small_cell", **TRAIN.setting())
+    run = search(space, Timed(), TRAIN, objectives=("error", "latency_ms"), trials=2, workers=0, out=tmp_path / "run")
+    [trial] = run.trials
+    [(place, found)] = run.latencies(trial.fingerprint).items()
+    assert place.endswith(", 1 thread")
+    assert Timed.latencies == [found["latency_ms"]] * 3
+    assert (trial.metrics["latency_ms"], trial.metrics["error"]) == (found["latency_ms"], pytest.approx(0.3))
 
 
 @pytest.mark.parametrize("stop", [1, 2])

@@ -313,7 +313,7 @@ def test_a_network_with_exits_is_trained_at_all_of_them(tmp_path, backwards):
 
 def test_networks_with_exits_and_maps_are_exported(tmp_path):
     folder = export_network(unet(4, 1), tmp_path / "maps", preprocessing=Train(data="shapes").describe().preprocessing())
-    assert "CLASSES = ('background', 'disc', 'box', 'triangle')" in (folder / "model.py").read_text()
+    assert 'CLASSES = ("background", "disc", "box", "triangle")' in (folder / "model.py").read_text()
     assert "(N, 10); (N, 10); (N, 10)" in source_text(gather(with_exits(), preprocessing=Train().describe().preprocessing()))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from archsearch.analysis import COSTS
+from archsearch.analysis import COSTS, LATENCY
 from archsearch.cli import WrongUseError
 from archsearch.cli.console import print_text
 from archsearch.runs.store import Run
+from archsearch.support.reading import one_line
 from archsearch.trial import Trial
 from archsearch.units import unit
 
@@ -30,6 +31,8 @@ def print_trial(run: Run, number: int) -> None:
     measured = {name: value for name, value in {**trial.metrics, **tested(run, number)}.items() if name not in COSTS}
     if measured:
         print_text(", ".join(f"{unit(name).label} {unit(name).text(value)}" for name, value in measured.items()))
+    for place, found in run.latencies(trial.fingerprint).items():
+        print_text(f"latency {unit(LATENCY).text(found.get(LATENCY))}, measured in {one_line(place)}")
     print_text(f"choices: {', '.join(f'{name}={value}' for name, value in trial.choices.items()) or 'none'}\n")
 
 

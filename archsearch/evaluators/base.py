@@ -50,7 +50,8 @@ class Candidate:
     `seed` decides weights and data order; trained weights go to the file `weights` (safetensors) when it is given; a network
     slower than `max_latency_ms` for one forward pass is to be rejected before it is trained. `choices` are those that led to it. On a
     `rung` an evaluator may go on from the weights of the one below; one that does not trains anew. It
-    may begin with weights of a `parent`. `proxies` are those that are asked for where it is only to be foretold.
+    may begin with weights of a `parent`. `proxies` are those that are asked for where it is only to be foretold. `latencies`: what was
+    measured of its latency before in this run, by place (`times_on`), so that it need not be measured again there.
     """
 
     trial: int
@@ -62,6 +63,7 @@ class Candidate:
     rung: Rung | None = None
     parent: Parent | None = None
     proxies: tuple[str, ...] = ()
+    latencies: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -96,6 +98,7 @@ class Evaluator(Protocol):
       rung by rung, none where there is one rung.
     - `free_bytes()`: what is free of the memory of a device that workers share, None where each has its own; `needs_bytes(genotype)`: how
       much of it an evaluation takes at most.
+    - `times_on()`: where latency is measured, in words: engine, images at once, machine, threads; then it is measured there once in a run.
     - `setting()`: what the data ask of a network, such as `input` shape and number of `classes`; `task`: what is learnt from them.
     - `check(genotype)` raises `EvaluationError` for a network that does not fit the data; `describe()` gives their `Description`;
       `remarks()` lines that are said when a search starts.
@@ -134,9 +137,11 @@ SAID = {
 }
 """What an evaluator says of itself in attributes or properties."""
 
+PLACE = 200
+"""Letters of the words for where latency is measured."""
 TAKEN = {
     "evaluate": "candidate, report", "test": "candidate", "foretell": "candidate", "check": "genotype", "setting": "", "describe": "",
-    "remarks": "", "usual": "trials", "free_bytes": "", "needs_bytes": "genotype",
+    "remarks": "", "usual": "trials", "free_bytes": "", "needs_bytes": "genotype", "times_on": "",
 }  # fmt: skip
 """Methods of an evaluator, and what each is called with."""
 
@@ -197,6 +202,18 @@ def needs_of(evaluator: object, genotype: Genotype) -> int:
     with told(evaluator, "needs_bytes"):
         found = judge.needs_bytes(genotype)
     return counted(found, evaluator, "needs_bytes")
+
+
+def place_of(evaluator: object) -> str:
+    """Where latency is measured, in words; empty where nobody says. Raises EvaluatorError."""
+    if not has(evaluator, "times_on"):
+        return ""
+    judge: Any = evaluator
+    with told(evaluator, "times_on"):
+        found = judge.times_on()
+    if not isinstance(found, str) or len(found) > PLACE or not found.isprintable():
+        raise EvaluatorError(f"{class_of(evaluator)}.times_on gave {shortened(found)}; it must be one line of at most {PLACE} letters")
+    return found
 
 
 def counted(found: object, evaluator: object, name: str) -> int:

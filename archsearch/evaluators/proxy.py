@@ -57,7 +57,8 @@ class Proxy(Options):
         latency = {}
         if limit is not None:
             network = compile_network(genotype, candidate.seed).to(device)
-            latency = within_latency(network, genotype.inputs[0].shape, device, limit, self.engine)
+            known = candidate.latencies.get(self.times_on())
+            latency = within_latency(network, genotype.inputs[0].shape, device, limit, self.engine, known)
         found = proxy_scores(genotype, self.proxies, minibatch(self.feed(), self.images, self.data_seed), candidate.seed)
         report(0, found)
         return {**latency, **found}

@@ -84,7 +84,8 @@ class Shared(Options):
             check_space(opened, candidate)
         feed, network = replace(self, final=False).feed(), opened.bank.network(genotype)
         device = opened.bank.device
-        metrics = {} if limit is None else within_latency(network, genotype.inputs[0].shape, device, limit, self.engine)
+        shape, known = genotype.inputs[0].shape, candidate.latencies.get(self.times_on())
+        metrics = {} if limit is None else within_latency(network, shape, device, limit, self.engine, known)
         recalibrate(network, islice(inputs(feed, self.batch, opened.supernet.seed), self.recalibrate))
         macs = [output.macs for output in exits(genotype)]
         found = by_exit(measure(network, feed, feed.validation, 4 * self.batch), macs)

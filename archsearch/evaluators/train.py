@@ -96,7 +96,8 @@ class Train(Options):
         device = pick_device(self.device)
         network = compile_network(candidate.genotype, candidate.seed).to(device)
         shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
-        latency = {} if limit is None else within_latency(network, shape, device, limit, self.engine)
+        known = candidate.latencies.get(self.times_on())
+        latency = {} if limit is None else within_latency(network, shape, device, limit, self.engine, known)
         whole = candidate.genotype
         if self.width < 1:
             candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
@@ -97,12 +97,31 @@ def option_words(options: Mapping[str, Any]) -> str:
     return ", ".join(one_line(f"{name}={plain(value)}", WORD) for name, value in options.items())
 
 
+class Figures(NamedTuple):
+    """Of one file: its error on the test part, its size, and the latency of one image on one thread in ms."""
+
+    test_error: float
+    bytes: int
+    latency_ms: float
+
+
+class Small(NamedTuple):
+    """A network in int8: the file, on how many images it was calibrated and tested, in which engine, and what changed by it."""
+
+    file: bytes
+    calibrated_on: int
+    tested_on: int
+    engine: str
+    before: Figures
+    after: Figures
+
+
 @dataclass(frozen=True)
 class Material:
     """What exporters write from: a genotype, its compiled network in eval mode on the CPU, and what images go through before it.
 
     `state` is the network's state dict, `trained` whether weights were given, `title` a line for people, `card` how it came to be. With
-    `inside`, formats that hold the whole computation normalise images themselves.
+    `inside`, formats that hold the whole computation normalise images themselves. `quantize` makes int8 of it, where that is wanted.
 
     Raises:
         ExportError: means that are not one for every channel, class names that are not one for every output, or none where they are
@@ -117,6 +136,7 @@ class Material:
     title: str
     card: Card = field(default_factory=Card)
     inside: bool = False
+    quantize: Callable[[Material], Small] | None = None
 
     def __post_init__(self) -> None:
         genotype, given = self.genotype, self.preprocessing
@@ -164,6 +184,11 @@ class Material:
     def exchange(self) -> bytes:
         """The whole as an ONNX file, made once. Raises PackageError, EngineError, or what the converter raises for an unknown operator."""
         return to_exchange(self.program, self.genotype.input_names, self.outputs)
+
+    @cached_property
+    def small(self) -> Small | None:
+        """The network in int8, made once; None where nobody wants it. Raises as `exchange`, and ExportError for what it is not for."""
+        return None if self.quantize is None else self.quantize(self)
 
 
 @dataclass(frozen=True)

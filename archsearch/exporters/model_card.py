@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from archsearch.analysis import analyse
-from archsearch.exporters.base import Card, Material, one_file, option_words
+from archsearch.exporters.base import Card, Material, Small, one_file, option_words
 from archsearch.support.reading import one_line
 from archsearch.units import prefixed, unit
 
@@ -72,6 +72,8 @@ def text(material: Material) -> Iterator[str]:
     yield from ("", "## Use", "", *usage(material))
     yield from ("", "## Results", "", *results(material))
     yield from ("", "## Costs", "", *costs(material))
+    if material.small is not None:
+        yield from ("", "## In int8", "", *in_int8(material.small, material.card.description.task))
     if material.card.data or material.card.description.notes:
         yield from ("", "## Data", "", *data(material.card))
     if material.card.history or material.card.options:
@@ -156,6 +158,20 @@ def costs(material: Material) -> Iterator[str]:
     found = analyse(material.genotype)
     yield f"{found.params:,} parameters, {prefixed(found.macs)} multiply-adds a sample; {prefixed(found.inference_peak_bytes, 'B')} at the"
     yield "peak of inference of one sample in float32, weights included (computed from the network, not measured)."
+
+
+def in_int8(small: Small, task: str) -> Iterator[str]:
+    """What int8 costs in accuracy, or mean IoU, and saves."""
+    before, after, right = small.before, small.after, "mean IoU" if task == "segmentation" else "accuracy"
+    yield f"`model.int8.onnx` holds it in whole numbers of 8 bits, calibrated on {small.calibrated_on:,} training images."
+    yield ""
+    yield "| | float32 | int8 |"
+    yield "|---|---:|---:|"
+    yield f"| {right} on the test part ({small.tested_on:,} images) | {1 - before.test_error:.2%} | {1 - after.test_error:.2%} |"
+    yield f"| size of the file | {prefixed(before.bytes, 'B')} | {prefixed(after.bytes, 'B')} |"
+    yield f"| latency | {before.latency_ms:.3g} ms | {after.latency_ms:.3g} ms |"
+    yield ""
+    yield f"Both as ONNX files, measured in {small.engine} where they were exported: one image at a time, one thread."
 
 
 def data(card: Card) -> Iterator[str]:

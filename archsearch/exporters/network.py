@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from archsearch.engines.program import EngineError
-from archsearch.exporters.base import Card, ExportError, Format, Material, Preprocessing
+from archsearch.exporters.base import Card, ExportError, Format, Material, Preprocessing, Small
 from archsearch.exporters.blame import blamed
 from archsearch.exporters.config import CONFIG
 from archsearch.exporters.drawings import DOT, MERMAID, SVG
@@ -19,8 +20,10 @@ from archsearch.exporters.exchange import EXCHANGE
 from archsearch.exporters.folder import staged
 from archsearch.exporters.intermediate import INTERMEDIATE
 from archsearch.exporters.listing import GENOTYPE
+from archsearch.exporters.mobile import MOBILE
 from archsearch.exporters.model_card import CARD
 from archsearch.exporters.program import PROGRAM
+from archsearch.exporters.quantized import write_small
 from archsearch.exporters.source import SOURCE
 from archsearch.exporters.verify import Check, difference, inputs_of, outputs_of, verify
 from archsearch.exporters.weights import WEIGHTS, load_weights
@@ -39,6 +42,7 @@ FORMATS: dict[str, Format] = {
     "onnx": EXCHANGE,
     "openvino": INTERMEDIATE,
     "pt2": PROGRAM,
+    "ncnn": MOBILE,
     "svg": SVG,
     "dot": DOT,
     "mermaid": MERMAID,
@@ -87,7 +91,7 @@ def export_network(
     genotype: Genotype, folder: str | Path, weights: Path | Mapping[str, Tensor] | None = None,
     preprocessing: Preprocessing | Mapping[str, Any] | None = None, *, title: str = "", card: Card | None = None,
     formats: Sequence[str] = STANDARD, inside: bool = False, fold: bool = False, check: bool = True, overwrite: bool = False,
-    report: Callable[[Check], None] | None = None, beside: Callable[[Material, Path], object] | None = None,
+    report: Callable[[Check], None] | None = None, quantize: Callable[[Material], Small] | None = None,
 ) -> Path:  # fmt: skip
     """Write a network into a folder of its own, whole or not at all.
 
@@ -104,23 +108,23 @@ def export_network(
         check: Run each format in its own engine in a fresh process, and compare; with others than STANDARD `checks.json` keeps that.
         overwrite: Whether files in an existing folder may be replaced.
         report: Called with what each check came to.
-        beside: Writes what else belongs into the folder, last.
+        quantize: Makes int8 of the network (`quantized.small_of`): an ONNX file more, and what it changes stands in the card.
 
     Raises:
         ExportError: a format unknown, without its packages or without words for a node; other weights, a folder there already, differences.
     """
     names, target = chosen(formats), Path(folder).absolute()
     material = gather(genotype, weights, preprocessing, title, card, inside)
-    if fold:
-        material = without_norms(material)
+    material = replace(without_norms(material) if fold else material, quantize=quantize)
+    small = in_int8(material)
     with staged(target, overwrite) as staging:
         for name in names:
             written(name, material, staging)
         checks = checked(names, material, staging, report) if check else []
         if {*names} - {*STANDARD}:
             write_checks(staging, checks)
-        if beside is not None:
-            beside(material, staging)
+        if small is not None:
+            write_small(small, staging)
     return target
 
 
@@ -134,10 +138,23 @@ def without_norms(material: Material) -> Material:
     return replace(folded, trained=material.trained)
 
 
+def in_int8(material: Material) -> Small | None:
+    """The network in int8, where that is wanted. Raises ExportError as `written`."""
+    with in_words("onnx", material):
+        return material.small
+
+
 def written(name: str, material: Material, folder: Path) -> None:
     """Write one format. Raises ExportError, which names the node that it cannot express."""
-    try:
+    with in_words(name, material):
         FORMATS[name].write(material, folder)
+
+
+@contextmanager
+def in_words(name: str, material: Material) -> Iterator[None]:
+    """Turn whatever writing a format raises into ExportError, which names the node that it cannot express."""
+    try:
+        yield
     except (ExportError, OSError):
         raise
     except EngineError as error:

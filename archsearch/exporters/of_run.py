@@ -10,7 +10,7 @@ from typing import Any
 from archsearch.evaluators import load_evaluator
 from archsearch.exporters.base import ExportError
 from archsearch.exporters.network import export_network
-from archsearch.exporters.quantized import write_quantized
+from archsearch.exporters.quantized import small_of
 from archsearch.exporters.run_card import card_of_trial
 from archsearch.network.genotype import Genotype
 from archsearch.runs.identity import check_data, is_source
@@ -60,7 +60,7 @@ def export_trial(
     title = f"Trial {number} of a search in the space {run.record.space_name}, seed {run.record.seed}."
     given, card = preprocessing(run), card_of_trial(run, number)
     if quantize is not None:
-        more["beside"] = partial(write_quantized, feed=feed_of_run(run), say=quantize)
+        more["quantize"] = partial(small_of, feed=feed_of_run(run), say=quantize)
     export_network(genotype, target, weights, given, title=title, card=card, overwrite=overwrite or folder is None, **more)
     return target
 

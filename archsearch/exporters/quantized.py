@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from archsearch.analysis.exits import exits
-from archsearch.engines.exchange import to_exchange
 from archsearch.engines.quantizing import InSession, calibration, error_in, quantized
-from archsearch.exporters.base import ExportError, Material
+from archsearch.exporters.base import ExportError, Figures, Material, Small
 from archsearch.support.packages import named
 from archsearch.tasks import Feed
 from archsearch.training.timing import drawn, time_passes
@@ -21,8 +20,8 @@ FORMAT = "archsearch.quantized/1"
 FILES = ("model.int8.onnx", "quantized.json")
 
 
-def write_quantized(material: Material, folder: Path, feed: Feed, say: Callable[[str], None] = lambda line: None) -> None:
-    """Write both files; error on the test part, bytes, and milliseconds of one image on one thread, before and after.
+def small_of(material: Material, feed: Feed, say: Callable[[str], None] = lambda line: None) -> Small:
+    """The network in int8, and what that changes, which is said, too.
 
     Raises:
         ExportError: a network of several inputs. PackageError: no ONNX Runtime.
@@ -36,23 +35,34 @@ def write_quantized(material: Material, folder: Path, feed: Feed, say: Callable[
         return x * std + mean if material.inside else x
 
     images = calibration(feed)
-    file = to_exchange(material.program, material.genotype.input_names, material.outputs)
-    files = {"float32": file, "int8": quantized(file, in_pixels(images))}
+    file = quantized(material.exchange, in_pixels(images))
     macs = [output.macs for output in exits(material.genotype)]
-    found = {name: figures(InSession(data, 1, in_pixels), data, material, feed, macs) for name, data in files.items()}
-    before, after = found["float32"], found["int8"]
-    say(
-        f"int8: test error {after['test_error']:.2%}, before {before['test_error']:.2%}; {after['bytes']:,.0f} bytes, before "
-        f"{before['bytes']:,.0f}; {after['latency_ms']:.3g} ms for one image, before {before['latency_ms']:.3g} (one thread)"
-    )
-    about = {"format": FORMAT, "engine": named("onnxruntime"), "calibrated_on": len(images), "tested_on": len(feed.test[0]), "threads": 1}
-    (folder / FILES[0]).write_bytes(files["int8"])
-    (folder / FILES[1]).write_text(json.dumps({**about, "batch": 1, **found}, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    before, after = (figures(InSession(data, 1, in_pixels), data, material, feed, macs) for data in (material.exchange, file))
+    small = Small(file, len(images), len(feed.test[0]), named("onnxruntime"), before, after)
+    say(words(small))
+    return small
 
 
-def figures(session: InSession, file: bytes, material: Material, feed: Feed, macs: list[int]) -> dict[str, float]:
+def figures(session: InSession, file: bytes, material: Material, feed: Feed, macs: list[int]) -> Figures:
     """Error on the test part, size, and latency of one image, of one file."""
     image = drawn(material.shapes, 1)[0]
     with torch.inference_mode():
         latency = time_passes(lambda: session(image))
-    return {"test_error": error_in(session, feed, feed.test, macs), "bytes": len(file), "latency_ms": 1000 * latency.median}
+    return Figures(error_in(session, feed, feed.test, macs), len(file), 1000 * latency.median)
+
+
+def write_small(small: Small, folder: Path) -> None:
+    """Write both files."""
+    about = {"format": FORMAT, "engine": small.engine, "calibrated_on": small.calibrated_on, "tested_on": small.tested_on, "threads": 1}
+    found = {**about, "batch": 1, "float32": small.before._asdict(), "int8": small.after._asdict()}
+    (folder / FILES[0]).write_bytes(small.file)
+    (folder / FILES[1]).write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def words(small: Small) -> str:
+    """What changed, on one line."""
+    before, after = small.before, small.after
+    return (
+        f"int8: test error {after.test_error:.2%}, before {before.test_error:.2%}; {after.bytes:,.0f} bytes, before "
+        f"{before.bytes:,.0f}; {after.latency_ms:.3g} ms for one image, before {before.latency_ms:.3g} (one thread)"
+    )

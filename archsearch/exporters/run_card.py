@@ -8,6 +8,7 @@ from archsearch.data.description import Description
 from archsearch.exporters.base import Card, option_words
 from archsearch.runs.record import Record, short
 from archsearch.runs.store import Run
+from archsearch.support.reading import one_line
 from archsearch.trial import Trial
 from archsearch.units import unit
 
@@ -54,6 +55,7 @@ def history(run: Run, trial: Trial) -> Iterator[str]:
     if record.prefilter is not None:
         yield f"Of several proposals one was evaluated: {record.prefilter}."
     yield from rungs(record, trial)
+    yield from (f"Latency was measured in {one_line(place)}." for place in run.latencies(trial.fingerprint))
     yield from inheritance(run, trial)
 
 

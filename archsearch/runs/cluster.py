@@ -163,11 +163,11 @@ class Cluster(Supervisor[_Worker]):
     def _listen(self, worker: _Worker) -> None:
         try:
             if worker.job is None:
-                worker.node, wrong = ray.get(worker.call)
+                worker.node, place, wrong = ray.get(worker.call)
                 if wrong:
                     raise ExecutorError(f"a worker cannot set up the evaluator: {wrong}")
                 worker.call = None
-                self._is_up(worker)
+                self._is_up(worker, place)
                 return
             word, *data = ray.get(next(worker.call))
         except (RayError, StopIteration) as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from archsearch.evaluators.base import Candidate, Evaluator
+from archsearch.evaluators.base import Candidate, Evaluator, place_of
 from archsearch.runs.worker import Method, numbers, run_safely
 from archsearch.trial import Failure
 
@@ -26,13 +26,17 @@ class ExecutorError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an evaluation came to: metrics, or a failure; the curve as far as it got; the seconds that it worked."""
+    """What an evaluation came to: metrics, or a failure; the curve as far as it got; the seconds that it worked.
+
+    `place` is where its latency was measured, in words; empty where nobody says.
+    """
 
     trial: int
     metrics: dict[str, float]
     failure: Failure | None
     curve: tuple[dict[str, float], ...]
     seconds: float
+    place: str = ""
 
 
 class Executor(Protocol):
@@ -74,7 +78,7 @@ class Inline:
         began = time.perf_counter()
         metrics, failure = run_safely(self._evaluator, candidate, method, report)
         self._tell(candidate.trial, ENDED)
-        return Outcome(candidate.trial, metrics, failure, tuple(curve), time.perf_counter() - began)
+        return Outcome(candidate.trial, metrics, failure, tuple(curve), time.perf_counter() - began, place_of(self._evaluator))
 
     def _tell(self, trial: int, epochs: int, metrics: Mapping[str, float] = NOTHING) -> None:
         if self.watch is not None:

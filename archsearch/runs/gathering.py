@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from archsearch.evaluators.base import place_of
 from archsearch.pareto import dominates
 from archsearch.runs.executor import Outcome
 from archsearch.runs.proposal import Proposal, Refused, SearchError
 from archsearch.runs.store import checkpoint_file, disk_errors
 from archsearch.spaces.catalogue import Entry
 from archsearch.supernets import Point, Setting, SupernetError, SupernetSearch
+from archsearch.support.threads import torch_threads
 from archsearch.training.failures import CheckpointError
+from archsearch.trial import Trial
 
 if TYPE_CHECKING:
     from archsearch.runs.loop import Loop
@@ -61,6 +64,7 @@ def take_point(loop: Loop, point: Point, refused: Refused, seconds: float) -> bo
     found = proposal(loop, entry, refused)
     trial = loop.made(outcome_of(point, number, seconds), found)
     loop.store.add(trial, found.genotype, found.refusals, seconds)
+    keep_latency(loop, trial)
     loop.clock.end(number, seconds)
     loop.take_in(trial)
     loop.show()
@@ -90,6 +94,13 @@ def renew(loop: Loop, point: Point, refused: Refused, seconds: float) -> bool:
     return True
 
 
+def keep_latency(loop: Loop, trial: Trial) -> None:
+    """Record the latency of a network of a supernet, which one thread of this process measured."""
+    if loop.limit_ms() is not None:
+        with torch_threads():
+            loop.keep_latency(trial, place_of(loop.evaluator))
+
+
 def proposal(loop: Loop, entry: Entry, refused: Refused) -> Proposal:
     """A network of a supernet as one that was proposed."""
     return Proposal(loop.proposer.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
@@ -104,7 +115,7 @@ def setting(loop: Loop) -> Setting:
         loop.show((done, of))
 
     catalogue = loop.proposer.problem.catalogue
-    return Setting(catalogue, loop.evaluator, record.budget, record.seed, checkpoint, loop.limit_ms(), watch=watch)
+    return Setting(catalogue, loop.evaluator, record.budget, record.seed, checkpoint, loop.limit_ms(), watch, loop.store.latencies)
 
 
 def outcome_of(point: Point, number: int, seconds: float) -> Outcome:

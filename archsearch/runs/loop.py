@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from archsearch.analysis import COSTS, PREDICTED
+from archsearch.analysis import COSTS, LATENCY, PREDICTED
 from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung
 from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
@@ -33,8 +33,8 @@ from archsearch.trial import Failure, Trial
 
 KNOWN = (*COSTS, PREDICTED)
 """What is known of a network before it is evaluated."""
-
-
+MEASURED = (LATENCY, "latency_spread_ms")
+"""What is measured of a network once in a run, in each place."""
 Curve = tuple[dict[str, float], ...]
 GLANCE_S = 0.5
 """The curve of an evaluation under way is written no more often than that."""
@@ -218,7 +218,9 @@ class Loop:
         seed = seed_of(self.record.seed, number, *([rung] if rung else []))
         weights = self.store.weights(number, None if rung == self.record.top else rung).resolve()
         parent = self.parent(number, choices) if self.record.inherit else None
-        return Candidate(number, genotype, seed, weights, self.limit_ms(), choices, self.rung(number, rung), parent)
+        limit = self.limit_ms()
+        known = {} if limit is None else self.store.latencies(genotype.fingerprint)
+        return Candidate(number, genotype, seed, weights, limit, choices, self.rung(number, rung), parent, latencies=known)
 
     def parent(self, number: int, choices: Choices) -> Parent | None:
         """The most similar network before, of those that were told; a trial that has been evaluated begins with weights of its own."""
@@ -254,12 +256,19 @@ class Loop:
         again = trial.number in self.done or was.place.step in self.climb.recorded
         record = self.store.renew if again else self.store.add
         record(trial, was.proposal.genotype, was.proposal.refusals, outcome.seconds, place)
+        self.keep_latency(trial, outcome.place)
         if rung and not self.record.inherit:
             self.store.drop_weights(trial.number, rung - 1)
         self.climb.take_in(was.place, trial)
         self.clock.end(trial.number, outcome.seconds)
         self.take_in(trial)
         self.show()
+
+    def keep_latency(self, trial: Trial, place: str) -> None:
+        """Record a latency for later rungs and tries; one that was over the limit is measured anew where somebody asks for another try."""
+        measured = {name: trial.metrics[name] for name in MEASURED if name in trial.metrics}
+        if place and measured and (trial.failure is None or trial.failure.kind != "rejected"):
+            self.store.keep_latency(trial.fingerprint, place, measured)
 
     def made(self, outcome: Outcome, proposal: Proposal, rung: int = 0, before: Curve = ()) -> Trial:
         """The trial that an outcome comes to, its curve behind that `before`; one that lacks an objective has failed."""

@@ -24,6 +24,7 @@ from archsearch.runs.rows import (
     counts_of,
     curves_of,
     damage,
+    latencies_of,
     of_trial,
     parsed_metrics,
     read_step,
@@ -107,6 +108,14 @@ class Run:
     def seconds(self) -> dict[int, float]:
         """Wall-clock seconds of every trial."""
         return self._by_trial("SELECT trial, seconds FROM timings", seconds_of)
+
+    def latencies(self, fingerprint: str) -> dict[str, dict[str, float]]:
+        """What was measured of a network's latency while it was searched, by place: engine, images at once, machine, threads."""
+        if not self._has("latencies"):
+            return {}
+        rows = self._query("SELECT place, metrics FROM latencies WHERE fingerprint = ? ORDER BY rowid", (fingerprint,))
+        with damage(self.folder):
+            return latencies_of(rows)
 
     def front(self) -> list[Trial]:
         """Trials within the budget that none dominates, best first objective first; of several rungs those on the top one."""

@@ -113,8 +113,9 @@ class Processes(Supervisor[_Worker]):
             self._bury(worker)
             return
         if word == "ready":
-            self._is_up(worker)
-            self._room.hear(*data)
+            place, free = data
+            self._is_up(worker, place)
+            self._room.hear(free)
         elif word == "unfit":
             raise ExecutorError(f"a worker cannot set up the evaluator: {data[0]}")
         elif word == "report":

@@ -17,7 +17,7 @@ from ray import get_runtime_context
 from archsearch import __version__
 from archsearch.data import Data, Wanted, provide
 from archsearch.data.description import Mark
-from archsearch.evaluators.base import Candidate, Evaluator, retrained_of
+from archsearch.evaluators.base import Candidate, Evaluator, place_of, retrained_of
 from archsearch.runs.kit import Kit, unpack, within
 from archsearch.runs.record import options_of
 from archsearch.runs.worker import Job, load, numbers, run_safely
@@ -42,20 +42,23 @@ class RemoteWorker:
         self._folder = TemporaryDirectory(prefix="archsearch-", dir=self.scratch)
         self._thread = ThreadPoolExecutor(1)
 
-    def set_up(self, kit: Kit, wanted: Wanted | None, data: Data | None, marks: Mapping[str, Mark] | None, gpu: bool) -> tuple[str, str]:
-        """Make the evaluator, with the data that it wants; on which machine, and what is wrong in words, empty when nothing is."""
+    def set_up(
+        self, kit: Kit, wanted: Wanted | None, data: Data | None, marks: Mapping[str, Mark] | None, gpu: bool
+    ) -> tuple[str, str, str]:
+        """Make the evaluator, with the data that it wants; on which machine, where it measures latency, and what is wrong, or nothing."""
         node = get_runtime_context().get_node_id()
         if self.version != __version__:
-            return node, f"archsearch {__version__} is installed there, and {self.version} here; install the same everywhere"
+            return node, "", f"archsearch {__version__} is installed there, and {self.version} here; install the same everywhere"
         try:
             if wanted is not None and data is not None:
                 provide(wanted, data)
             evaluator = unpack(kit, Path(self._folder.name) / "files")
             self._evaluator = replace(evaluator, device="cuda") if gpu and "device" in options_of(evaluator) else evaluator
             load(self._evaluator, marks)
+            place = place_of(self._evaluator)
         except Exception as error:  # a user's file or evaluator may raise anything
-            return node, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return node, ""
+            return node, "", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return node, place, ""
 
     def evaluate(self, job: Job, files: Mapping[str, bytes]) -> Iterator[Event]:
         """Do a job for which these files are there; report by report, then what it came to."""

@@ -144,6 +144,13 @@ def counts_of(rows: Sequence[Row]) -> dict[str, int]:
     return dict(rows)
 
 
+def latencies_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """Metrics of one network's latency by place. Raises ValueError."""
+    if not all(is_text(place) for place, _ in rows):
+        raise ValueError("latencies must be metrics by place")
+    return {place: parsed_metrics(text) for place, text in rows}
+
+
 def is_number(value: Any) -> bool:
     """Whether this can be the number of a trial, or a count."""
     return type(value) is int and 0 <= value < MOST_TRIALS

@@ -30,7 +30,7 @@ from archsearch.runs.opened import Run, open_run
 from archsearch.runs.owner import Lock
 from archsearch.runs.packing import checksum, packed, texts_of
 from archsearch.runs.record import Record
-from archsearch.runs.rows import parsed_metrics
+from archsearch.runs.rows import damage, latencies_of, parsed_metrics
 from archsearch.support.writing import write_text
 from archsearch.trial import Objective, Trial, to_json
 
@@ -158,6 +158,18 @@ class Store:
         """Record what the strategy said of itself when it was told of a trial; a replay says the same again."""
         with disk_errors(self.folder), self._db:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (number, to_json(dict(notes))))
+
+    def keep_latency(self, fingerprint: str, place: str, metrics: Mapping[str, float]) -> None:
+        """Record what was measured of a network's latency, for all that comes later of the same network in the same place."""
+        with disk_errors(self.folder), self._db:
+            self._db.execute("INSERT OR REPLACE INTO latencies VALUES (?, ?, ?)", (fingerprint, place, to_json(dict(metrics))))
+
+    def latencies(self, fingerprint: str) -> dict[str, dict[str, float]]:
+        """What was measured of a network's latency, by place. Raises StoreError."""
+        with disk_errors(self.folder):
+            rows = self._db.execute("SELECT place, metrics FROM latencies WHERE fingerprint = ?", (fingerprint,)).fetchall()
+        with damage(self.folder):
+            return latencies_of(rows)
 
     def value_anew(self, objectives: Sequence[Objective], costs: Mapping[int, Mapping[str, float]]) -> None:
         """Value all results by these objectives, all or none; `costs` of trials come to what was recorded of them."""

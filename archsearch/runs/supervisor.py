@@ -21,9 +21,10 @@ MAX_FALSE_STARTS = 3
 
 @dataclass(eq=False, kw_only=True)
 class Worker:
-    """One worker: whether it is set up, what it is at and since when, and the curve so far."""
+    """One worker: whether it is set up, where it measures latency, what it is at and since when, and the curve so far."""
 
     ready: bool = False
+    place: str = ""
     job: Job | None = None
     began: float = 0.0
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -126,8 +127,8 @@ class Supervisor(ABC, Generic[W]):
         ends = [worker.began + self.timeout_s for worker in self._pool if worker.job is not None]
         return max(0.0, min(ends) - time.perf_counter()) if ends else None
 
-    def _is_up(self, worker: W) -> None:
-        worker.ready, self._false_starts = True, 0
+    def _is_up(self, worker: W, place: str) -> None:
+        worker.ready, worker.place, self._false_starts = True, place, 0
 
     def _count_false_start(self, why: str) -> None:
         self._false_starts += 1
@@ -158,7 +159,7 @@ class Supervisor(ABC, Generic[W]):
         if worker.job is None:
             return
         worked = time.perf_counter() - worker.began if seconds is None else seconds
-        self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), worked))
+        self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), worked, worker.place))
         self._tell(worker.job.trial, ENDED)
         worker.job = None
 

@@ -16,7 +16,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from archsearch.data.description import Mark, difference
-from archsearch.evaluators.base import Candidate, Evaluator, EvaluatorError, Parent, Report, Rung, free_of, has, retrained_of, setting_of
+from archsearch.evaluators.base import (
+    Candidate,
+    Evaluator,
+    EvaluatorError,
+    Parent,
+    Report,
+    Rung,
+    free_of,
+    has,
+    place_of,
+    retrained_of,
+    setting_of,
+)
 from archsearch.fidelity import with_option
 from archsearch.network.genotype import Genotype
 from archsearch.spaces.space import Choices
@@ -41,6 +53,7 @@ class Job(NamedTuple):
     rung: tuple[str, float, float, str | None] | None = None
     parent: tuple[str, str] | None = None
     proxies: tuple[str, ...] = ()
+    latencies: Mapping[str, Mapping[str, float]] = {}
     needs: int = 0
 
     @classmethod
@@ -50,7 +63,8 @@ class Job(NamedTuple):
         rung = None if on is None else (on.option, on.value, on.before, None if on.start is None else str(on.start))
         plain = (str(candidate.weights) if candidate.weights else None, candidate.max_latency_ms, candidate.choices, rung)
         parent = None if candidate.parent is None else (candidate.parent.genotype.to_json(), str(candidate.parent.weights))
-        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain, parent, candidate.proxies, needs)
+        more = (parent, candidate.proxies, candidate.latencies, needs)
+        return cls(method, candidate.trial, candidate.genotype.to_json(), candidate.seed, *plain, *more)
 
     def candidate(self) -> Candidate:
         """The candidate again."""
@@ -62,7 +76,7 @@ class Job(NamedTuple):
         parent = None if self.parent is None else Parent(Genotype.from_json(self.parent[0]), Path(self.parent[1]))
         genotype = Genotype.from_json(self.genotype)
         return Candidate(
-            self.trial, genotype, self.seed, weights, self.max_latency_ms, self.choices, rung, parent, self.proxies
+            self.trial, genotype, self.seed, weights, self.max_latency_ms, self.choices, rung, parent, self.proxies, self.latencies
         )  # fmt: skip
 
 
@@ -83,7 +97,8 @@ def run_safely(evaluator: Evaluator, candidate: Candidate, method: Method, repor
 
 def retrained(judge: Any, candidate: Candidate, report: Report) -> dict[str, float]:
     """Metrics on the test part of a network trained from scratch; `inherited_error` is that of its weights before, which stay."""
-    before, file = judge.test(candidate), None if candidate.weights is None else retrained_of(candidate.weights)
+    file = None if candidate.weights is None else retrained_of(candidate.weights)
+    before = judge.test(replace(candidate, max_latency_ms=None))
     judge.evaluate(replace(candidate, rung=None, max_latency_ms=None, weights=file), report)
     return {**judge.test(replace(candidate, weights=file)), "inherited_error": before["error"]}
 
@@ -137,13 +152,13 @@ def work(pipe: Connection, files: tuple[str, ...], memory_bytes: int | None, ask
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         evaluator = set_up(pipe, files, marks)
-        free = free_of(evaluator)
+        ready = "ready", place_of(evaluator), free_of(evaluator)
     except Exception as error:  # a user's file or evaluator may raise anything; the supervisor says it once
         pipe.send(("unfit", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
         return
     if memory_bytes is not None:
         hold_to(memory_bytes)
-    pipe.send(("ready", free))
+    pipe.send(ready)
     with suppress(EOFError):
         while True:
             evaluate(evaluator, pipe, ask)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -42,7 +42,8 @@ class Setting:
     """What a supernet search is about.
 
     `catalogue`: the space and the known costs of its networks; `evaluator` holds data and options of training; `checkpoint`: the file from
-    which the search goes on when it was stopped; `max_latency_ms` as in `evaluators.base.Candidate`; `watch` is called after every epoch
+    which the search goes on when it was stopped; `max_latency_ms` as in `evaluators.base.Candidate`, `latencies` as there, by the
+    fingerprint of a canonical network; `watch` is called after every epoch
     with how many are done of those before the next point, and how many these are.
     """
 
@@ -53,6 +54,7 @@ class Setting:
     checkpoint: Path
     max_latency_ms: float | None = None
     watch: Callable[[int, int], None] | None = None
+    latencies: Callable[[str], Mapping[str, Mapping[str, float]]] = field(default=lambda fingerprint: {})
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from archsearch.engines.running import within_latency
 from archsearch.evaluators.base import Evaluator
 from archsearch.evaluators.train import Train
 from archsearch.network.genotype import Genotype
+from archsearch.network.passes import canonicalise
 from archsearch.spaces.space import Choices
 from archsearch.supernets.base import Point, Setting, SupernetError
 from archsearch.support.randomness import seeded
@@ -131,10 +132,14 @@ class Course:
         limit, shape = self.setting.max_latency_ms, genotype.inputs[0].shape
         macs = [output.macs for output in exits(genotype)]
         with torch_threads(), seeded(self.setting.seed, self.device), foreseen():
-            latency = {} if limit is None else within_latency(network, shape, self.device, limit, self.train.engine)
+            latency = {} if limit is None else within_latency(network, shape, self.device, limit, self.train.engine, self.known(genotype))
             found = by_exit(measure(network, self.data, self.data.validation, 4 * self.train.batch), macs)
         check_loss(found["loss"], self.data.task.classes)
         return {**latency, **found, **exit_macs(macs)}
+
+    def known(self, genotype: Genotype) -> Mapping[str, float] | None:
+        """What was measured of a network's latency before in this run, in this place."""
+        return self.setting.latencies(canonicalise(genotype).fingerprint).get(self.train.times_on())
 
 
 OF_ONE_NETWORK = ("clip", "ema", "mixup", "at_once", "compile", "width", "quantize")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -34,6 +32,7 @@ from archsearch.ops import (
 )
 from archsearch.support.progress import Progress
 from archsearch.support.threads import torch_threads
+from archsearch.training.device import machine_name
 from archsearch.training.timing import Protocol, time_network
 
 ROUNDS, FEWEST, MOST, SECONDS = 3, 2, 200, 0.03
@@ -99,13 +98,3 @@ def measured_seconds(network: nn.Module, genotype: Genotype, batch: int = 1, on:
     together = ON_DEVICE if device.type == "cuda" else 1
     protocol = Protocol(ROUNDS, MOST, FEWEST, seconds / ROUNDS, 0.0, together)
     return time_network(network.to(device), [spec.shape for spec in genotype.inputs], device, batch, protocol).shortest
-
-
-def machine_name(on: str, threads: int) -> str:
-    """What was measured, in words."""
-    if torch.device(on).type == "cuda":
-        return torch.cuda.get_device_name(on)
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(errors="replace").splitlines() if facts.is_file() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return f"{model or platform.processor() or platform.machine()}, {threads} thread{'s' if threads > 1 else ''}"

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import ClassVar
 
+import torch
+
 from archsearch.data import Data, Form, Wanted, about, code_of, fingerprint, load_data, place_of, remarks
 from archsearch.data.augment import Changes
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
 from archsearch.support.packages import EXTRA_OF, require
+from archsearch.support.reading import one_line
 from archsearch.tasks import Feed, feed_of, part_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
-from archsearch.training.device import DEVICES, pick_device
+from archsearch.training.device import DEVICES, machine_name, pick_device
 from archsearch.training.numerics import PRECISIONS
 from archsearch.training.optimizer import SCHEDULES
 from archsearch.training.timing import ENGINES
@@ -147,6 +150,11 @@ class Options:
         require(EXTRA_OF.get(self.engine, ""), f"engine={self.engine}")
         Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
+
+    def times_on(self) -> str:
+        """Where latency is measured, in words: engine, images at once, machine, threads."""
+        machine = machine_name(self.device if self.engine == "torch" else "cpu", torch.get_num_threads())
+        return f"{self.engine}, one image, {one_line(machine, 120)}"
 
     @property
     def rounds(self) -> int:

@@ -14,7 +14,8 @@ from archsearch.analysis.latency import Device, DeviceError, read_device
 from archsearch.support.progress import Progress
 from archsearch.support.reading import one_line, place, reason
 from archsearch.support.writing import write_text
-from archsearch.training.latency import calibrate, machine_name
+from archsearch.training.device import machine_name
+from archsearch.training.latency import calibrate
 
 DTYPE = "float32"
 

@@ -66,7 +66,7 @@ WarmStart = Annotated[
 Schedule = Annotated[str, typer.Option(help="Which networks climb from rung to rung: asha, halving or hyperband.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 EXPORTED = "A run's folder (the knee of its front), RUN:TRIAL, a network of the zoo (see `zoo`), or a file with a genotype."
-EXPORTS = "source, safetensors, genotype, config, card, onnx, openvino, pt2, svg, dot, mermaid."
+EXPORTS = "source, safetensors, genotype, config, card, onnx, openvino, pt2, ncnn, svg, dot, mermaid."
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Ops = Annotated[list[str] | None, typer.Option("--ops", metavar="FILE", help="Python file that registers ops of your own; it is run.")]
 

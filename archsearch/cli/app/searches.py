@@ -205,7 +205,7 @@ def export(
     ] = None,
     all: Annotated[bool, typer.Option("--all", help="The whole front, a folder for each trial.")] = False,
     with_preprocessing: Annotated[
-        bool, typer.Option("--with-preprocessing", help="onnx, openvino and pt2 take images in [0, 1] and normalise them.")
+        bool, typer.Option("--with-preprocessing", help="onnx, openvino, pt2 and ncnn take images in [0, 1] and normalise them.")
     ] = False,
     fold_batch_norm: Annotated[
         bool, typer.Option("--fold-batch-norm", help="Write batch norms into the weights of what comes before them.")

@@ -1,14 +1,20 @@
 """The page of a run at 2,000, 10,000 and 20,000 trials: its bytes, the memory to write it, how soon it can be used in a browser.
 
 `python -m benchmarks.dashboard` needs Chromium and Playwright; every trial has a network of its own from the space `small_cell`.
+`python -m benchmarks.dashboard beside` opens the smallest one beside the same study in optuna-dashboard.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +24,7 @@ from archsearch import Genotype, load_space, zoo
 from archsearch.analysis import Budget, analyse
 from archsearch.report.dashboard import write_report
 from archsearch.report.summary import Summary
+from archsearch.runs.opened import open_run
 from archsearch.runs.record import Record
 from archsearch.runs.store import Store
 from archsearch.trial import Failure, Objective, Trial
@@ -43,9 +50,23 @@ CLICK = """async (number) => { const start = performance.now();
   document.querySelector(`#trials tr[data-trial="${number}"] button`).click();
   const body = document.getElementById("trial-body");
   while (body.dataset.shown !== `Drawing ${number}`) await new Promise((done) => setTimeout(done, 0));
-  document.querySelector("#trial .drawing svg").getBoundingClientRect(); return performance.now() - start; }"""
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0))); return performance.now() - start; }"""
+"""From a click until the next picture of the screen is painted."""
 SINCE = "performance.now()"
 """Milliseconds since the page began to load."""
+
+
+PEER = """
+import sys
+from optuna_dashboard import run_server
+run_server(f"sqlite:///{sys.argv[1]}", host="127.0.0.1", port=int(sys.argv[2]))
+"""
+ROUNDS = 5
+PLOTTED = """new MutationObserver((_, observer) => {
+  if (!document.querySelector(".js-plotly-plot .trace path")) return;
+  performance.mark("plotted");
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true });"""
 
 
 def networks() -> list[tuple[dict[str, Any], Genotype]]:
@@ -110,13 +131,80 @@ def large(browser: Any, folder: Path) -> tuple[int, float]:
         return len(genotype.nodes), min(tab.evaluate(code) for _ in range(3))
 
 
+@contextmanager
+def peer(study: Path) -> Iterator[str]:
+    """The address of the first study of a file in optuna-dashboard, which has read it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-c", PEER, str(study), str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while server.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/dashboard/studies/1"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def first_plot(browser: Any, address: str) -> tuple[float, int]:
+    """Seconds until the first chart has its data, and bytes that the browser was given until nothing more came; of files their size."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    try:
+        tab = context.new_page()
+        tab.add_init_script(PLOTTED)
+        session, sizes = context.new_cdp_session(tab), list[float]()
+        session.send("Network.enable")
+        session.on("Network.loadingFinished", lambda told: sizes.append(told["encodedDataLength"]))
+        tab.goto(address)
+        tab.wait_for_selector(".js-plotly-plot .trace path", state="attached", timeout=60_000)
+        tab.wait_for_load_state("networkidle")
+        return tab.evaluate("performance.getEntriesByName('plotted')[0].startTime") / 1000, int(sum(sizes))
+    finally:
+        context.close()
+
+
+def beside(browser: Any, scratch: Path, drawn: list[tuple[dict[str, Any], Genotype]]) -> None:
+    """Print a table of the page, and of the same study in optuna-dashboard, in turn; each was opened once before."""
+    from archsearch.optuna import write_study
+
+    folder, page, file = scratch / "beside", scratch / "beside.html", scratch / "beside.db"
+    study(folder, SIZES[0], drawn)
+    size = written(folder, page)[0]
+    write_study(open_run(folder), file)
+    with peer(file) as other:
+        first_plot(browser, other)
+        first_plot(browser, address_of(page))
+        found = [(first_plot(browser, address_of(page))[0], *first_plot(browser, other)) for _ in range(ROUNDS)]
+    ours, theirs = ([each[place] for each in found] for place in (0, 1))
+    sizes = (size, max(each[2] for each in found))
+    rows = [
+        [name, f"{np.median(times):.2f} s", f"{min(times):.2f}", f"{max(times):.2f}", f"{got / 1e6:.1f} MB"]
+        for name, times, got in zip(("this page", f"optuna-dashboard {version('optuna-dashboard')}"), (ours, theirs), sizes, strict=True)
+    ]
+    rows.append(
+        [
+            "theirs, ours being 1",
+            f"{np.median([b / a for a, b in zip(ours, theirs, strict=True)]):.1f}",
+            "",
+            "",
+            f"{sizes[1] / sizes[0]:.1f}",
+        ]
+    )
+    show(f"the same {SIZES[0]:,} trials", ["", "first plot (median)", "least", "most", "bytes"], rows)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     if ABSENT:
         raise SystemExit(ABSENT)
     drawn, rows = networks(), []
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
-        for count in SIZES:
+        beside(browser, Path(name), drawn)
+        for count in SIZES if sys.argv[1:] != ["beside"] else ():
             folder, page = Path(name) / str(count), Path(name) / f"{count}.html"
             study(folder, count, drawn)
             size, memory, took = written(folder, page)
@@ -124,6 +212,8 @@ def main() -> None:
             rows.append(
                 [f"{count:,}", f"{size / 1e6:.1f} MB", f"{memory / 1e6:.0f} MB", f"{took:.1f} s", f"{ready:.1f} s", f"{click:.0f} ms"]
             )
+        if not rows:
+            return
         nodes, drawn_ms = large(browser, Path(name))
     heads = ["trials", "page", "memory to write", "to write", "usable after", "click to drawing"]
     show("the page of a run", heads, rows)

@@ -14,7 +14,7 @@ from archsearch.spaces.space import Space, load_space
 from archsearch.strategies import Evolution, Strategy, load_strategy
 from tests.evaluators import Formula
 
-TABLES = ("trials", "curves", "refusals", "tests", "notes", "rungs")
+TABLES = ("trials", "curves", "refusals", "tests", "notes", "rungs", "refused")
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "auto": {"beside": "evolution", "until": 9, "alone": 4},

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from archsearch.fidelity import Fidelity
-from archsearch.runs.following import FRESH_NS, Follower, Growth, some_trials
+from archsearch.live.standing import MOST_GOING, MOST_NUMBERS, going
+from archsearch.runs.following import FRESH_NS, Follower, Going, Growth, some_trials
 from archsearch.runs.search import resume
 from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, Store, StoreError, connect, open_run
@@ -84,6 +85,45 @@ def test_what_is_tried_again_is_new_again(tmp_path: Path) -> None:
     resume(run.folder, small_space(), Evolution(population=10, tournament=4), Formula(), retry_failed=True)
     assert 2 in (follower.look() or Growth()).trials
     assert_knows(follower, open_run(run.folder))
+
+
+def test_what_is_being_trained_is_known_until_it_is_recorded(tmp_path: Path) -> None:
+    run, steps = small_search(tmp_path / "run", trials=4), ({"error": 0.5}, {"error": 0.25, "loss": 1.0})
+    follower, store = Follower(run.folder), Store(run.folder)
+    for place, step in enumerate(steps):
+        store.report(5, place, step)
+    follower.look()
+    assert follower.under_way == {5: Going(0, steps)}
+    first = run.trial(0)
+    store.add(Trial(5, first.choices, "0" * 32, first.metrics, first.values, curve=steps), run.genotype(0), {}, 1.0)
+    store.report(4, 0, steps[0])
+    follower.look()
+    assert follower.under_way == {4: Going(0, steps[:1])}
+    assert going(follower) == {"4": {"first": 0, "curves": {"error": [0.5]}}}
+    store.close()
+    follower.look()
+    assert follower.under_way == going(follower) == {}, "nobody trains it"
+
+
+def test_what_trains_on_for_a_further_rung_is_known_by_what_came_since(tmp_path: Path) -> None:
+    fidelity = Fidelity("seconds", (0.0001, 0.0002))
+    run = small_search(tmp_path / "run", trials=8, fidelity=fidelity, evaluator=Formula(seconds=0.0002))
+    trial = next(trial for trial in run.trials if trial.rung == 0)
+    follower, store, before = Follower(run.folder), Store(run.folder), len(trial.curve)
+    store.report(trial.number, before, {"error": 0.125})
+    follower.look()
+    assert follower.under_way == {trial.number: Going(before, ({"error": 0.125},))}
+    assert some_trials(run, [trial.number]) == [trial], "it is no result"
+    store.close()
+
+
+def test_long_curves_of_many_are_cut_to_what_came_last(tmp_path: Path) -> None:
+    follower = Follower(tmp_path, held=True)
+    follower.under_way = {number: Going(0, tuple({"error": epoch / 300, "loss": 1.0} for epoch in range(300))) for number in range(20)}
+    told = going(follower)
+    assert list(told) == [str(number) for number in range(MOST_GOING)]
+    assert sum(len(curve) for each in told.values() for curve in each["curves"].values()) <= MOST_NUMBERS
+    assert told["3"]["first"] + len(told["3"]["curves"]["error"]) == 300
 
 
 def test_nothing_is_read_where_nothing_was_written(tmp_path: Path) -> None:

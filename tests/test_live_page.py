@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from archsearch.live.server import Served
 from archsearch.runs.store import open_run
 from tests.browser import ABSENT, chromium, opened, until
-from tests.live_server import Stream, searching, serving
-from tests.live_server import until as heard_until
+from tests.live_server import searching, serving
 from tests.runs import small_search
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(ABSENT), reason=ABSENT)]
@@ -36,11 +34,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "broken").mkdir()
     (root / "broken" / "run.json").write_text("{")
     return root
-
-
-def readable(served: Served, path: str) -> None:
-    with Stream(served, f"{path}events") as waiting:
-        heard_until(waiting, lambda found: found[-1].name == "again")
 
 
 def test_a_run_grows_on_its_page_while_it_is_searched(browser: Any, tmp_path: Path) -> None:
@@ -75,7 +68,14 @@ def test_a_page_says_when_its_server_is_gone(browser: Any, runs: Path) -> None:
     with serving(runs / "first") as served:
         page.goto(served.address)
         page.wait_for_selector("html[data-ready=yes]", state="attached")
-    until(page, "document.getElementById('news')?.textContent.startsWith('The connection is lost')", 10)
+        assert not page.locator("#news").is_visible()
+        rows = page.locator("#trials tbody tr").all_text_contents()
+    until(page, "!document.getElementById('news').hidden", 10)
+    assert page.locator("#news").is_visible()
+    assert page.locator("#news").text_content().startswith("The connection is lost")
+    assert page.locator("#news").get_attribute("class") == "wrong"
+    assert rows
+    assert page.locator("#trials tbody tr").all_text_contents() == rows, "what was known stays"
     context.close()
 
 

@@ -71,6 +71,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         HOSTILE, HOSTILE, "digits", "evolution", 0, goals, tuple(trials), (top[0].number,), {"macs": 5e6}, {}, {HOSTILE: 3, "over macs": 2},
         {HOSTILE: HOSTILE}, {}, {1: "javascript:alert(1)"}, "40 of 50 trials", top=1, seconds=dict.fromkeys(range(40), 1.5),
         notes={5: {"rung_correlation_0": 0.5, HOSTILE[:300]: 1.0}}, place=HOSTILE, remarks=(HOSTILE,),
+        explained={top[0].number: "explanation-0001.html", 9: "javascript:alert(1)"},
     )  # fmt: skip
     return write_report(run, tmp_path_factory.mktemp("page") / "mixed.html", lambda numbers: iter([(n, texts[n]) for n in numbers]))
 
@@ -81,6 +82,23 @@ def text(page: Any, selector: str) -> str:
 
 def selected(page: Any) -> str:
     return text(page, "#trial h3")
+
+
+MIDDLE = "(box) => [box.x + box.width / 2, box.y + box.height / 2]"
+
+
+def ring_of(page: Any) -> list[float]:
+    """The middle of the ring around the selected trial, on the screen."""
+    return page.evaluate(f"({MIDDLE})([...document.querySelectorAll('#scatter .shapelayer path')].at(-1).getBoundingClientRect())")
+
+
+def place_of(page: Any, number: int) -> list[float]:
+    """The middle of the point of a trial on the front, on the screen; the points are those of the last trace without failures."""
+    return page.evaluate(
+        f"(number) => ({MIDDLE})([...document.querySelectorAll('#scatter .scatterlayer .trace path.point')]"
+        ".find((point) => point.__data__.htx?.startsWith(`<b>trial ${number}</b>`)).getBoundingClientRect())",
+        number,
+    )
 
 
 def look_at_all(page: Any) -> None:
@@ -100,7 +118,8 @@ def test_load_shows_the_front_and_draws_the_best(browser: Any, example: Path) ->
         assert selected(page) == "Trial 43"
         assert [int(row.get_attribute("data-trial")) for row in page.locator("#trials tr[data-trial]").all()] == FRONT
         assert page.locator("#trial .drawing svg rect[data-box]").count() > 10
-        assert page.locator("#scatter .scatterlayer .trace").count() >= 4
+        assert page.locator("#scatter .scatterlayer .trace").count() >= 3
+        assert ring_of(page) == pytest.approx(place_of(page, 43), abs=1)
         assert not page.locator("#static").count()
         assert text(page, '[data-number="best"] dd') == "0.28% trial 43, 0.00% on test data"
 
@@ -110,6 +129,7 @@ def test_a_click_selects_everywhere(browser: Any, example: Path) -> None:
         page.locator('#trials tr[data-trial="7"] td').nth(1).click()
         assert selected(page) == "Trial 7"
         assert "trial=7" in page.evaluate("location.hash")
+        assert ring_of(page) == pytest.approx(place_of(page, 7), abs=1)
         page.evaluate("scrollTo(0, 0)")
         box = page.locator("#scatter .scatterlayer .trace path.point").first.bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -182,6 +202,27 @@ def test_brush_filters_everything(browser: Any, example: Path) -> None:
         assert max(kept) < 2.5
         page.locator("#parallel .tools .chip button").click()
         assert "in.error" not in page.evaluate("location.hash")
+        own = page.locator('#parallel svg path[stroke-width="2.5"]')
+        before = own.get_attribute("d")
+        page.evaluate("window.same = document.querySelector('#parallel svg')")
+        page.locator("#trials tbody tr button").nth(5).click()
+        assert own.get_attribute("d") != before
+        assert page.evaluate("window.same.isConnected"), "all lines were drawn again for one"
+
+
+def test_trials_in_training_are_a_chart_of_their_own(browser: Any, example: Path) -> None:
+    tell = "(going) => document.dispatchEvent(new CustomEvent('rows', { detail: { run: { under_way: going } } }))"
+    with opened(browser, address_of(example)) as page:
+        assert not page.locator("#going").is_visible()
+        page.evaluate("window.point = document.querySelector('#scatter .scatterlayer path.point')")
+        going = {"70": {"first": 2, "curves": {"error": [0.5, 0.25, None, 0.2]}}, "71": {"first": 0, "curves": {"error": [0.9]}}}
+        page.evaluate(tell, going)
+        page.locator("#going").scroll_into_view_if_needed()
+        until(page, "document.querySelectorAll('#going .scatterlayer .trace').length === 2")
+        assert page.evaluate("document.getElementById('going').data.map((line) => line.x)") == [[3, 4, 5, 6], [1]]
+        assert page.evaluate("window.point.isConnected"), "the whole page was drawn again for an epoch"
+        page.evaluate(tell, {})
+        until(page, "document.getElementById('going').offsetParent === null")
 
 
 def test_picker_finds_the_best_within_a_budget(browser: Any, example: Path) -> None:
@@ -263,6 +304,9 @@ def test_every_button_does_what_it_says(browser: Any, example: Path) -> None:
         page.locator("#trial button", has_text="export command").click()
         page.wait_for_timeout(50)
         assert page.evaluate("navigator.clipboard.readText()").startswith("archsearch export ")
+        page.locator("#trial button", has_text="explain command").click()
+        page.wait_for_timeout(50)
+        assert page.evaluate("navigator.clipboard.readText()") == f"archsearch explain {open_run(EXAMPLE).folder}:43"
         with page.expect_download() as got:
             page.locator("#trial .buttons button", has_text="JSON").click()
         told = json.loads(Path(got.value.path()).read_text(encoding="utf-8"))
@@ -308,8 +352,18 @@ def test_colours_follow_the_system_and_the_button(browser: Any, example: Path, d
         page.locator("#theme").click()
         assert page.evaluate(shade) is not dark
         assert_accessible(page)
-        ground = page.locator("#trial .drawing svg > rect").get_attribute("fill")
-        assert (ground == "#15191e") is not dark
+        for number in (43, 7):
+            page.locator(f'#trials tr[data-trial="{number}"] button').click()
+            page.locator("#trial .main").click()
+        look_at_all(page)
+        for turned in (not dark, dark):
+            grounds = page.locator(".drawing svg > rect").all()
+            assert len(grounds) == 3, "the selected one and two compared"
+            assert {one.get_attribute("fill") == "#15191e" for one in grounds} == {turned}
+            own = page.locator('#parallel svg path[stroke-width="2.5"]').get_attribute("stroke")
+            assert own == page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--text').trim()")
+            page.locator("#theme").click()
+            page.wait_for_timeout(60)
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, example: Path) -> None:
@@ -328,6 +382,8 @@ def test_hostile_texts_show_as_text(browser: Any, mixed: Path) -> None:
         for name in ("Costs", "Memory", "Curve", "Lineage", "Choices"):
             page.locator("#trial .tabs button", has_text=name).click()
         look_at_all(page)
+        assert page.locator("#trial a.button").get_attribute("href") == "explanation-0001.html"
+        page.locator("#trials button", has_text="9").first.click()
         assert page.locator("a[href^='javascript']").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 1440
         assert "<img src=x" in text(page, "#failures")
@@ -351,6 +407,30 @@ def test_missing_and_failed_values_are_no_measurements(browser: Any, mixed: Path
         assert {"error", "accuracy", "macs"} <= below, "a failed trial has no values, whatever was known of it"
         assert ":kernel" not in below
         assert all("\u2013" in row for row in page.locator("#trials tbody tr").all_inner_texts())
+
+
+def test_what_was_refused_is_no_measurement(browser: Any, example: Path) -> None:
+    more = {
+        "number": [64, 65, 66], "rung": [0, 0, 0], "seconds": [1.0, 2.0, 3.0], "failure": [None, None, None], "curves": {}, "units": {},
+        "metrics": {"error": [0.5, 0.5, 0.5], "params": [100.0, 2600.0, 700.0], "macs": [2e5, 3e5, 4e5]}, "choices": {},
+        "refused": [{"params": 25_000.0, "macs": 4e6}, None, {"params": 2e9, "macs": 4e6}],
+    }  # fmt: skip
+    lines = "document.getElementById('scatter').data.filter((line) => line.name === 'refused')"
+    told = f"{lines}.map((line) => [line.yaxis ?? 'y', line.x, line.y])"
+    with opened(browser, address_of(example)) as page:
+        front = text(page, '[data-number="on"] dd')
+        page.evaluate("(rows) => document.dispatchEvent(new CustomEvent('rows', { detail: { rows } }))", more)
+        until(page, f"{told}.length === 1")
+        assert page.evaluate(told) == [["y2", [25_000], [0.5]]], (
+            "what has no error stands in the strip; what is far over the budget nowhere"
+        )
+        assert text(page, '[data-number="on"] dd') == front
+        page.locator("#front select").nth(1).select_option("macs")
+        until(page, f"{told}[0][0] === 'y'")
+        assert page.evaluate(told) == [["y", [25_000], [4e6]]]
+        assert "closest" in text(page, "#front .key")
+        page.locator("#front button", has_text="Table").click()
+        assert page.locator("#front .twin td", has_text="refused before trial 64").count() == 1
 
 
 def test_rows_can_be_added_and_the_selection_stays(browser: Any, example: Path) -> None:

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from archsearch.figures.chart import CONFIG, best_so_far, exit_curves, growth, learning_curves, pareto
+from archsearch.figures.chart import bundle as bundle_of_plotly
 from archsearch.figures.frame import FIXED, curves, exits, frame, progress
 from archsearch.pareto import front, hypervolume
 from archsearch.report import ReportError, Summary, page, write_report
 from archsearch.report.markup import link
+from archsearch.report.page import called_at_once
 from archsearch.support.offline_page import bundle, script_json
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
 
@@ -72,6 +74,12 @@ STATES = {
     "two objectives": summary(drawn(60), refusals={"duplicate": 4, "over macs": 9}, budget={"macs": 5e7}),
     "three objectives": summary(drawn(40, (ERROR, MACS, MEMORY)), (ERROR, MACS, MEMORY)),
 }
+
+
+def test_the_library_is_called_in_parentheses():
+    text = bundle_of_plotly()
+    assert len(called_at_once(text)) == len(text) + 2, "plotly begins or ends in another way than it did"
+    assert called_at_once("alert(1)") == "alert(1)"
 
 
 def test_frame_has_a_row_for_every_trial():

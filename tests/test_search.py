@@ -19,6 +19,7 @@ from archsearch.evaluators.train import Train
 from archsearch.exporters import ExportError, export_trial
 from archsearch.network.passes import canonicalise
 from archsearch.pareto import dominates
+from archsearch.runs.following import refused_before
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import resume, search
 from archsearch.runs.standing import Standing
@@ -78,6 +79,9 @@ def test_no_network_is_evaluated_twice_and_none_is_over_budget(tmp_path: Path) -
         assert not budget.overruns(known_costs(genotype, Formula().batch, "sgd"))
     assert run.refusals["duplicate"] > 0
     assert any(reason.startswith("over ") for reason in run.refusals)
+    assert run.refused
+    assert all(budget.overruns(costs) for costs in run.refused.values()), "what was within the budget counts as refused"
+    assert refused_before(run, range(100)) == run.refused
 
 
 def test_a_space_that_is_used_up_ends_the_run(tmp_path: Path) -> None:

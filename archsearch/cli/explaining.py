@@ -102,9 +102,8 @@ def of_trial(run: Run, number: int) -> Trained:
         again = f"`archsearch resume {run.folder}` reads its data once and adds that"
         raise WrongUseError(f"{run.folder} is a run of an earlier version, which does not say what its images are like; {again}")
     own = record.evaluator not in EVALUATORS  # only its file knows which images it takes
-    page = run.folder / f"explanation-{number:04d}.html"
     title = f"Trial {number} of {run.folder.resolve().name}"
-    return Trained(genotype, weights, record.description, None if own else record.evaluator_options, title, page)
+    return Trained(genotype, weights, record.description, None if own else record.evaluator_options, title, run.explanation(number))
 
 
 def of_folder(folder: Path) -> Trained:

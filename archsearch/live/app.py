@@ -26,6 +26,9 @@ from archsearch.runs.database import StoreError
 POLICY = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """Of a page, besides the one that it holds itself, which cannot say who may frame it."""
 
+SANDBOX = "sandbox allow-scripts allow-downloads; frame-ancestors 'none'"
+"""Of a page that lies in a run's folder: its scripts may run, but whoever wrote them, they are of no origin and get nothing from here."""
+
 
 def app_of(runs: Runs, door: Door, closing: asyncio.Event) -> ASGIApp:
     """The app that serves runs to who may come in, until it is closing."""
@@ -38,6 +41,7 @@ def app_of(runs: Runs, door: Door, closing: asyncio.Event) -> ASGIApp:
         Route("/run/{run}/", site.run),
         Route("/run/{run}/events", site.run_events),
         Route("/run/{run}/trials/{number:int}.json", site.trial),
+        Route("/run/{run}/explanation-{number:int}.html", site.explanation),
         Route("/run/{run}/export/{folder}/{file}", site.exported),
     ]
     return Guard(Starlette(routes=routes), door)
@@ -130,6 +134,16 @@ class Site:
         home = watch.follower.folder / "export"
         file = inside(home, home / request.path_params["folder"] / request.path_params["file"])
         return missing() if file is None else FileResponse(file, media_type="application/octet-stream", filename=file.name)
+
+    async def explanation(self, request: Request) -> Response:
+        """The page about what a trial does with images, where there is one."""
+        watch = self.watch(request)
+        if watch is None:
+            return missing()
+        await watch.look()
+        run = watch.follower.run
+        file = None if run is None else inside(run.folder, run.explanation(request.path_params["number"]))
+        return missing() if file is None else FileResponse(file, media_type="text/html", headers={"content-security-policy": SANDBOX})
 
     def watch(self, request: Request) -> Watch | None:
         """The watch of the run that is asked for; a name may be any bytes."""

@@ -1,8 +1,7 @@
 // Runs beside each other: all of it comes anew whenever one of the runs has grown.
 
-import { byId, dataText, h } from "../report/script/dom.js";
-import { COLOURS, Figure, haveLibrary, metricAxis, plain, redrawAll, spreads } from "../report/script/figure.js";
-import { unpack } from "../report/script/network.js";
+import { byId, h } from "../report/script/dom.js";
+import { COLOURS, Figure, followColours, loadLibrary, metricAxis, plain, spreads } from "../report/script/figure.js";
 import { Run } from "../report/script/run.js";
 import { lineOf, listen } from "./news.js";
 
@@ -84,13 +83,6 @@ function showBeside(told) {
   document.documentElement.dataset.ready = "yes";
 }
 
-async function loadCharts() {
-  const script = h("script", {});
-  script.textContent = await unpack(dataText("library") ?? "");
-  document.head.append(script);
-  haveLibrary(/** @type {any} */ (window).Plotly);
-}
-
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
-void loadCharts();
+followColours();
+void loadLibrary();
 listen(`compare/events${location.search}`, "", { message: showBeside, trouble: compared.trouble }, compared.connected);

@@ -14,7 +14,7 @@ MOST = 8
 """Runs at once, as many as there are colours."""
 SLOWEST_S, QUICKEST_S = 30.0, 1.0
 DRAWING = 0.05
-"""Of one core, for drawing: more than for looking, as long as somebody has this page """
+"""Of one core, for drawing: more than for looking, as long as somebody has this page."""
 
 
 async def stream(watches: Sequence[Watch], left_out: int, closing: asyncio.Event) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from archsearch.live.pages import style
-from archsearch.live.standing import status
+from archsearch.live.standing import going, status
 from archsearch.report.dashboard import Live, page
 from archsearch.report.details import detail
 from archsearch.report.of_run import summarise
@@ -19,7 +19,7 @@ SCRIPT = "live/run.js"
 
 def render(follower: Follower, place: str) -> bytes:
     """The page of a run as it is now, which asks for news from a place on. Raises StoreError."""
-    summary = replace(summarise(open_run(follower.folder)), status=status(follower))
+    summary = replace(summarise(open_run(follower.folder)), status=status(follower), under_way=going(follower))
     return page(summary, live=Live(place, SCRIPT, style())).encode("utf-8", "replace")
 
 

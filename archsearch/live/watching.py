@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from archsearch.live.standing import row, status
+from archsearch.live.standing import going, row, status
 from archsearch.report.rows import rows
 from archsearch.report.side_by_side import Side
 from archsearch.runs.database import StoreError
-from archsearch.runs.following import Follower, Growth, Mark, some_trials
+from archsearch.runs.following import Follower, Growth, Mark, refused_before, some_trials
 from archsearch.runs.rows import damage, parsed_metrics
 
 TICK_S, LONGEST_S = 0.5, 10.0
@@ -115,7 +115,9 @@ class Watch:
 
     def _take_in(self, growth: Growth) -> None:
         """Note with which change a trial came to be as it is."""
-        now = self._facts if self.trouble else {"status": status(self.follower), "refusals": dict(self.follower.refusals)}
+        follower = self.follower
+        facts = {"status": status(follower), "refusals": dict(follower.refusals), "under_way": going(follower)}
+        now = self._facts if self.trouble else facts
         if growth.trials or growth.noted or now != self._facts:
             self.changes, self._facts = self.changes + 1, now
             self.touched.update(dict.fromkeys(growth.trials, self.changes))
@@ -182,7 +184,7 @@ class Watch:
         trials = some_trials(follower.run, numbers)
         with damage(follower.folder):
             tests = {number: parsed_metrics(follower.tests[number]) for number in numbers if number in follower.tests}
-        return rows(trials, follower.seconds, tests)
+        return rows(trials, follower.seconds, tests, refused_before(follower.run, numbers))
 
 
 def portions(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

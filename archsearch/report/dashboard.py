@@ -104,7 +104,10 @@ def message(summary: Summary, order: Sequence[int]) -> dict[str, Any]:
             break
         kept.add(number)
     trials = [trial if trial.number in kept else replace(trial, curve=()) for trial in summary.trials]
-    return {"run": {**facts(summary), "importance": importance(summary)}, "rows": rows(trials, summary.seconds, summary.tests)}
+    return {
+        "run": {**facts(summary), "importance": importance(summary)},
+        "rows": rows(trials, summary.seconds, summary.tests, summary.refused),
+    }
 
 
 def by_worth(summary: Summary) -> list[int]:

@@ -38,6 +38,7 @@ def summarise(run: Run) -> Summary:
         budget=record.budget.limits(),
         tests=run.tests,
         refusals=run.refusals,
+        refused=run.refused,
         settings=settings_of(run),
         versions=record.versions,
         links={
@@ -45,6 +46,7 @@ def summarise(run: Run) -> Summary:
             for number in front
             if (run.folder / f"export/trial-{number:04d}/model.py").is_file()
         },
+        explained={trial.number: run.explanation(trial.number).name for trial in run.trials if run.explanation(trial.number).is_file()},
         trained=record.trained,
         top=record.top,
         seconds=run.seconds,

@@ -1,3 +1,5 @@
+import { dataText, unpack } from "./script/dom.js";
+
 // Tables: a click on a head sorts by that column, a second click the other way round; cells without a value stay last.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
@@ -17,14 +19,12 @@ for (const button of document.querySelectorAll("th button")) {
 
 // Charts: the library lies in the page as gzip in base64; the page's policy admits the unpacked text by its hash.
 void (async () => {
-  const packed = document.getElementById("library");
-  if (!packed) return;
-  const bytes = Uint8Array.from(atob((packed.textContent ?? "").trim()), (letter) => letter.charCodeAt(0));
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const packed = dataText("library");
+  if (packed === null) return;
   const script = document.createElement("script");
-  script.textContent = await new Response(unpacked).text();
+  script.textContent = await unpack(packed);
   document.head.append(script);
-  const { config, figures } = JSON.parse(document.getElementById("figures")?.textContent ?? "");
+  const { config, figures } = JSON.parse(dataText("figures") ?? "");
   for (const [id, { data, layout }] of Object.entries(figures)) {
     await /** @type {any} */ (window).Plotly.newPlot(id, data, layout, config);
   }

@@ -27,13 +27,17 @@ FIELDS = ("label", "axis", "factor", "suffix", "prefixed")
 
 
 def rows(
-    trials: Sequence[Trial], seconds: Mapping[int, float] | None = None, tests: Mapping[int, Mapping[str, float]] | None = None
+    trials: Sequence[Trial],
+    seconds: Mapping[int, float] | None = None,
+    tests: Mapping[int, Mapping[str, float]] | None = None,
+    refused: Mapping[int, Mapping[str, float]] | None = None,
 ) -> dict[str, Any]:
     """Trials as columns; every list has one entry a trial, in the order given. All numbers are finite.
 
     - `number`, `rung`: whole numbers.
     - `seconds`: wall-clock seconds, or null.
     - `failure`: null, or kind and message.
+    - `refused`: null, or the costs of the network closest to the budget among those over it that were refused before this trial.
     - `metrics`: by name, numbers or null; those on the test part as `test_NAME`. After a failure they are what was known or measured
       before it.
     - `choices`: by name, the `options` met (texts, numbers, true, false, null) and for each trial the place of the one `chosen`,
@@ -41,7 +45,7 @@ def rows(
     - `curves`: by name, null or a list with one entry an epoch, a number or null.
     - `units`: by metric, how it is written: label, axis, factor, suffix, prefixed (see `archsearch.units.Unit`).
     """
-    took, known = seconds or {}, tests or {}
+    took, known, before = seconds or {}, tests or {}, refused or {}
     measured = [{**trial.metrics, **{f"test_{name}": value for name, value in known.get(trial.number, {}).items()}} for trial in trials]
     names = list(dict.fromkeys(name for metrics in measured for name in metrics))
     reported = list(dict.fromkeys(name for trial in trials for step in trial.curve for name in step))
@@ -50,6 +54,7 @@ def rows(
         "rung": [trial.rung for trial in trials],
         "seconds": [took.get(trial.number) for trial in trials],
         "failure": [[trial.failure.kind, trial.failure.message] if trial.failure else None for trial in trials],
+        "refused": [dict(before[trial.number]) if trial.number in before else None for trial in trials],
         "metrics": {name: [metrics.get(name) for metrics in measured] for name in names},
         "choices": chosen(trials),
         "curves": {name: [curve(trial, name) for trial in trials] for name in reported},
@@ -89,7 +94,9 @@ def facts(summary: Summary) -> dict[str, Any]:
     - `objectives`: a list of `metric` and `maximise`, the first one first; `top`: the rung whose results count.
     - `budget`: limits by metric; `units`: those of objectives and limits, as in `rows`.
     - `refusals`: counts by reason; `notes`: what the strategy said of itself, numbers by name, by the number of a trial.
-    - `links`: by number of a trial, a file beside the page.
+    - `links`, `explained`: by number of a trial, its model file, and the page about what it does with images, beside this page.
+    - `under_way`: by number of a trial that is being trained, `first`, the epoch that its curves begin with (counted from 0), and
+      `curves` as in `rows`.
     """
     named = dict.fromkeys([*(goal.metric for goal in summary.objectives), *summary.budget])
     return {
@@ -103,4 +110,6 @@ def facts(summary: Summary) -> dict[str, Any]:
         "refusals": dict(summary.refusals),
         "notes": {str(number): dict(said) for number, said in summary.notes.items()},
         "links": {str(number): target for number, target in summary.links.items()},
+        "explained": {str(number): target for number, target in summary.explained.items()},
+        "under_way": dict(summary.under_way),
     }

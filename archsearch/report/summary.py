@@ -14,10 +14,12 @@ class Summary:
     """A run in plain data.
 
     `budget`: limits by metric; `front`: numbers of the trials on the front; `tests`: metrics on the test part by trial;
-    `refusals`: how many candidates were refused before evaluation, by reason; `links`: where a trial's files lie, relative to
-    the page; `status`: a word or two, such as `running`; `trained`: batch and optimiser that training memory is for; `top`: the rung whose
-    results count; `seconds`: wall-clock seconds by trial; `notes`: what the strategy said of itself, by trial; `place`: the folder as a
-    command takes it; `remarks`: how the data were read, and what was left out.
+    `refusals`: how many candidates were refused before evaluation, by reason; `links` and `explained`: where a trial's model file lies,
+    and the page about what it does with images, relative to this page; `status`: a word or two, such as `running`; `trained`: batch and
+    optimiser that training memory is for; `top`: the rung whose results count; `seconds`: wall-clock seconds by trial; `notes`: what the
+    strategy said of itself, by trial; `place`: the folder as a command takes it; `remarks`: how the data were read, and what was left
+    out; `under_way`: trials that are being trained, by number, each with its `first` epoch, counted from 0, and `curves` by metric;
+    `refused`: by trial the costs of the network closest to the budget among those over it that were refused before that trial.
     """
 
     title: str
@@ -41,6 +43,9 @@ class Summary:
     notes: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     place: str = ""
     remarks: Sequence[str] = ()
+    under_way: Mapping[str, Any] = field(default_factory=dict)
+    explained: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def front_trials(self) -> tuple[Trial, ...]:

@@ -22,13 +22,14 @@ CREATE TABLE IF NOT EXISTS timings (trial INTEGER PRIMARY KEY, seconds REAL NOT 
 CREATE TABLE IF NOT EXISTS rungs (
     step INTEGER PRIMARY KEY, trial INTEGER NOT NULL, rung INTEGER NOT NULL, known INTEGER NOT NULL, epochs INTEGER NOT NULL,
     metrics TEXT NOT NULL, objectives TEXT, failure TEXT, message TEXT);
+CREATE TABLE IF NOT EXISTS refused (trial INTEGER PRIMARY KEY, costs TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS shared (checksum INTEGER PRIMARY KEY, genotype BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS latencies (
     fingerprint TEXT, place TEXT, metrics TEXT NOT NULL, PRIMARY KEY (fingerprint, place));
 """
 TABLES = {part.split()[5]: " ".join(part.split()).replace("IF NOT EXISTS ", "") for part in SCHEMA.split(";") if part.strip()}
 """How the database itself words each table, by name."""
-LATER = ("notes", "rungs", "shared", "latencies")
+LATER = ("notes", "rungs", "refused", "shared", "latencies")
 """Tables that a run of an earlier version has not."""
 FILES = (
     "run.json",

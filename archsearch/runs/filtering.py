@@ -41,7 +41,7 @@ def proposed(loop: Loop, number: int, pending: Sequence[Choices]) -> Proposal | 
     entry, refusals = found[best].entry, sum((chosen.refused.reasons for chosen in found), Counter[str]())
     refusals["not the best by proxies"] += len(found) - 1
     costs = {**entry.costs, **{f"{FORETOLD}{name}": value for name, value in scores[best].items()}}
-    return Proposal(loop.proposer.problem.catalogue.genotype(entry), entry.choices, costs, +refusals)
+    return Proposal(loop.proposer.problem.catalogue.genotype(entry), entry.choices, costs, +refusals, found[best].refused.nearest)
 
 
 def several(loop: Loop, number: int, pending: Sequence[Choices], count: int) -> tuple[list[Chosen], Refused]:

@@ -6,14 +6,26 @@ import json
 import stat
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from archsearch.pareto import front
 from archsearch.runs.database import StoreError, is_written, read
-from archsearch.runs.rows import by_trial, counts_of, curves_of, damage, parsed_metrics, read_step, read_trial, read_values, seconds_of
+from archsearch.runs.rows import (
+    by_trial,
+    counts_of,
+    curves_of,
+    damage,
+    is_number,
+    of_trial,
+    parsed_metrics,
+    read_step,
+    read_trial,
+    read_values,
+    seconds_of,
+)
 from archsearch.runs.store import Run, open_run
 from archsearch.support.reading import place
 from archsearch.trial import Trial
@@ -23,6 +35,22 @@ FRESH_NS = 100_000_000
 """A file that was written so short a time ago may be written again within the same tick of its clock."""
 GIVEN = "(SELECT value FROM json_each(?))"
 """Numbers of trials as one value of a query: their JSON."""
+BEHIND = 200
+"""So many numbers behind the last recorded trial one may be under way; farther back nobody looks, so that a look stays short."""
+UNDER_WAY = f"""
+SELECT trial, step, metrics FROM curves WHERE trial > (SELECT IFNULL(MAX(trial), 0) - {BEHIND} FROM timings)
+AND trial NOT IN (SELECT trial FROM timings) ORDER BY trial, step"""
+CLIMBING = """
+SELECT c.trial, c.step, c.metrics FROM (SELECT trial, MAX(epochs) AS done FROM rungs GROUP BY trial) r
+JOIN curves c ON c.trial = r.trial AND c.step >= r.done ORDER BY c.trial, c.step"""
+"""Steps of curves that no trial has yet: of new trials, and of those that train on for a further rung."""
+
+
+class Going(NamedTuple):
+    """What a trial that is being trained has told: its curve from epoch `first` on, counted from 0."""
+
+    first: int
+    curve: tuple[dict[str, float], ...]
 
 
 class Mark(NamedTuple):
@@ -47,7 +75,8 @@ class Follower:
     """What is known of a run, brought up to date by `look`; it holds no file open, so that the writer may end as if nobody looked.
 
     `seconds` of every trial; `values`: objectives of those that count, on the top rung; `failed`: which failed; `tests` and `notes` as they
-    were read, by trial; `refusals` by reason; `held`: whether a process is writing the run; `mark`: of the files as they were read.
+    were read, by trial; `refusals` by reason; `held`: whether a process is writing the run; `under_way`: trials that it trains, as far as
+    they have told anything; `mark`: of the files as they were read.
     """
 
     folder: Path
@@ -59,6 +88,7 @@ class Follower:
     notes: dict[int, str] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     held: bool = False
+    under_way: dict[int, Going] = field(default_factory=dict)
     mark: Mark | None = None
     _settled: bool = False
     _to_note: set[int] = field(default_factory=set)
@@ -104,15 +134,17 @@ class Follower:
 
     def _read(self, run: Run, another: bool) -> Growth:
         """Read what is new, and only then know it: whatever cannot be read is as unknown as before."""
-        timings, tests, refusals, tables = read(
+        timings, tests, refusals, tables, *going = read(
             run.folder / "run.db",
             ("SELECT trial, seconds FROM timings", ()),
             ("SELECT trial, metrics FROM tests", ()),
             ("SELECT reason, SUM(count) FROM refusals GROUP BY reason ORDER BY reason", ()),
             ("SELECT name FROM sqlite_master", ()),
+            *[(query, ()) for query in (UNDER_WAY, *[CLIMBING] * (run.record.fidelity is not None)) if self.held],
         )
         with damage(run.folder):
             seconds, refused = by_trial(timings, seconds_of), Counter(counts_of(refusals))
+            under_way = going_of(row for rows in going for row in rows)
         tested = {number: text for number, text in tests if number in seconds}
         another = another or not self.seconds.keys() <= seconds.keys()
         known = Follower(self.folder) if another else self
@@ -124,14 +156,36 @@ class Follower:
         self.values = {number: found for number, found in known.values.items() if number not in changed} | values
         self.failed = (known.failed - changed) | failed
         self.notes, self._to_note = known.notes | said, awaited - fresh
-        self.seconds, self.tests, self.refusals = seconds, tested, refused
+        self.seconds, self.tests, self.refusals, self.under_way = seconds, tested, refused, under_way
         return Growth(tuple(sorted(changed)), tuple(sorted(fresh)), another)
+
+
+def going_of(rows: Iterable[tuple[Any, ...]]) -> dict[int, Going]:
+    """Curves under way by trial, from rows in the order of their steps. Raises ValueError."""
+    found = dict[int, Going]()
+    for number, step, text in rows:
+        if not (is_number(number) and is_number(step)):
+            raise ValueError("a step of a curve has no number")
+        with of_trial(number):
+            first, curve = found.get(number, Going(step, ()))
+            found[number] = Going(first, (*curve, parsed_metrics(text)))
+    return found
 
 
 def said_of(run: Run, numbers: Collection[int]) -> dict[int, str]:
     """What the strategy said of trials, some time after they were recorded."""
     query = f"SELECT trial, notes FROM notes WHERE trial IN {GIVEN} ORDER BY trial", (json.dumps(sorted(numbers)),)
     return dict(read(run.folder / "run.db", query)[0]) if numbers else {}
+
+
+def refused_before(run: Run, numbers: Collection[int]) -> dict[int, dict[str, float]]:
+    """As `Run.refused`, of these trials. Raises StoreError."""
+    file, query = run.folder / "run.db", f"SELECT trial, costs FROM refused WHERE trial IN {GIVEN}"
+    if not read(file, ("SELECT name FROM sqlite_master WHERE name = 'refused'", ()))[0]:
+        return {}
+    rows = read(file, (query, (json.dumps(sorted(numbers)),)))[0]
+    with damage(run.folder):
+        return by_trial(rows, parsed_metrics)
 
 
 def results_of(run: Run, numbers: Collection[int]) -> tuple[dict[int, tuple[float, ...]], set[int]]:

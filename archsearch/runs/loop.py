@@ -192,7 +192,7 @@ class Loop:
         refusals = proposal.reasons if isinstance(proposal, Refused) else proposal.refusals
         self.refused += refusals.total()
         if isinstance(proposal, Refused):
-            self.store.refuse(number, refusals)
+            self.store.refuse(number, refusals, proposal.nearest)
             return None
         return proposal
 
@@ -255,7 +255,7 @@ class Loop:
         place = None if self.record.fidelity is None else was.place
         again = trial.number in self.done or was.place.step in self.climb.recorded
         record = self.store.renew if again else self.store.add
-        record(trial, was.proposal.genotype, was.proposal.refusals, outcome.seconds, place)
+        record(trial, was.proposal.genotype, was.proposal.refusals, outcome.seconds, place, over=was.proposal.over)
         self.keep_latency(trial, outcome.place)
         if rung and not self.record.inherit:
             self.store.drop_weights(trial.number, rung - 1)

@@ -93,6 +93,13 @@ class Run:
         return self._counts("SELECT reason, count FROM refusals WHERE trial = ?", (number,))
 
     @cached_property
+    def refused(self) -> dict[int, dict[str, float]]:
+        """Costs of the network closest to the budget, of those over it that were refused on the way to a trial, by trial; else none."""
+        if not self._has("refused"):
+            return {}
+        return self._by_trial("SELECT trial, costs FROM refused ORDER BY trial", parsed_metrics)
+
+    @cached_property
     def notes(self) -> dict[int, dict[str, float]]:
         """What the strategy said of itself, such as how well its model ranked unseen trials, by the trial that it was told of then."""
         if not self._has("notes"):
@@ -182,6 +189,10 @@ class Run:
         """File of a trial's trained weights, kept for trials of the front."""
         path = weights_file(self.folder, number)
         return path if path.is_file() else None
+
+    def explanation(self, number: int) -> Path:
+        """Where the page goes that explains what a trial does with images, whether it is there or not."""
+        return self.folder / f"explanation-{number:04d}.html"
 
     def frame(self) -> pd.DataFrame:
         """All trials as a pandas table, a column for every metric."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -25,27 +26,29 @@ class SearchError(Exception):
 
 
 class Proposal(NamedTuple):
-    """A network that passed all checks, its known costs, and what was refused before it."""
+    """A network that passed all checks, its known costs, what was refused before it, and the costs of what was closest to the budget."""
 
     genotype: Genotype
     choices: Choices
     costs: dict[str, float]
     refusals: Counter[str]
+    over: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass
 class Refused:
-    """What was refused on the way to one trial, by reason, and how close the best came to the budget."""
+    """What was refused on the way to one trial, by reason; of the one closest to the budget the overruns, as shares, and its costs."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     closest: dict[str, float] = field(default_factory=dict)
     error: str = ""
+    nearest: dict[str, float] = field(default_factory=dict)
 
-    def over_budget(self, over: dict[str, float]) -> None:
+    def over_budget(self, over: dict[str, float], costs: dict[str, float]) -> None:
         """Count a network over the budget by its worst cost, and keep the closest one."""
         self.reasons[f"over {max(over, key=over.__getitem__)}"] += 1
         if not self.closest or max(over.values()) < max(self.closest.values()):
-            self.closest = over
+            self.closest, self.nearest = over, costs
 
     def costs(self, limits: Mapping[str, float]) -> str:
         """What the closest network cost, in words."""
@@ -94,7 +97,7 @@ class Proposer:
         if isinstance(chosen, Refused):
             return chosen
         entry, refused = chosen
-        return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons)
+        return Proposal(self.problem.catalogue.genotype(entry), entry.choices, entry.costs, refused.reasons, refused.nearest)
 
     def choose(self, number: int, pending: Sequence[Choices] = (), variant: int = 0) -> Chosen | Refused:
         """Choose the network of trial `number` without building it.
@@ -139,7 +142,7 @@ class Proposer:
             return None
         over = self.problem.overruns(entry) or self.problem.late(entry)
         if over:
-            refused.over_budget(over)
+            refused.over_budget(over, entry.costs)
             return None
         return entry
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from archsearch.evaluators.base import checkpoint_of, retrained_of
@@ -35,6 +36,8 @@ from archsearch.support.writing import write_text
 from archsearch.trial import Objective, Trial, to_json
 
 __all__ = ["LockedError", "Run", "RunExistsError", "Store", "StoreError", "checkpoint_file", "connect", "disk_errors", "open_run"]
+
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Place(NamedTuple):
@@ -99,15 +102,21 @@ class Store:
         with disk_errors(self.folder):
             write_text(self.folder / "run.json", record.to_json())
 
-    def add(self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None) -> None:
-        """Record a trial with its curve, the refusals before it, and its place among the steps of a climb, all or nothing."""
+    def add(
+        self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None,
+        over: Mapping[str, float] = NOTHING,
+    ) -> None:  # fmt: skip
+        """Record a trial with its curve, the refusals before it, and its place among the steps of a climb, all or nothing.
+
+        `over`: costs of the network closest to the budget, of those that were refused because they are over it.
+        """
         with disk_errors(self.folder), self._db:
             self._add(trial, genotype, seconds, place)
-            self._refuse(trial.number, refusals)
+            self._refuse(trial.number, refusals, over)
 
     def renew(
         self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None,
-        before: int | None = None,
+        before: int | None = None, over: Mapping[str, float] = NOTHING,
     ) -> None:  # fmt: skip
         """As `add`, in the place of what was recorded of the trial: it took `seconds` more; the refusals may stand `before` another one."""
         with disk_errors(self.folder), self._db:
@@ -117,7 +126,7 @@ class Store:
             for table in ("timings", "tests"):
                 self._db.execute(f"DELETE FROM {table} WHERE trial = ?", (trial.number,))
             self._add(trial, genotype, seconds, place)
-            self._refuse(trial.number if before is None else before, refusals)
+            self._refuse(trial.number if before is None else before, refusals, over)
 
     def _add(self, trial: Trial, genotype: Genotype, seconds: float, place: Place | None) -> None:
         metrics, objectives = to_json(trial.metrics), None if trial.values is None else to_json(trial.values)
@@ -141,12 +150,14 @@ class Store:
         self._db.execute("INSERT OR REPLACE INTO shared VALUES (?, ?)", (checksum(text), packed(text)))
         return packed(text)
 
-    def refuse(self, number: int, refusals: Mapping[str, int]) -> None:
+    def refuse(self, number: int, refusals: Mapping[str, int], over: Mapping[str, float] = NOTHING) -> None:
         """Record refusals that led to no trial."""
         with disk_errors(self.folder), self._db:
-            self._refuse(number, refusals)
+            self._refuse(number, refusals, over)
 
-    def _refuse(self, number: int, refusals: Mapping[str, int]) -> None:
+    def _refuse(self, number: int, refusals: Mapping[str, int], over: Mapping[str, float]) -> None:
+        if over:
+            self._db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (number, to_json(dict(over))))
         self._db.executemany("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)", [(number, reason, n) for reason, n in refusals.items()])
 
     def add_test(self, number: int, metrics: Mapping[str, float]) -> None:

@@ -15,7 +15,7 @@ export function comparison(view, networks) {
   const section = byId("compare"), body = h("div", {});
   section.append(body);
   let turn = 0;
-  view.on(["compared", "rows"], async () => {
+  view.on(["compared", "rows", "colours"], async () => {
     const now = (turn += 1), { compared } = view.state;
     section.hidden = compared.length === 0;
     const found = await Promise.all(compared.map((number) => networks.of(number)));

@@ -1,6 +1,6 @@
 // A chart with its buttons and its table twin. It is drawn when it comes into sight, and again when it is out of date.
 
-import { announce, button, csv, download, h } from "./dom.js";
+import { announce, button, csv, dataText, download, h, unpack } from "./dom.js";
 import { extent, logMarks, prefixed } from "./units.js";
 
 /** @typedef {import("./run.js").Run} Run */
@@ -18,15 +18,41 @@ let library = null;
 /** @type {Set<Figure>} */
 const everyFigure = new Set();
 
-/** The library of charts is there. @param {any} loaded */
-export function haveLibrary(loaded) {
-  library = loaded;
+/** Plotly, which lies in the page packed; the page's policy admits the unpacked text by its digest. */
+export async function loadLibrary() {
+  const packed = dataText("library");
+  if (packed === null) return;
+  const script = h("script", {});
+  script.textContent = await unpack(packed);
+  document.head.append(script);
+  library = /** @type {any} */ (window).Plotly;
   for (const figure of everyFigure) figure.draw();
 }
 
-/** Draw all again, as when colours have changed. */
-export function redrawAll() {
-  for (const figure of everyFigure) figure.stale();
+/**
+ * Draw all again whenever the colours change; paper gets light ones, and also what was never in sight.
+ * @param {() => void} [act] what is to be done besides @returns {() => void} to be called when the page changes its colours itself
+ */
+export function followColours(act = () => undefined) {
+  const { dataset } = document.documentElement;
+  let chosen = dataset.theme;
+  const again = () => {
+    for (const figure of everyFigure) figure.stale();
+    act();
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  addEventListener("beforeprint", () => {
+    chosen = dataset.theme;
+    dataset.theme = "light";
+    for (const figure of everyFigure) figure.seen = true;
+    again();
+  });
+  addEventListener("afterprint", () => {
+    if (chosen === undefined) delete dataset.theme;
+    else dataset.theme = chosen;
+    again();
+  });
+  return again;
 }
 
 /** A colour of the page. @param {string} name */
@@ -35,12 +61,13 @@ export function colour(name) {
 }
 
 export class Figure {
-  /** @param {string} id @param {string} title @param {() => Drawn | null} make @param {{tall?: boolean, bare?: boolean, tools?: HTMLElement}} [look] a tall chart; without a title of its own; with tools in its head */
+  /** @param {string} id @param {string} title @param {() => Drawn | null} make @param {{tall?: boolean, bare?: boolean, tools?: HTMLElement, marks?: () => any[]}} [look] a tall chart; without a title of its own; with tools in its head; with shapes over it that come and go without the rest */
   constructor(id, title, make, look = {}) {
     this.id = id;
     /** @type {Drawn | null | undefined} */
     this.made = undefined;
     this.make = make;
+    this.marks = look.marks;
     this.old = true;
     this.seen = false;
     this.twinOpen = false;
@@ -63,6 +90,14 @@ export class Figure {
     this.old = true;
     this.draw();
   }
+
+  /** Its marks alone have changed. */
+  mark() {
+    if (!this.old && this.made && library) void library.relayout(this.chart, { shapes: this.shapes(this.made.layout) });
+  }
+
+  /** Shapes of the layout, then the marks. @param {Record<string, any>} own */
+  shapes(own) { return [...(own.shapes ?? []), ...(this.marks?.() ?? [])]; }
 
   draw() {
     if (!this.old || !this.seen || !library) return;
@@ -88,7 +123,7 @@ export class Figure {
       template: {}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       margin: { l: 56, r: 12, t: 8, b: 44 }, font: { family: FONT, size: 13, color: text }, hovermode: "closest", showlegend: false,
       hoverlabel: { align: "left", bgcolor: colour("panel"), bordercolor: line, font: { family: FONT, size: 12, color: text } },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: text } }, ...own, ...axes,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: text } }, ...own, ...axes, shapes: this.shapes(own),
     };
   }
 

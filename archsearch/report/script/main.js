@@ -1,10 +1,10 @@
 // The page of a run: its data are unpacked, its parts are put up, and it takes in more as the run grows.
 
-import { announce, button, byId, dataText, h } from "./dom.js";
+import { announce, button, byId, dataText, unpack } from "./dom.js";
 import { comparison } from "./compare.js";
-import { haveLibrary, redrawAll } from "./figure.js";
+import { followColours, loadLibrary } from "./figure.js";
 import { insight } from "./insight.js";
-import { Networks, isDark, unpack } from "./network.js";
+import { Networks, isDark } from "./network.js";
 import { Parallel } from "./parallel.js";
 import { picker } from "./picker.js";
 import { progress } from "./progress.js";
@@ -22,10 +22,10 @@ let view = null;
 
 /** Take in what `archsearch.report.rows` describes: trials more, or trials anew; what is selected stays so. @param {Message} message */
 export function add(message) {
-  run.add(message);
+  const changed = run.add(message);
   if (!view) return;
   headline();
-  view.renew();
+  view.renew(changed);
 }
 
 /** The numbers at the head of the page. */
@@ -47,31 +47,19 @@ function headline() {
   if (status) status.textContent = facts.status;
 }
 
-/** A button between dark and light; what the system says holds until it is used. */
-function themes() {
+/** A button between dark and light; what the system says holds until it is used. @param {View} view */
+function themes(view) {
   const turn = button("", () => {
     document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-    told();
+    again();
   }, { id: "theme" });
-  const told = () => {
+  const again = followColours(() => {
     turn.textContent = isDark() ? "Light" : "Dark";
     turn.setAttribute("aria-label", isDark() ? "Light colours" : "Dark colours");
-    redrawAll();
-    document.dispatchEvent(new Event("colours"));
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", told);
+    view.renew("colours");
+  });
   byId("tools").append(turn);
-  told();
-}
-
-/** Plotly, which lies in the page packed; the page's policy admits the unpacked text by its digest. */
-async function loadLibrary() {
-  const packed = dataText("library");
-  if (packed === null) return;
-  const script = h("script", {});
-  script.textContent = await unpack(packed);
-  document.head.append(script);
-  haveLibrary(/** @type {any} */ (window).Plotly);
+  again();
 }
 
 async function begin() {
@@ -81,18 +69,17 @@ async function begin() {
   add(message);
   byId("app").hidden = false;
   document.getElementById("static")?.remove();
-  themes();
   view = new View(run);
+  themes(view);
   const networks = new Networks(packs, document.documentElement.dataset.live === "yes");
   tradeOff(view);
-  const panel = new TrialPanel(view, networks);
+  new TrialPanel(view, networks);
   picker(view);
   comparison(view, networks);
   new TrialTable(view);
   new Parallel(view);
   progress(view);
   insight(view);
-  document.addEventListener("colours", () => panel.recolour());
   document.addEventListener("rows", (event) => add(/** @type {CustomEvent<Message>} */ (event).detail));
   await loadLibrary();
   document.documentElement.dataset.ready = "yes";

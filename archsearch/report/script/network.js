@@ -1,7 +1,7 @@
 // Networks of trials: unpacked from the page, or asked of the server that gave it; and their drawings.
 
 import { Picture, shape } from "../../design/drawing/picture.js";
-import { button, choice, cut, dataText, h } from "./dom.js";
+import { button, choice, cut, dataText, h, unpack } from "./dom.js";
 import { colour } from "./figure.js";
 import { saveSvg } from "./save.js";
 import { prefixed } from "./units.js";
@@ -17,12 +17,6 @@ const PLACE = { params: 1, macs: 2, memory: 3 };
 const AT_ONCE = 48;
 const DARK = { ink: "#eef2f6", quiet: "#b6c0cb", wire: "#7d8b9a", frame: "#46525e", grounds: ["#1b2128", "#15191e"] };
 const DARK_FILLS = ["#262d35", "#213243", "#1f3b55", "#1f4569", "#1f507d", "#225b91", "#2a68a5", "#3475b8"];
-
-/** Text from gzip in base64. @param {string} packed */
-export async function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed.trim()), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-}
 
 export class Networks {
   /** @param {Packs} packs which trials each pack of the page holds @param {boolean} live whether a server answers */

@@ -26,13 +26,19 @@ export class Parallel {
     this.paper = h("div", { class: "scroll parallel", tabindex: "0", role: "region", "aria-label": "Choices and metrics of trials" });
     this.twin = h("div", { class: "twin scroll", tabindex: "0", role: "region", "aria-label": "Choices and metrics as a table", hidden: true });
     this.note = h("p", { class: "note" });
+    this.own = shape("path", {});
     this.form = h("div", { class: "tools" });
     const flip = button("Table", () => this.flip(flip), { "aria-expanded": "false", "aria-label": "Choices and metrics as a table" });
     const save = (/** @type {string} */ kind) => button(kind.toUpperCase(), () => { if (this.svg) void saveSvg(this.svg, "parallel", kind, colour("page")); }, { "aria-label": `Choices and metrics as ${kind.toUpperCase()}` });
     const list = button("CSV", () => download("parallel.csv", csv([this.heads(), ...this.cells()])), { "aria-label": "Choices and metrics as CSV" });
     const head = h("div", { class: "figure-head" }, this.form, h("div", { class: "buttons" }, flip, save("png"), save("svg"), list));
     byId("parallel").append(this.note, h("figure", { class: "figure-box" }, head, this.paper, this.twin));
-    view.on(["rows", "brushes", "limits", "selected", "listed"], () => this.stale());
+    view.on(["rows", "brushes", "limits", "colours"], () => this.stale());
+    addEventListener("beforeprint", () => {
+      this.seen = true;
+      this.draw();
+    });
+    view.on(["selected"], () => this.mark());
     new IntersectionObserver((entries) => {
       this.seen = entries[entries.length - 1].isIntersecting;
       this.draw();
@@ -43,6 +49,11 @@ export class Parallel {
   stale() {
     this.old = true;
     this.draw();
+  }
+
+  /** Another trial is selected: its line alone is another one. */
+  mark() {
+    if (!this.old) this.own.setAttribute("d", this.ownPath());
   }
 
   /** @param {HTMLElement} by */
@@ -117,19 +128,26 @@ export class Parallel {
   }
 
   lines() {
-    const { run, row: own } = this.view, front = new Set(run.front), every = Math.ceil(run.count / MOST_LINES);
-    /** @type {Record<"out" | "in" | "front" | "own", string[]>} */
-    const found = { out: [], in: [], front: [], own: [] };
+    const { run } = this.view, front = new Set(run.front), every = Math.ceil(run.count / MOST_LINES);
+    /** @type {Record<"out" | "in" | "front", string[]>} */
+    const found = { out: [], in: [], front: [] };
     for (let row = 0; row < run.count; row += 1) {
-      if (row % every && row !== own && !front.has(row)) continue;
-      const group = row === own ? "own" : !this.view.passes(row) ? "out" : front.has(row) ? "front" : "in";
-      found[group].push(this.axes.map((axis, place) => `${place ? "L" : "M"}${axis.x.toFixed(1)} ${this.y(axis, axis.value(row)).toFixed(1)}`).join(""));
+      if (row % every && !front.has(row)) continue;
+      found[!this.view.passes(row) ? "out" : front.has(row) ? "front" : "in"].push(this.path(row));
     }
     const faint = Math.max(0.12, Math.min(0.5, 40 / Math.max(found.in.length, 1)));
-    const path = (/** @type {string[]} */ parts, /** @type {string} */ stroke, /** @type {number} */ opacity, /** @type {number} */ width) => shape("g", {}, "").appendChild(shape("path", { d: parts.join(""), fill: "none", stroke, "stroke-opacity": opacity, "stroke-width": width }));
-    const dim = colour("dim");
-    return [path(found.out, dim, 0.06, 1), ...found.in.map((one) => path([one], dim, faint, 1)), ...found.front.map((one) => path([one], colour("accent"), 0.8, 1.5)), path(found.own, colour("text"), 1, 2.5)];
+    const line = (/** @type {string} */ d, /** @type {string} */ stroke, /** @type {number} */ opacity, /** @type {number} */ width) => shape("path", { d, fill: "none", stroke, "stroke-opacity": opacity, "stroke-width": width });
+    const [dim, accent] = [colour("dim"), colour("accent")];
+    this.own = line(this.ownPath(), colour("text"), 1, 2.5);
+    return [line(found.out.join(""), dim, 0.06, 1), ...found.in.map((one) => line(one, dim, faint, 1)), ...found.front.map((one) => line(one, accent, 0.8, 1.5)), this.own];
   }
+
+  /** The line of a trial over all axes. @param {number} row */
+  path(row) {
+    return this.axes.map((axis, place) => `${place ? "L" : "M"}${axis.x.toFixed(1)} ${this.y(axis, axis.value(row)).toFixed(1)}`).join("");
+  }
+
+  ownPath() { return this.view.row === null ? "" : this.path(this.view.row); }
 
   /** @param {Axis} axis */
   axis(axis) {

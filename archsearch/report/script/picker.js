@@ -83,19 +83,9 @@ export function rangeText(view, name, [low, high]) {
 
 /** Rows of the front of those that pass, with their values. @param {View} view */
 function within(view) {
-  const { run } = view, front = view.isFiltered ? frontWithin(view) : run.front;
+  const { run } = view, front = view.isFiltered ? run.frontAmong((row) => view.passes(row)) : run.front;
   const goals = run.facts.objectives.map((goal) => goal.metric);
   return { goals, front, values: front.map((row) => goals.map((metric) => run.sign(metric) * Number(run.value(row, metric)))) };
-}
-
-/** @param {View} view */
-function frontWithin(view) {
-  const { run } = view, { rows, values } = run.points(run.facts.objectives.map((goal) => goal.metric), (row) => view.passes(row));
-  const order = rows.map((_, place) => place).sort((a, b) => values[a][0] - values[b][0]);
-  /** @type {number[]} */
-  const kept = [];
-  for (const place of order) if (!kept.some((one) => values[one].every((value, axis) => value <= values[place][axis]))) kept.push(place);
-  return kept.map((place) => rows[place]);
 }
 
 /** @param {View} view */

@@ -26,14 +26,17 @@ export function progress(view) {
     again();
   });
   byId("progress").append(h("p", { class: "note" }, "Every dot is a trial, the line the best so far. Hypervolume is the share of the box, from the best values seen to just beyond the worst, that the front beats. Hours add up the time of every trial, whichever worker it ran on."), tools, h("div", { class: "figures" }, best.element, volume.element));
-  const learning = new Figure("curves", "Learning curves of the front", () => curvesChart(view)), exits = new Figure("exits", "Exits", () => exitsChart(view));
-  byId("learning").append(h("div", { class: "figures" }, learning.element, exits.element));
-  view.on(["rows"], () => {
+  const learning = new Figure("curves", "Learning curves of the front", () => curvesChart(view)), exits = new Figure("exits", "Exits", () => exitsChart(view)), going = new Figure("going", "Trials in training", () => goingChart(view));
+  byId("learning").append(h("div", { class: "figures" }, going.element, learning.element, exits.element));
+  view.on(["rows", "under way"], () => {
+    going.element.hidden = !Object.keys(run.facts.under_way).length;
     learning.element.hidden = !run.front.some((row) => [...run.curves.values()].some((column) => column[row]));
     exits.element.hidden = !run.front.some((row) => run.value(row, "error_exit1") !== null);
-    byId("learning").hidden = learning.element.hidden && exits.element.hidden;
+    byId("learning").hidden = [going, learning, exits].every(({ element }) => element.hidden);
+    going.stale();
   });
-  view.on(["rows", "selected"], () => { learning.stale(); exits.stale(); });
+  view.on(["rows"], () => exits.stale());
+  view.on(["rows", "selected"], () => learning.stale());
 }
 
 /** For every trial in order how many came up to it, or how many hours they took. @param {View} view @param {string} over */
@@ -104,6 +107,23 @@ function curvesChart(view) {
     traces, layout: { xaxis: counted("epoch", longest), yaxis: metricAxis(run, metric, values, false), showlegend: rows.length > 1 && rows.length <= 8 },
     heads: ["Epoch", ...rows.map((row) => `Trial ${run.number[row]}`)], rows: Array.from({ length: longest }, (_, epoch) => [epoch + 1, ...rows.map((row) => column[row]?.[epoch] ?? null)]),
     label: `${unit.label} by epoch of ${rows.length} networks on the front.`,
+  };
+}
+
+/** What is being trained, as far as it is. @param {View} view */
+function goingChart(view) {
+  const { run } = view, found = Object.entries(run.facts.under_way), reported = found.flatMap(([, { curves }]) => Object.keys(curves));
+  const metric = [...run.facts.objectives.map((goal) => goal.metric), ...reported].find((name) => reported.includes(name));
+  if (metric === undefined) return null;
+  const unit = run.unit(metric), lines = found.flatMap(([number, { first, curves }]) => (curves[metric] ? [{ number, first, values: curves[metric] }] : []));
+  const rows = lines.flatMap(({ number, first, values }) => values.map((value, place) => /** @type {[number, number, number | null]} */ ([Number(number), first + place + 1, value])));
+  return {
+    traces: lines.map(({ number, first, values }, place) => ({
+      type: "scatter", mode: "lines+markers", name: `trial ${number}`, x: values.map((_, at) => first + at + 1), y: values.map((value) => (value === null ? null : value * unit.factor)),
+      line: { width: 1.75, color: COLOURS[place % COLOURS.length] }, marker: { size: 5 }, hovertext: values.map((value, at) => `trial ${number}, epoch ${first + at + 1}: ${run.text(metric, value)}`), hoverinfo: "text",
+    })),
+    layout: { xaxis: counted("epoch", rows.reduce((most, [, epoch]) => Math.max(most, epoch), 0)), yaxis: metricAxis(run, metric, rows.flatMap(([, , value]) => (value === null ? [] : [value])), false), showlegend: true },
+    heads: ["Trial", "Epoch", unit.label], rows, label: `${unit.label} by epoch of ${lines.length} trials that are being trained.`,
   };
 }
 

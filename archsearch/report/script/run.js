@@ -5,17 +5,18 @@ import { written } from "./units.js";
 
 /** @typedef {import("./units.js").Unit} Unit */
 /** @typedef {number | null | undefined} Maybe */
-/** @typedef {{number: number[], rung: number[], seconds: (number | null)[], failure: ([string, string] | null)[], metrics: Record<string, Maybe[]>,
+/** @typedef {{number: number[], rung: number[], seconds: (number | null)[], failure: ([string, string] | null)[], refused?: (Record<string, number> | null)[], metrics: Record<string, Maybe[]>,
  *   choices: Record<string, {options: unknown[], chosen: number[]}>, curves: Record<string, ((number | null)[] | null)[]>, units: Record<string, Unit>}} Rows */
 /** @typedef {{title: string, place: string, status: string, objectives: {metric: string, maximise: boolean}[], top: number, budget: Record<string, number>,
- *   units: Record<string, Unit>, refusals: Record<string, number>, notes: Record<string, Record<string, number>>, links: Record<string, string>,
+ *   units: Record<string, Unit>, refusals: Record<string, number>, notes: Record<string, Record<string, number>>, links: Record<string, string>, explained: Record<string, string>,
+ *   under_way: Record<string, {first: number, curves: Record<string, (number | null)[]>}>,
  *   importance?: {method: string, of: Record<string, Record<string, number>>} | null}} Facts */
 
 export const COSTS = ["params", "macs", "memory_bytes", "training_memory_bytes", "latency_ms", "predicted_latency_ms"];
 
 export class Run {
   /** @type {Facts} */
-  facts = { title: "", place: "", status: "", objectives: [], top: 0, budget: {}, units: {}, refusals: {}, notes: {}, links: {} };
+  facts = { title: "", place: "", status: "", objectives: [], top: 0, budget: {}, units: {}, refusals: {}, notes: {}, links: {}, explained: {}, under_way: {} };
   /** @type {number[]} */
   number = [];
   /** @type {number[]} */
@@ -24,6 +25,8 @@ export class Run {
   seconds = [];
   /** @type {([string, string] | null)[]} */
   failure = [];
+  /** @type {(Record<string, number> | null)[]} */
+  refused = [];
   /** @type {Map<string, Maybe[]>} */
   metrics = new Map();
   /** @type {Map<string, {options: unknown[], chosen: number[]}>} */
@@ -37,12 +40,15 @@ export class Run {
   /** What follows from the rows, until there are others. @type {{front?: number[], names?: string[], order?: number[]}} */
   known = {};
 
-  /** Take in what `archsearch.report.rows` describes. @param {{run?: Partial<Facts>, rows?: Rows}} message */
+  /** Take in what `archsearch.report.rows` describes. @param {{run?: Partial<Facts>, rows?: Rows}} message @returns {"rows" | "under way"} what has changed: all, or only what is under way */
   add(message) {
+    const { refusals } = this.facts, slight = !message.rows && !Object.keys(message.run?.notes ?? {}).length;
     if (message.run) this.facts = { ...this.facts, ...message.run, notes: { ...this.facts.notes, ...message.run.notes } };
     Object.assign(this.units, this.facts.units, message.rows?.units);
     if (message.rows) this.take(message.rows);
+    if (slight && JSON.stringify(refusals) === JSON.stringify(this.facts.refusals)) return "under way";
     this.known = {};
+    return "rows";
   }
 
   /** @param {Rows} given */
@@ -51,6 +57,7 @@ export class Run {
       const row = this.rows.get(number) ?? this.number.length;
       this.rows.set(number, row);
       [this.number[row], this.rung[row], this.seconds[row], this.failure[row]] = [number, given.rung[from], given.seconds[from], given.failure[from]];
+      this.refused[row] = given.refused?.[from] ?? null;
       return row;
     });
     const fill = (/** @type {Map<string, any[]>} */ columns, /** @type {Record<string, any[]>} */ added) => {
@@ -146,11 +153,12 @@ export class Run {
 
   /** Rows on the front in all objectives, the best of the first one first. @returns {number[]} */
   get front() {
-    return (this.known.front ??= this.findFront());
+    return (this.known.front ??= this.frontAmong());
   }
 
-  findFront() {
-    const { rows, values } = this.points(this.facts.objectives.map((goal) => goal.metric));
+  /** The same of some rows alone. @param {(row: number) => boolean} [among] */
+  frontAmong(among) {
+    const { rows, values } = this.points(this.facts.objectives.map((goal) => goal.metric), among);
     const places = frontOf(values).sort((a, b) => values[a][0] - values[b][0] || this.number[rows[a]] - this.number[rows[b]]);
     return places.map((place) => rows[place]);
   }

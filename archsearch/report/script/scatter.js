@@ -12,20 +12,25 @@ import { extent } from "./units.js";
 
 const MOST_DIM = 3000;
 const CELLS = 260;
+const MOST_REFUSED = 600;
+/** How far over a limit what was refused is still shown, so that the rest keeps its place. */
+const NEAR = 2;
 
 /** @param {View} view */
 export function tradeOff(view) {
   const tools = h("div", { class: "tools" });
-  const figure = new Figure("scatter", "Trade-off", () => drawn(view), { tall: true, bare: true, tools });
+  const figure = new Figure("scatter", "Trade-off", () => drawn(view), { tall: true, bare: true, tools, marks: () => marks(view) });
   const key = h("p", { class: "note key" });
   byId("front").append(figure.element, key);
   view.on(["x", "y", "colour", "scale", "rows"], () => tools.replaceChildren(...controls(view)));
-  view.on(["x", "y", "colour", "scale", "rows", "brushes", "limits", "selected", "compared"], () => figure.stale());
+  view.on(["x", "y", "colour", "scale", "rows", "brushes", "limits"], () => figure.stale());
+  view.on(["selected", "compared"], () => figure.mark());
   figure.chart.tabIndex = 0;
   figure.chart.setAttribute("role", "application");
   figure.chart.setAttribute("aria-roledescription", "chart");
   figure.chart.addEventListener("keydown", (event) => walk(view, event));
-  key.append("Click a network, or walk by keys: \u2190 \u2192 along the front, \u2191 \u2193 from trial to trial, C to compare.");
+  const how = "Click a network, or walk by keys: \u2190 \u2192 along the front, \u2191 \u2193 from trial to trial, C to compare.";
+  view.on(["x", "y", "rows"], () => key.replaceChildren(how, refusals(view).length ? " Diamonds: refused, over the budget; of those before each trial the closest." : ""));
   const listen = () => {
     const chart = /** @type {any} */ (figure.chart);
     if (!chart.on || chart.listening) return;
@@ -102,26 +107,26 @@ function thinned(view, rows) {
 /** @param {View} view */
 function drawn(view) {
   const { run, state } = view, { x, y } = state, found = groups(view);
-  const all = [...found.front, ...found.dim, ...found.lower, ...found.out];
+  const all = [...found.front, ...found.dim, ...found.lower, ...found.out], refused = refusals(view);
   if (!all.length && !found.failed.length) return null;
-  const xs = all.map((row) => Number(run.value(row, x))), ys = all.map((row) => Number(run.value(row, y)));
-  const scale = { x: run.unit(x).factor, y: run.unit(y).factor };
+  const inside = refused.filter(({ at }) => at.y !== undefined);
+  const xs = [...all.map((row) => Number(run.value(row, x))), ...refused.map(({ at }) => at.x)];
+  const ys = [...all.map((row) => Number(run.value(row, y))), ...inside.map(({ at }) => Number(at.y))];
   const points = (/** @type {number[]} */ rows, /** @type {any} */ marker, /** @type {string} */ name) => ({
     type: "scatter", mode: "markers", name, marker, customdata: rows, hoverinfo: "text", hovertext: rows.map((row) => told(run, row)),
-    x: rows.map((row) => Number(run.value(row, x)) * scale.x), y: rows.map((row) => Number(run.value(row, y)) * scale.y),
+    x: rows.map((row) => Number(run.value(row, x)) * run.unit(x).factor), y: rows.map((row) => Number(run.value(row, y)) * run.unit(y).factor),
   });
-  const dim = colour("dim"), accent = colour("accent");
+  const dim = colour("dim"), accent = colour("accent"), dominated = thinned(view, found.dim);
   const traces = [
     points(thinned(view, found.out), { size: 4, color: dim, opacity: 0.18 }, "outside the filters"),
     points(thinned(view, found.lower), { size: 5, color: dim, opacity: 0.6, symbol: "circle-open" }, "on a lower rung"),
-    points(thinned(view, found.dim), look(view, found.dim, 6, dim, 0.5), "dominated"),
+    points(dominated, look(view, dominated, 6, dim, 0.5), "dominated"),
     line(view, accent),
     points(found.front, { ...look(view, found.front, 9, accent, 1), line: { width: 1, color: colour("page") } }, "on the front"),
     ...failures(view, found.failed, dim),
-    ...marked(view, scale),
+    ...refusedPoints(view, inside, dim), ...refusedPoints(view, refused.filter(({ at }) => at.y === undefined), dim),
   ];
-  if (state.colour) (/** @type {any} */ (traces[2]).marker).color = values(view, thinned(view, found.dim));
-  return { traces, layout: layout(view, xs, ys), ...twin(view), label: label(view, found) };
+  return { traces, layout: layout(view, xs, ys), ...twin(view, refused), label: label(view, found, refused.length) };
 }
 
 /** @param {View} view @param {number[]} rows */
@@ -165,8 +170,37 @@ function failures(view, rows, dim) {
   }];
 }
 
-/** Rings around the selected trial and those compared. @param {View} view @param {{x: number, y: number}} scale */
-function marked(view, scale) {
+/** What was refused because it is over the budget: of each the trial that came instead, and its costs, at what is known of it. @typedef {{row: number, costs: Record<string, number>, at: {x: number, y?: number}}} Over */
+
+/** Of what was refused that which is near the budget, and has a place on the first axis. @param {View} view @returns {Over[]} */
+function refusals(view) {
+  const { run, state } = view, { budget } = run.facts;
+  const found = run.order.flatMap((row) => {
+    const costs = run.refused[row];
+    if (!costs || !(state.x in costs) || [state.x, state.y].some((name) => costs[name] > NEAR * (budget[name] ?? Infinity))) return [];
+    return [{ row, costs, at: { x: costs[state.x], y: costs[state.y] } }];
+  });
+  return found.filter((_, place) => place % Math.ceil(found.length / MOST_REFUSED) === 0);
+}
+
+/** Where both costs are known among the points, and else in the strip of what has no measurement. @param {View} view @param {Over[]} some @param {string} dim */
+function refusedPoints(view, some, dim) {
+  if (!some.length) return [];
+  const { run, state } = view, [x, y] = [run.unit(state.x).factor, run.unit(state.y).factor], placed = some[0].at.y !== undefined;
+  return [{
+    type: "scatter", mode: "markers", name: "refused", hoverinfo: "text", hovertext: some.map((one) => toldRefused(run, one)), ...(!placed && { yaxis: "y2" }),
+    x: some.map(({ at }) => at.x * x), y: some.map(({ at }) => (placed ? Number(at.y) * y : 0.5)), marker: { symbol: "diamond-open", size: 6, color: dim, opacity: 0.45 },
+  }];
+}
+
+/** @param {Run} run @param {Over} over */
+function toldRefused(run, { row, costs }) {
+  const limits = run.facts.budget, text = (/** @type {[string, number]} */ [name, value]) => `${plain(run.unit(name).label).slice(0, 60)}: ${run.text(name, value)}${value > limits[name] ? ` (limit ${run.text(name, limits[name])})` : ""}`;
+  return [`<b>refused</b> before trial ${run.number[row]}, never trained`, ...Object.entries(costs).map(text)].join("<br>");
+}
+
+/** Rings around the selected trial and those compared, which have numbers; all as shapes, since plotly draws these again without the points. @param {View} view */
+function marks(view) {
   const { run, state } = view;
   const rings = state.compared.map((number, place) => ({ number, ring: COLOURS[place + 1], text: String(place + 1) }));
   if (state.selected !== null) rings.push({ number: state.selected, ring: colour("text"), text: "" });
@@ -175,11 +209,10 @@ function marked(view, scale) {
     if (row === undefined || !run.ok(row)) return [];
     const [x, y] = [run.value(row, state.x), run.value(row, state.y)];
     if (x === null || y === null) return [];
-    const size = text ? 19 : 15;
-    return [{
-      type: "scatter", mode: "markers+text", hoverinfo: "skip", x: [x * scale.x], y: [y * scale.y], text: [text], textposition: "top right",
-      textfont: { color: ring, size: 12 }, marker: { symbol: "circle-open", size, color: ring, line: { width: 2, color: ring } }, name: `trial ${number}`,
-    }];
+    const at = { xsizemode: "pixel", ysizemode: "pixel", xanchor: x * run.unit(state.x).factor, yanchor: y * run.unit(state.y).factor }, half = text ? 9.5 : 7.5;
+    const circle = { ...at, type: "circle", x0: -half, x1: half, y0: -half, y1: half, line: { color: ring, width: 2 } };
+    const label = { ...at, type: "rect", x0: 6, x1: 22, y0: 4, y1: 20, line: { width: 0 }, label: { text, font: { color: ring, size: 12 }, padding: 0 } };
+    return text ? [label, circle] : [circle];
   });
 }
 
@@ -216,13 +249,14 @@ export function told(run, row) {
   return lines.join("<br>");
 }
 
-/** @param {View} view */
-function twin(view) {
+/** @param {View} view @param {Over[]} refused */
+function twin(view, refused) {
   const { run, state } = view, front = new Set(run.front);
   const rows = run.order.filter((row) => view.passes(row)).sort((a, b) => Number(front.has(b)) - Number(front.has(a)));
   const heads = ["Trial", run.unit(state.x).label, run.unit(state.y).label, ...(state.colour ? [run.unit(state.colour).label] : []), "State"];
   const metrics = [state.x, state.y, ...(state.colour ? [state.colour] : [])];
-  return { heads, rows: rows.map((row) => [run.number[row], ...metrics.map((metric) => run.value(row, metric)), stateOf(run, row, front)]) };
+  const over = refused.map(({ row, costs }) => [null, ...metrics.map((metric) => costs[metric] ?? null), `refused before trial ${run.number[row]}`]);
+  return { heads, rows: [...rows.map((row) => [run.number[row], ...metrics.map((metric) => run.value(row, metric)), stateOf(run, row, front)]), ...over] };
 }
 
 /** @param {Run} run @param {number} row @param {Set<number>} front */
@@ -231,10 +265,10 @@ export function stateOf(run, row, front) {
   return failure ? failure[0].replaceAll("_", " ") : front.has(row) ? "on the front" : run.counts(row) ? "dominated" : `rung ${run.rung[row] + 1}`;
 }
 
-/** @param {View} view @param {Groups} found */
-function label(view, found) {
+/** @param {View} view @param {Groups} found @param {number} refused */
+function label(view, found, refused) {
   const { run, state } = view;
-  const parts = [`${found.front.length} on the front`, `${found.dim.length} dominated`, found.failed.length ? `${found.failed.length} failed` : ""];
+  const parts = [`${found.front.length} on the front`, `${found.dim.length} dominated`, found.failed.length ? `${found.failed.length} failed` : "", refused ? `${refused} refused` : ""];
   return `${run.unit(state.y).label} by ${run.unit(state.x).label}: ${parts.filter(Boolean).join(", ")}. Arrow keys select.`;
 }
 

@@ -36,12 +36,8 @@ export class TrialPanel {
     this.tabs.addEventListener("keydown", (event) => this.turn(event));
     byId("trial").append(this.head, this.tabs, this.body);
     view.on(["selected", "rows"], (changed) => void this.select(changed));
-    view.on(["compared", "rows"], () => this.fillHead());
-  }
-
-  /** Draw what has colours of its own again. */
-  recolour() {
-    this.panel?.draw();
+    view.on(["compared"], () => this.fillHead());
+    view.on(["colours"], () => this.panel?.draw());
   }
 
   /** @param {KeyboardEvent} event */
@@ -108,14 +104,17 @@ export class TrialPanel {
 
   /** @param {number} number */
   actions(number) {
-    const { run, state } = this.view, isIn = state.compared.includes(number), link = run.facts.links[String(number)];
+    const { run, state } = this.view, isIn = state.compared.includes(number), { links, explained } = run.facts;
+    const beside = (/** @type {string | undefined} */ target, /** @type {string} */ text) => (target && !/^[a-z]+:|^[/\\]/i.test(target) ? h("a", { href: target, class: "button" }, text) : "");
+    const explain = () => void copy(`archsearch explain ${where}`, "The command");
     const where = `${quoted(run.facts.place)}:${number}`;
     return [
       button(isIn ? "Take out of the comparison" : "Compare", () => this.view.compare(number), { "aria-pressed": String(isIn), class: isIn ? "on" : "main" }),
       button("Copy genotype", () => void this.copyGenotype()),
       button("Copy export command", () => void copy(`archsearch export ${where} --out trial-${number}`, "The command")),
       button("JSON", () => this.saveJson(number), { "aria-label": "Download the trial as JSON" }),
-      link && !/^[a-z]+:|^[/\\]/i.test(link) ? h("a", { href: link, class: "button" }, "Model file") : "",
+      beside(links[number], "Model file"),
+      beside(explained[number], "What it does with images") || (run.front.includes(Number(run.rows.get(number))) && button("Copy explain command", explain)),
     ];
   }
 

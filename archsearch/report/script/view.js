@@ -43,9 +43,9 @@ export class View {
     if (this.changed.size) this.tell();
   }
 
-  /** The run has grown. */
-  renew() {
-    this.changed.add("rows");
+  /** What is not part of the state has changed: the run has grown, or goes on, or the colours are others. @param {"rows" | "under way" | "colours"} part */
+  renew(part) {
+    this.changed.add(part);
     this.tell();
   }
 
@@ -62,7 +62,7 @@ export class View {
     });
   }
 
-  /** Call when one of these parts of the state changes, `rows` among them, and once now. @param {string[]} parts @param {(changed: Set<string>) => void} act */
+  /** Call when one of these parts of the state changes, and what `renew` names among them, and once now. @param {string[]} parts @param {(changed: Set<string>) => void} act */
   on(parts, act) {
     this.listeners.push((changed) => {
       if (parts.some((part) => changed.has(part))) act(changed);

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when torch is imported
+# Read once, when torch and numpy are imported; tests go side by side, and so do what they start: more threads only wait for each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

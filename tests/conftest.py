@@ -5,14 +5,20 @@ from __future__ import annotations
 import gc
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when torch is imported
+# Read once, when torch and numpy are imported; tests go side by side, and so do what they start: more threads only wait for each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import TimeoutExpired
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.warm import run_with_torch
 
 torch.set_num_threads(1)
 settings.register_profile("archsearch", deadline=None, derandomize=True, print_blob=False, database=None)
@@ -20,6 +26,7 @@ settings.load_profile("archsearch")
 
 GOLDEN = Path(__file__).parent / "golden"
 SHARED = Path(__file__).parents[2] / "shared"
+OF_EXPORT = ("test_export", "test_formats", "test_engines", "test_model_card", "test_layers")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +37,15 @@ def pytest_collection_finish() -> None:
     """What is there by now stays to the end: the collector of garbage need not go through it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def checked_in_a_warm_process(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is exported on the way is checked by a process that has torch already; tests of export itself start new ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not request.path.name.startswith(OF_EXPORT):
+            patch.setattr("archsearch.exporters.verify.subprocess", SimpleNamespace(run=run_with_torch, TimeoutExpired=TimeoutExpired))
+        yield
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_every_strategy_climbs_and_its_resume_is_replay(name: str, tmp_path: Pat
         assert_same_run(tmp_path / "whole", folder)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", [name if name == "asha" else pytest.param(name, marks=pytest.mark.slow) for name in SCHEDULES])
 def test_a_run_of_rungs_repeats_whatever_the_workers(schedule: str, tmp_path: Path) -> None:
     fidelity = replace(EPOCHS, schedule=schedule)
     climbing(tmp_path / "inline", fidelity=fidelity)
@@ -290,6 +290,7 @@ def test_a_promoted_network_goes_on_with_its_weights(tmp_path: Path) -> None:
     assert best.curve[4]["train_loss"] < best.curve[2]["train_loss"]
 
 
+@pytest.mark.slow
 def test_networks_may_be_narrower_on_lower_rungs_and_are_widened_with_their_weights(tmp_path: Path) -> None:
     space, fidelity = small_space(), Fidelity("width", (0.25, 0.5, 1))
     run = search(space, Random(), Train(epochs=3), out=tmp_path / "run", trials=9, workers=0, objectives=["error"], fidelity=fidelity)

@@ -23,17 +23,24 @@ from functools import lru_cache
 from multiprocessing import process
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import archsearch
+from typing import Any
 
 TREE = Path(__file__).parents[1]
 LIBRARIES = ("torch._dynamo", "optuna", "plotly.graph_objects", "scipy.stats", "sklearn.ensemble", "safetensors.torch")
 
 
 def run_python(
-    *arguments: str, cwd: Path = TREE, env: Mapping[str, str] | None = None, input: str = "", timeout: float = 300
+    *arguments: str,
+    cwd: Path = TREE,
+    env: Mapping[str, str] | None = None,
+    input: str = "",
+    timeout: float = 300,
+    libraries: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run([sys.executable, *arguments], capture_output=True, text=True)`; a script or `-c CODE` comes first."""
+    """As `subprocess.run([sys.executable, *arguments], capture_output=True, text=True)`; a script or `-c CODE` comes first.
+
+    With `libraries` nothing else has been imported, and archsearch has not.
+    """
     with TemporaryDirectory() as folder:
         files = [str(Path(folder, name)) for name in ("in", "out", "err")]
         Path(files[0]).write_text(input, encoding="utf-8")
@@ -44,7 +51,7 @@ def run_python(
             "files": files,
             "timeout": timeout,
         }
-        code = nursery().ask(asked)
+        code = nursery(*libraries).ask(asked)
         out, err = (Path(file).read_bytes().decode() for file in files[1:])
     if code is None:
         raise subprocess.TimeoutExpired(arguments, timeout, out, err)
@@ -54,8 +61,8 @@ def run_python(
 class Nursery:
     """The interpreter that forks."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.warm"]
+    def __init__(self, *libraries: str) -> None:
+        command = [sys.executable, "-m", "tests.warm", *libraries]
         self.process = subprocess.Popen(command, cwd=TREE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         atexit.register(self.end)
 
@@ -75,16 +82,22 @@ class Nursery:
         self.process.wait()
 
 
-@lru_cache(maxsize=1)
-def nursery() -> Nursery:
+@lru_cache(maxsize=2)
+def nursery(*libraries: str) -> Nursery:
     """One for all tests of this process."""
-    return Nursery()
+    return Nursery(*libraries)
+
+
+def run_with_torch(command: list[str], cwd: Path, timeout: float, **_: Any) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` of `python -I -c CODE`, in a fork of an interpreter that has imported torch alone."""
+    assert command[:3] == [sys.executable, "-I", "-c"]
+    return run_python(*command[2:], cwd=cwd, timeout=timeout, libraries=("torch",))
 
 
 def serve() -> None:
     """Import, then fork for every line that comes."""
     lines, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
-    for name in (*LIBRARIES, *modules()):
+    for name in sys.argv[1:] or (*LIBRARIES, *modules()):
         importlib.import_module(name)
     gc.freeze()
     for line in lines:
@@ -100,6 +113,7 @@ def serve() -> None:
 
 def modules() -> list[str]:
     """All modules of archsearch."""
+    archsearch = importlib.import_module("archsearch")
     return [found.name for found in pkgutil.walk_packages(archsearch.__path__, "archsearch.")]
 
 

@@ -19,6 +19,7 @@ class WrongUseError(ValueError):
 
 def main() -> None:
     """Run the command in sys.argv and exit: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of numpy and scipy: with small matrices more would wait for cores that train
     sys.exit(run(sys.argv[1:]))
 
 

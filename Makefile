@@ -1,6 +1,6 @@
 # make search   a search on real images, its report and a model file, in about two minutes
 # make test     style, types and tests; MARKS="slow or faults" for the long ones
-# make docs     these pages and README's links as HTML, to read offline: build/docs/index.html
+# make docs     the pages of docs/ as HTML, to read offline: build/docs/index.html
 # make bench    the measured tables
 
 PYTHON ?= python3

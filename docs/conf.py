@@ -27,6 +27,8 @@ autodoc_preserve_defaults = True
 html_theme = "furo"
 html_title = "archsearch"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
 
 
 def add_help(app: Sphinx, page: str, source: list[str]) -> None:

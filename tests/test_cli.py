@@ -15,10 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.markup import render
+from typer.main import get_command
 
 from archsearch import Builder, Genotype
 from archsearch.analysis import Device
 from archsearch.cli import WrongUseError, run
+from archsearch.cli.app import app
 from archsearch.cli.options import parse_pairs
 from archsearch.cli.units import parse_bytes, parse_count
 from archsearch.exporters import FORMATS, STANDARD
@@ -294,6 +297,13 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert run([command, "--help"]) == 0
     text = capsys.readouterr().out
     assert "Usage: archsearch" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_word_of_a_help_is_taken_for_markup(command: str) -> None:
+    found = get_command(app).commands[command]  # type: ignore[attr-defined]
+    for text in (found.help, *(given.help for given in found.params)):
+        assert render(text or "").plain == (text or "")
 
 
 def test_the_table_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) -> None:

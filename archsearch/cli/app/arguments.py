@@ -20,9 +20,15 @@ SPACE = "A space by name (see `spaces`), or your own file.py."
 DATA = "Data set by name, an .npz, a .csv of paths and labels, a folder of images, or file.py:function of your own."
 DataDir = Annotated[str, typer.Option(metavar="FOLDER", help="Where the files of a published dataset lie, such as mnist.")]
 Size = Annotated[
-    int, typer.Option(min=0, metavar="PIXELS", help="Bring all images to squares of this side, such as 64. [default: as they are]")
+    int,
+    typer.Option(
+        min=0, metavar="PIXELS", help="Bring all images to squares of this side, such as 64. (default: as they are)", show_default=False
+    ),
 ]
-Channels = Annotated[int, typer.Option(metavar="1|3", help="Make all images gray, or give all three channels. [default: as they are]")]
+Channels = Annotated[
+    int,
+    typer.Option(metavar="1|3", help="Make all images gray, or give all three channels. (default: as they are)", show_default=False),
+]
 MaxLatency = Annotated[float | None, typer.Option(metavar="MS", help="Hard limit on one forward pass, measured before training.")]
 LatencyDevice = Annotated[
     str,
@@ -30,7 +36,7 @@ LatencyDevice = Annotated[
         metavar="FILE", help="What latency is predicted for, of `calibrate`; auto: this machine, where latency counts; none: nothing."
     ),
 ]
-Objective = Annotated[list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. [default: error, macs]")]
+Objective = Annotated[list[str] | None, typer.Option(help="Metric to minimise, or max:NAME; repeat for several. (default: error, macs)")]
 MoreObjectives = Annotated[
     list[str] | None, typer.Option("--objective", help="One more metric to minimise, or max:NAME, by which all trials are valued anew.")
 ]
@@ -38,11 +44,11 @@ StrategySet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", hel
 EvaluatorSet = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as epochs=20.")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
-    typer.Option(help="Where networks train; auto uses a GPU where there is one. [default: the evaluator's: cpu]"),
+    typer.Option(help="Where networks train; auto uses a GPU where there is one. (default: the evaluator's: cpu)"),
 ]
 Engine = Annotated[
     Literal["torch", "onnxruntime", "openvino"] | None,
-    typer.Option(help="What runs networks when latency is measured: one image, on as many threads as a worker has. [default: torch]"),
+    typer.Option(help="What runs networks when latency is measured: one image, on as many threads as a worker has. (default: torch)"),
 ]
 Fidelity = Annotated[
     str, typer.Option(metavar="NAME=VALUES", help="Rungs, such as epochs=3,9,27; auto: those that suit the data; none: all in full.")
@@ -53,10 +59,10 @@ Prefilter = Annotated[
 Inherit = Annotated[bool, typer.Option("--inherit", help="Networks begin with the weights of the most similar one before.")]
 Executor = Annotated[
     Literal["inline", "processes", "ray"] | None,
-    typer.Option(help="Where workers run: in this process, as processes of this machine, or by Ray. [default: processes]"),
+    typer.Option(help="Where workers run: in this process, as processes of this machine, or by Ray. (default: processes)"),
 ]
 Address = Annotated[
-    str, typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto for the one of this machine. [default: Ray on this machine alone]")
+    str, typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto for the one of this machine. (default: Ray on this machine alone)")
 ]
 CpusPerTrial = Annotated[float, typer.Option(metavar="NUMBER", help="Cores that Ray sets aside for a network, and its threads.")]
 GpusPerTrial = Annotated[float, typer.Option(metavar="NUMBER", help="GPUs likewise, such as 0.25; over 0, networks train there.")]

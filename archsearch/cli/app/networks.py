@@ -34,7 +34,7 @@ def show(
 
 def calibrate(
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write. [default: device.json in the user's folder of settings]")
+        Path | None, typer.Option(metavar="FILE", help="Where to write. (default: device.json in the user's folder of settings)")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the CPU.")] = 1,
     on: Annotated[str, typer.Option(help="What to measure: cpu or cuda.")] = "cpu",
@@ -96,7 +96,7 @@ def edit(
     remove: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Take out a node or a scope; `NAME keeping V`.")] = None,
     rename: Annotated[list[str] | None, typer.Option(metavar="A to B", help="Give a node or a scope another name.")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to: JSON if it ends in .json, else the text form. [default: stdout]")
+        Path | None, typer.Option(metavar="FILE", help="Where to: JSON if it ends in .json, else the text form. (default: stdout)")
     ] = None,
     ops: Ops = None,
     json: Json = False,
@@ -112,7 +112,7 @@ def edit(
 def convert(
     target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to: JSON if it ends in .json, else the text form. [default: stdout, text]")
+        Path | None, typer.Option(metavar="FILE", help="Where to: JSON if it ends in .json, else the text form. (default: stdout, text)")
     ] = None,
     ops: Ops = None,
 ) -> None:
@@ -126,7 +126,7 @@ def draw(
     target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to; ends in .svg, .png, .dot, .mmd or .html.")],
     cost: Annotated[str, typer.Option(help="What the colour shows: macs, params or memory.")] = "macs",
-    depth: Annotated[int | None, typer.Option(min=0, help="Fold scopes below this depth. [default: what fits one screen]")] = None,
+    depth: Annotated[int | None, typer.Option(min=0, help="Fold scopes below this depth. (default: what fits one screen)")] = None,
     input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Another input for it, such as 3,64,64.")] = None,
     ops: Ops = None,
     json: Json = False,
@@ -145,7 +145,7 @@ def import_(
         list[str] | None, typer.Option(metavar="SHAPE", help="Shape of one sample, such as 3,224,224; one for each input.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON if it ends in .json, else the text form. [default: stdout]")
+        Path | None, typer.Option(metavar="FILE", help="JSON if it ends in .json, else the text form. (default: stdout)")
     ] = None,
     export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="New folder for model files with the module's weights.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what no op of archsearch's own stands for.")] = False,

@@ -51,9 +51,9 @@ EXPLAINED = "RUN:TRIAL, a run's folder (its best network), a folder of model fil
 
 def search(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
-    data: Annotated[str | None, typer.Option(help=f"{DATA} [default: the evaluator's; digits for train]")] = None,
+    data: Annotated[str | None, typer.Option(help=f"{DATA} (default: the evaluator's; digits for train)")] = None,
     data_dir: DataDir = "", size: Size = 0, channels: Channels = 0,
-    strategy: Annotated[str, typer.Option(help="How to search: see the README; or file.py:Class of your own.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="How to search (see `strategies`), or file.py:Class of your own.")] = "auto",
     trials: Annotated[int, typer.Option(min=1, help="Networks to train.")] = 40,
     objective: Objective = None,
     max_params: MaxParams = None, max_macs: MaxMacs = None, max_memory: MaxMemory = None, max_training_memory: MaxTrainingMemory = None,
@@ -68,7 +68,7 @@ def search(
     fidelity: Fidelity = "auto", schedule: Schedule = "asha", prefilter: Prefilter = "", inherit: Inherit = False,
     warm_start: WarmStart = "",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. [default: results/SPACE-DATA-SEED]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. (default: results/SPACE-DATA-SEED)")] = None,
     dashboard: Dashboard = False, quiet: Quiet = False, json: Json = False,
 ) -> None:  # fmt: skip
     """Search a space: train networks within the budget, then write the front, a report and a model file."""
@@ -128,7 +128,7 @@ def resume(
 
 def report(
     run: Folder,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. [default: RUN/report.html]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. (default: RUN/report.html)")] = None,
     json: Json = False,
 ) -> None:
     """Write a run's report: one HTML page that opens offline."""
@@ -139,8 +139,8 @@ def report(
 
 def front(
     run: Folder,
-    x: Annotated[str, typer.Option(metavar="METRIC", help="Metric to the right. [default: the second objective]")] = "",
-    y: Annotated[str, typer.Option(metavar="METRIC", help="Metric upwards. [default: the first objective]")] = "",
+    x: Annotated[str, typer.Option(metavar="METRIC", help="Metric to the right. (default: the second objective)")] = "",
+    y: Annotated[str, typer.Option(metavar="METRIC", help="Metric upwards. (default: the first objective)")] = "",
     json: Json = False,
 ) -> None:
     """Print a run's front as a table, and all its networks as a scatter of characters."""
@@ -163,7 +163,7 @@ def watch(
 def explain(
     target: Annotated[str, typer.Argument(help=EXPLAINED, show_default=False)],
     images: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Images of your own, PNG or JPEG. [default: the network's validation part]")
+        Path | None, typer.Option(metavar="FOLDER", help="Images of your own, PNG or JPEG. (default: the network's validation part)")
     ] = None,
     data: Annotated[str, typer.Option(metavar="PATH", help="Where the data of its training are now; others are refused.")] = "",
     data_dir: DataDir = "",
@@ -172,7 +172,7 @@ def explain(
     std: Annotated[str, typer.Option(metavar="NUMBERS", help="Likewise the standard deviation.")] = "",
     classes: Annotated[str, typer.Option(metavar="NAMES", help="Names of the classes, where nothing says them; cat,dog.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=500, help="Images that are looked at in detail.")] = 12,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. [default: beside the network]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. (default: beside the network)")] = None,
     ops: Ops = None,
     json: Json = False,
 ) -> None:
@@ -198,10 +198,10 @@ def dashboard(
 
 def export(
     target: Annotated[str, typer.Argument(help=EXPORTED, show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "--to", metavar="FOLDER", help="Where to. [default: RUN/export/TRIAL]")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "--to", metavar="FOLDER", help="Where to. (default: RUN/export/TRIAL)")] = None,
     format: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME,...", help=f"{EXPORTS} [default: the first five]"),
+        typer.Option(metavar="NAME,...", help=f"{EXPORTS} (default: the first five)"),
     ] = None,
     all: Annotated[bool, typer.Option("--all", help="The whole front, a folder for each trial.")] = False,
     with_preprocessing: Annotated[
@@ -226,7 +226,7 @@ def export(
 def study(
     run: Folder,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="SQLite file of Optuna, new or one with other studies.")],
-    name: Annotated[str, typer.Option(help="Of the study. [default: that of the run's folder]")] = "",
+    name: Annotated[str, typer.Option(help="Of the study. (default: that of the run's folder)")] = "",
     json: Json = False,
 ) -> None:
     """Write a run as a study of Optuna, which optuna-dashboard opens."""

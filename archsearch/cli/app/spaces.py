@@ -73,7 +73,7 @@ def sample(
     batch: Annotated[int, typer.Option(min=1, help="Samples in a training batch, for the training memory.")] = 1,
     optimizer: Annotated[str, typer.Option(help="sgd, momentum, adam or adamw, likewise.")] = "sgd",
     tries: Annotated[int, typer.Option(min=1, help="Networks to draw for each before giving up.")] = 2000,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: SPACE-samples]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. (default: SPACE-samples)")] = None,
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -87,7 +87,7 @@ def sample(
 
 def around(
     target: Annotated[str, typer.Argument(help=NETWORK, show_default=False)],
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; ends in .py. [default: stdout]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; ends in .py. (default: stdout)")] = None,
     input: Annotated[str | None, typer.Option(metavar="C,H,W", help="Another input for it, such as 3,64,64.")] = None,
     setting: Annotated[
         list[str] | None,
@@ -120,7 +120,7 @@ def supernet(
     setting: Setting = None,
     train_set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the training, such as lr=0.01.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed trains the same.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: results/supernet-SPACE-DATA-SEED]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. (default: results/supernet-SPACE-DATA-SEED)")] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

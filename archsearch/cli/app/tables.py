@@ -12,17 +12,17 @@ from archsearch.cli.app.arguments import DATA, SPACE, Force, Json, Quiet, Settin
 
 def tabulate(
     space: Annotated[str, typer.Argument(help=SPACE, show_default=False)],
-    data: Annotated[str | None, typer.Option(help=f"{DATA} [default: the evaluator's; digits for train]")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Train only so many networks, drawn at random. [default: all]")] = None,
+    data: Annotated[str | None, typer.Option(help=f"{DATA} (default: the evaluator's; digits for train)")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Train only so many networks, drawn at random. (default: all)")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 3,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training. [default: the evaluator's]")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training. (default: the evaluator's)")] = None,
     setting: Setting = None,
     evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
     evaluator_set: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the evaluator, such as batch=64.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws and trains the same.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to. [default: SPACE-DATA.npz]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to. (default: SPACE-DATA.npz)")] = None,
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -40,13 +40,13 @@ def compare(
     ),
     strategies: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAMES", help="Strategies, parted by commas; file.py:Class for one of your own. [default: auto]"),
+        typer.Option(metavar="NAMES", help="Strategies, parted by commas; file.py:Class for one of your own. (default: auto)"),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each strategy, with seeds of their own.")] = 100,
     trials: Annotated[int, typer.Option(min=1, help="Evaluations in a run.")] = 200,
-    objective: Annotated[list[str] | None, typer.Option(help="Metric to minimise; repeat for several. [default: error]")] = None,
+    objective: Annotated[list[str] | None, typer.Option(help="Metric to minimise; repeat for several. (default: error)")] = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="VALUES", help="Reference point of the hypervolume, such as 0.3,12. [default: the worst values]")
+        str | None, typer.Option(metavar="VALUES", help="Reference point of the hypervolume, such as 0.3,12. (default: the worst values)")
     ] = None,
     strategy_set: Annotated[
         list[str] | None, typer.Option(metavar="NAME.OPTION=VALUE", help="Option of a strategy, such as evolution.population=30.")
@@ -56,9 +56,9 @@ def compare(
     setting: Setting = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first run.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes side by side; 0 plays in this one. [default: one for each core]")
+        int | None, typer.Option(min=0, help="Processes side by side; 0 plays in this one. (default: one for each core)")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. [default: comparison-TABLE.html]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the page. (default: comparison-TABLE.html)")] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

@@ -32,7 +32,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="The (first) seed; the same one trains the same.")] = 0,
     device: Device = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the CPU; with one, equal seeds give equal bits.")] = 1,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. [default: results/trained-NETWORK-DATA-SEED]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to. (default: results/trained-NETWORK-DATA-SEED)")] = None,
     ops: Ops = None,
     quiet: Quiet = False,
     json: Json = False,

@@ -37,7 +37,7 @@ SMALL = ("resnet20_cifar", "wrn_16_8", "resnet18", "mobilenet_v2", "squeezenet1_
 """Networks that are quantised, at images of 32x32 or 64x64."""
 TRIALS = 24
 MOST_PARAMS = 60_000_000
-QUICK = Protocol(rounds=5, passes=20, seconds=0.3)
+QUICK = Protocol(rounds=5, passes=20, seconds=0.1)
 
 
 def handwritten_pairs() -> Iterator[tuple[str, Genotype, nn.Module]]:

@@ -27,6 +27,7 @@ from archsearch.runs.search import resume, search
 from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, connect, open_run
 from archsearch.strategies import Random
+from archsearch.support.packages import named
 from archsearch.training.timing import ENGINES, Protocol
 from archsearch.training.weights import load_weights
 from archsearch.trial import EvaluationError
@@ -72,7 +73,7 @@ def test_a_network_is_timed_once_in_a_place_of_a_run(elsewhere: bool, tmp_path: 
     before = open_run(out)
     for trial in before.trials:
         [(place, metrics)] = before.latencies(trial.fingerprint).items()
-        assert place.startswith("torch, one image, ")
+        assert place.startswith(f"{named('torch')}, one image, ")
         assert place.endswith(f"{torch.get_num_threads()} thread")
         assert metrics == {name: trial.metrics[name] for name in ("latency_ms", "latency_spread_ms")}
     told = {"latency_ms": 123.0, "latency_spread_ms": 4.0}

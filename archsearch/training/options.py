@@ -14,7 +14,7 @@ from archsearch.data.augment import Changes
 from archsearch.data.description import Description
 from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
-from archsearch.support.packages import EXTRA_OF, require
+from archsearch.support.packages import EXTRA_OF, named, require
 from archsearch.support.reading import one_line
 from archsearch.tasks import Feed, feed_of, part_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
@@ -154,7 +154,7 @@ class Options:
     def times_on(self) -> str:
         """Where latency is measured, in words: engine, images at once, machine, threads."""
         machine = machine_name(self.device if self.engine == "torch" else "cpu", torch.get_num_threads())
-        return f"{self.engine}, one image, {one_line(machine, 120)}"
+        return f"{named(self.engine)}, one image, {one_line(machine, 120)}"
 
     @property
     def rounds(self) -> int:

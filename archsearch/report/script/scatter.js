@@ -210,10 +210,16 @@ function marks(view) {
     const [x, y] = [run.value(row, state.x), run.value(row, state.y)];
     if (x === null || y === null) return [];
     const at = { xsizemode: "pixel", ysizemode: "pixel", xanchor: x * run.unit(state.x).factor, yanchor: y * run.unit(state.y).factor }, half = text ? 9.5 : 7.5;
-    const circle = { ...at, type: "circle", x0: -half, x1: half, y0: -half, y1: half, line: { color: ring, width: 2 } };
+    const circle = { ...at, type: "path", path: circlePath(half), line: { color: ring, width: 2 } };
     const label = { ...at, type: "rect", x0: 6, x1: 22, y0: 4, y1: 20, line: { width: 0 }, label: { text, font: { color: ring, size: 12 }, padding: 0 } };
     return text ? [label, circle] : [circle];
   });
+}
+
+/** A circle around its anchor as four curves: of plotly's own circles that are sized in pixels the negative half is lost. @param {number} r its radius in pixels */
+function circlePath(r) {
+  const c = 0.5523 * r;
+  return `M${r},0 C${r},${c} ${c},${r} 0,${r} C${-c},${r} ${-r},${c} ${-r},0 C${-r},${-c} ${-c},${-r} 0,${-r} C${c},${-r} ${r},${-c} ${r},0 Z`;
 }
 
 /** @param {View} view @param {number[]} xs @param {number[]} ys */

@@ -42,6 +42,7 @@ UNREAD = {
     "report.of_explanation.header": "a file of archsearch's own",
     "support.offline_page.asset": "a file of archsearch's own",
     "runs.worker.set_up": PYTHON,
+    "tune.Place._take_up": "what a trial of Ray Tune kept, beside what Ray unpickles",
     "runs.kit.pack": BYTES,
     "runs.kit.unpack": PYTHON,
     "runs.cluster.needed": BYTES,

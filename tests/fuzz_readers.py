@@ -143,6 +143,22 @@ def make_houses(folder: Path) -> None:
         (folder / f"{part}_32x32.mat").write_bytes(mat(packed(matrix("X", images)), matrix("y", digits)))
 
 
+def make_medical(folder: Path) -> None:
+    from tests.test_data_published import write_medical
+
+    write_medical(folder, "octmnist", 4, 1)
+
+
+def make_deep(folder: Path) -> None:
+    from tests.test_data_files import deep_png, tiff
+
+    for number in range(40):
+        path = folder / "d" / "ab"[number % 2] / f"{number}.{('tif', 'png')[number % 2]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = np.random.default_rng(number).integers(0, 65536, (6, 5), dtype=np.uint16)
+        path.write_bytes(deep_png(values[..., None], 0, 7) if number % 2 else tiff(values))
+
+
 def make_columns(folder: Path) -> None:
     from tests.test_data_published import write_idx
 
@@ -276,10 +292,12 @@ READERS = {
         DATA,
     ),
     "images": Reader(lambda f: read_images(f / "d"), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
+    "images of 16 bits": Reader(lambda f: read_images(f / "d"), make_deep, ("d/a/0.tif", "d/b/1.png"), DATA),
     "masks": Reader(lambda f: read_images(f / "d"), make_masks, ("d/masks/0.png", "d/images/1.png"), DATA),
     "cifar, binary": Reader(read_published("cifar10"), make_cifar("binary"), ("cifar-10-binary.tar.gz",), DATA, 4),
     "cifar, python": Reader(read_published("cifar10"), make_cifar("python"), ("data_batch_2", "test_batch", "batches.meta"), DATA, 4),
     "svhn": Reader(read_published("svhn"), make_houses, ("train_32x32.mat", "test_32x32.mat"), DATA),
+    "medmnist": Reader(read_published("octmnist"), make_medical, ("octmnist.npz",), DATA),
     "qmnist": Reader(read_published("qmnist"), make_columns, ("qmnist-train-labels-idx2-int.gz",), DATA),
     "own images": Reader(lambda f: read_loose(f / "d", (3, 6, 4), 9), make_images, ("d/a/0.jpg", "d/b/1.png", "d/a/2.png"), DATA),
     "config.json": Reader(

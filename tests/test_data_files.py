@@ -15,6 +15,7 @@ from PIL import Image
 
 from archsearch.data import Data, load_data
 from archsearch.data.idx import read_file
+from archsearch.data.loose import read_loose
 from tests.conftest import SHARED
 
 RNG = np.random.default_rng(0)
@@ -224,7 +225,7 @@ def broken(folder: Path, case: str) -> str:
     match case:
         case "text":
             (images / "3.png").write_text("no image")
-            return "images/3.png: is no readable PNG or JPEG"
+            return "images/3.png: is no readable PNG, JPEG or TIFF"
         case "cut":
             (images / "3.png").write_bytes(whole[: len(whole) - 30])
             return "images/3.png: "
@@ -234,13 +235,26 @@ def broken(folder: Path, case: str) -> str:
         case "gif":
             (images / "3.png").unlink()
             Image.fromarray(PIXELS[3]).save(images / "3.gif")
-            return "images/3.gif: is no PNG or JPEG; take it out, or convert it"
+            return "images/3.gif: is no PNG, JPEG or TIFF; take it out, or convert it"
         case "disguise":
             Image.fromarray(PIXELS[3]).save(images / "3.png", format="GIF")
-            return "images/3.png: is no readable PNG or JPEG"
+            return "images/3.png: is no readable PNG, JPEG or TIFF"
         case "16 bits":
-            Image.fromarray(PIXELS[3].astype(np.uint16)).save(images / "3.png")
-            return "images/3.png: is of mode I;16; save it with 8 bits, gray or RGB"
+            Image.fromarray(MASKS[3].astype(np.uint16)).save(masks / "3.png")
+            return "masks/3.png: is of mode I;16; save it with 8 bits, gray"
+        case "32 bits":
+            (images / "3.png").unlink()
+            Image.fromarray(PIXELS[3].astype(np.int32)).save(images / "3.tif")
+            return "images/3.tif: is of mode I; save it with 8 bits, gray or RGB"
+        case "packed":
+            (images / "3.png").unlink()
+            Image.fromarray(PIXELS[3]).save(images / "3.tif", compression="tiff_lzw")
+            return r"images/3.tif: is packed \(tiff_lzw\); save it unpacked, or as PNG"
+        case "a stack":
+            (images / "3.png").unlink()
+            pages = [Image.fromarray(image) for image in PIXELS[:3]]
+            pages[0].save(images / "3.tif", save_all=True, append_images=pages[1:])
+            return "images/3.tif: holds several images; save each in a file of its own"
         case "another size":
             save(PIXELS[3, :5], images / "3.png")
             return "images/3.png: is 5x5, 0.png is 5x6; give all one size"
@@ -260,7 +274,7 @@ def broken(folder: Path, case: str) -> str:
         case "JPEG mask":
             (masks / "3.png").unlink()
             save(MASKS[3], masks / "3.jpg")
-            return "masks/3.jpg: JPEG changes the numbers of classes; save masks as PNG"
+            return "masks/3.jpg: masks are PNG files, since JPEG changes the numbers of classes; save it as PNG"
         case "coloured mask":
             save(np.stack([MASKS[3]] * 3, -1), masks / "3.png")
             return "masks/3.png: is of mode RGB; save it with 8 bits, gray"
@@ -270,7 +284,7 @@ def broken(folder: Path, case: str) -> str:
         case "nothing":
             for path in images.iterdir():
                 path.unlink()
-            return "images: there are no images; give PNG or JPEG files"
+            return "images: there are no images; give PNG, JPEG or TIFF files"
         case _:
             for path in sorted(folder.rglob("*.png")):
                 path.unlink()
@@ -278,8 +292,8 @@ def broken(folder: Path, case: str) -> str:
             return "expected folders images and masks, or a folder of images for each of two classes or more"
 
 
-CASES = ("text", "cut", "changed", "gif", "disguise", "16 bits", "another size", "mask of another size", "no mask", "mask left over",
-         "two images", "JPEG mask", "coloured mask", "a gap", "nothing", "one folder")  # fmt: skip
+CASES = ("text", "cut", "changed", "gif", "disguise", "16 bits", "32 bits", "packed", "a stack", "another size", "mask of another size",
+         "no mask", "mask left over", "two images", "JPEG mask", "coloured mask", "a gap", "nothing", "one folder")  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -300,3 +314,62 @@ def test_a_size_is_refused_before_it_is_decoded(tmp_path):
 
 def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def deep_png(values: np.ndarray, colour: int, clear: int | None = None) -> bytes:
+    """A PNG of 16 bits a channel from (H, W, C); `colour` as the format numbers it, `clear` is the gray that is transparent."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">2I5B", values.shape[1], values.shape[0], 16, colour, 0, 0, 0)
+    through = b"" if clear is None else chunk(b"tRNS", struct.pack(">H", clear))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + through + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(values: np.ndarray, orientation: int = 1, white_is_zero: bool = False, order: str = "<") -> bytes:
+    """A TIFF of one strip from (H, W), by the specification of TIFF 6.0."""
+    height, width = values.shape
+    entries = [(256, width), (257, height), (258, 16), (259, 1), (262, int(not white_is_zero)), (273, 8), (274, orientation), (277, 1),
+               (278, height), (279, values.size * 2)]  # fmt: skip
+    pixels = values.astype(f"{order}u2").tobytes()
+    fields = b"".join(struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0) for tag, value in entries)
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(pixels))
+    return head + pixels + struct.pack(f"{order}H", len(entries)) + fields + struct.pack(f"{order}I", 0)
+
+
+DEEP = RNG.integers(0, 65536, (6, 5), dtype=np.uint16)
+UPPER = (DEEP // 256).astype(np.uint8)
+FORMS = {
+    "gray.png": (deep_png(DEEP[..., None], 0), UPPER[None]),
+    "colour.png": (deep_png(np.stack([DEEP, 65535 - DEEP, DEEP], -1), 2), np.stack([UPPER, 255 - UPPER, UPPER])),
+    "alpha.png": (deep_png(np.stack([DEEP, np.full_like(DEEP, 65535)], -1), 4), UPPER[None]),
+    "clear.png": (deep_png(DEEP[..., None], 0, int(DEEP[2, 3])), np.where(DEEP[2, 3] == DEEP, 255, UPPER)[None]),
+    "little.tif": (tiff(DEEP), UPPER[None]),
+    "big.tiff": (tiff(DEEP, order=">"), UPPER[None]),
+    "white.tif": (tiff(DEEP, white_is_zero=True), 255 - UPPER[None]),
+    "turned.tif": (tiff(np.ascontiguousarray(np.rot90(DEEP)), orientation=6), UPPER[None]),
+}
+"""Files of 16 bits a channel by name, and the (C, H, W) that they show; orientation 6 is turned clockwise to be upright."""
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_of_16_bits_the_upper_8_are_taken_and_that_is_said(tmp_path, name):
+    content, shown = FORMS[name]
+    for number in range(8):
+        path = tmp_path / "ab"[number % 2] / f"{number}{name}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    data = load_data(str(tmp_path), 0)
+    assert data.shape == shown.shape
+    assert all((image == shown).all() for part in (data.train, data.validation, data.test) for image in part.images)
+    assert "of 8 of 8 images, which have 16 bits a channel, the upper 8 were taken: they go from 0 to 255" in data.notes
+    own = read_loose(tmp_path, shown.shape, 9)
+    assert (own.pixels == shown).all()
+    assert "8 of 16 bits a channel, of which the upper 8 were taken" in own.notes
+
+
+def test_dim_images_of_16_bits_are_noted(tmp_path):
+    for number in range(8):
+        save(PIXELS[number], tmp_path / "ab"[number % 2] / f"{number}.png")
+    (tmp_path / "a" / "0.png").write_bytes(deep_png((DEEP // 16)[..., None], 0))
+    notes = load_data(str(tmp_path), 0).notes
+    assert notes == ("of 1 of 8 images, which have 16 bits a channel, the upper 8 were taken: they go from 0 to 255, "
+                     f"and the brightest is {UPPER.max() // 16}: stretch them first",)  # fmt: skip

@@ -170,7 +170,9 @@ def test_few_damaged_images_are_left_out_named_and_counted(tmp_path, damage):
     assert data.notes[0] in remarks(data)
     path = folder / "a" / "0.png"
     path.write_bytes(b"")
-    assert_one_line(folder, "a/0.png: is no readable PNG or JPEG; 4 of 60 images are damaged: take them out, or save them anew", Form())
+    assert_one_line(
+        folder, "a/0.png: is no readable PNG, JPEG or TIFF; 4 of 60 images are damaged: take them out, or save them anew", Form()
+    )
 
 
 def test_a_damaged_mask_takes_its_image_with_it(tmp_path):

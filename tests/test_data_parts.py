@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.data import load_data
+from archsearch.data import load_data, remarks
 
 RNG = np.random.default_rng(0)
 COUNTS = {"train": 24, "val": 9, "test": 12}
@@ -94,3 +94,11 @@ def test_wrong_parts_get_one_clear_line(tmp_path, case):
         load_data(saved(tmp_path, **arrays), 0)
     assert len(str(raised.value).splitlines()) == 1
     assert len(str(raised.value)) <= 300
+
+
+def test_a_part_without_one_class_is_noted(tmp_path):
+    labels = {"train": np.arange(12) % 3, "val": np.arange(6) % 2, "test": np.arange(6) % 3}
+    arrays = {f"{part}_images": np.zeros((len(kinds), 4, 4), np.uint8) for part, kinds in labels.items()}
+    np.savez(tmp_path / "a.npz", class_names=["a", "b", "c"], **arrays, **{f"{part}_labels": kinds for part, kinds in labels.items()})
+    words = "of 'c' there is no image in the validation part, so nothing judges how they are told"
+    assert words in remarks(load_data(str(tmp_path / "a.npz")))

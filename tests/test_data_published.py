@@ -109,3 +109,38 @@ def test_images_of_emnist_are_turned_upright_and_its_letters_count_from_one(tmp_
 def test_letters_that_count_from_zero_are_none_of_emnist(tmp_path):
     write_idx(tmp_path, ("emnist-letters-train", "emnist-letters-test"), "labels-idx1-ubyte", 26)
     assert_one_line("emnist-letters", "labels are 0, 1, 2, .*; expected every number from 1 to 26", tmp_path)
+
+
+MEDICAL = {"pathmnist": (9, 3), "dermamnist": (7, 3), "octmnist": (4, 1), "pneumoniamnist": (2, 1), "retinamnist": (5, 3),
+           "breastmnist": (2, 1), "bloodmnist": (8, 3), "tissuemnist": (8, 1),
+           "organamnist": (11, 1), "organcmnist": (11, 1), "organsmnist": (11, 1)}  # fmt: skip
+"""Classes and channels, as medmnist.com tells them."""
+
+
+def write_medical(folder: Path, name: str, classes: int, channels: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """A file as MedMNIST's are: gray images have no axis of channels, and labels are (N, 1)."""
+    written = {}
+    for part, count in (("train", 3 * classes), ("val", classes), ("test", 2 * classes)):
+        images = RNG.integers(0, 256, (count, 5, 4, 3)[: 4 if channels == 3 else 3], dtype=np.uint8)
+        written[part] = images, RNG.permutation(np.arange(count) % classes).astype(np.uint8)
+    arrays = {f"{part}_images": images for part, (images, _) in written.items()}
+    np.savez_compressed(folder / f"{name}.npz", **arrays, **{f"{part}_labels": kinds[:, None] for part, (_, kinds) in written.items()})
+    return written
+
+
+@pytest.mark.parametrize("size", ["", "_64"])
+@pytest.mark.parametrize("name", sorted(MEDICAL))
+def test_sets_of_medmnist_keep_their_three_parts(tmp_path, name, size):
+    classes, channels = MEDICAL[name]
+    written = write_medical(tmp_path, f"{name}{size}", classes, channels)
+    data = load_data(f"{name}{size}", 0, str(tmp_path))
+    assert (data.name, data.shape, data.classes) == (f"{name}{size}", (channels, 5, 4), classes)
+    assert data.flip == (not name.startswith("organ"))  # of kidneys one is on the left
+    for part, (images, kinds) in zip((data.train, data.validation, data.test), written.values(), strict=True):
+        assert (part.images == images.reshape(*images.shape[:3], channels).transpose(0, 3, 1, 2)).all()
+        assert (part.labels == kinds).all()
+
+
+def test_a_file_of_medmnist_with_other_classes_is_none(tmp_path):
+    write_medical(tmp_path, "octmnist", 9, 1)
+    assert_one_line("octmnist", "octmnist.npz: has 9 classes; expected 4, and arrays of train, val and test; fetch it again", tmp_path)

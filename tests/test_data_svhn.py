@@ -66,6 +66,22 @@ def test_images_and_digits_of_svhn(tmp_path, pack):
         assert content(data, part) == expected(upright, ["0" if digit == 10 else str(digit) for digit in digits[:, 0]])
 
 
+@pytest.mark.parametrize("inside", ["", "svhn", "svhn-extra"])
+def test_extra_images_of_svhn_are_trained_on(tmp_path, inside):
+    (tmp_path / inside).mkdir(exist_ok=True)
+    written = {"train": house_numbers(40), "extra": house_numbers(30), "test": house_numbers(20)}
+    for part, (images, digits) in written.items():
+        (tmp_path / inside / f"{part}_32x32.mat").write_bytes(mat(matrix("X", images), matrix("y", digits)))
+    data = load_data("svhn-extra", 0, str(tmp_path))
+    assert (len(data.train) + len(data.validation), len(data.test)) == (70, 20)
+    upright = {part: images.transpose(3, 2, 0, 1) for part, (images, _) in written.items()}
+    digits = {part: [str(digit % 10) for digit in numbers[:, 0]] for part, (_, numbers) in written.items()}
+    assert content(data, "test") == expected(upright["test"], digits["test"])
+    assert content(data, "train") == expected(np.concatenate([upright["train"], upright["extra"]]), digits["train"] + digits["extra"])
+    (tmp_path / inside / "extra_32x32.mat").unlink()
+    assert_one_line("svhn-extra", "there is no extra_32x32.mat", tmp_path)
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", sorted(CLASSES))
 def test_arrays_of_every_type_are_read(tmp_path, kind, order):
@@ -109,7 +125,7 @@ WRONG = {
     "cut": (mat(packed(X), packed(Y))[:-20], "for which the file is too short"),
     "cut within": (mat(struct.pack("<2I", 15, 40) + zlib.compress(X)[:40]), "cut off|Error|too short"),
     "no labels": (mat(X), "there is no array X or y"),
-    "huge": (mat(with_shape(2**14, 2**14, 3, 2**8), Y), r"'X' has shape .*; expected at most 2\*\*30 numbers"),
+    "huge": (mat(with_shape(2**14, 2**14, 3, 2**8), Y), r"'X' has shape .*; expected at most 2,147,483,648 numbers"),
     "negative": (mat(with_shape(4, -5, 3, -20), Y), r"'X' has shape \(4, -5, 3, -20\)"),
     "larger": (mat(packed(with_shape(4, 5, 3, 21)), Y), r"'X' of shape \(4, 5, 3, 21\) holds 1,200 bytes"),
     "a bomb": (

@@ -6,13 +6,14 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archsearch import Builder, compile_network
+from archsearch import Builder, Fidelity, compile_network
 from archsearch.data import Part, load_data
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import Train
@@ -159,3 +160,57 @@ def test_the_rate_that_an_epoch_reports_is_that_of_its_last_step() -> None:
     train = replace(PLAIN, epochs=4, warmup=0.5)
     train.evaluate(Candidate(0, LINEAR, 0), lambda _, metrics: bool(rates.append(metrics["lr"])))
     assert rates == pytest.approx([0.1 * schedule(step / 4, 0.5) for step in range(4)])
+
+
+# How long a training is, and by how much it is judged
+
+
+def images_of(folder: Path, train: int, val: int = 60, side: int = 2) -> str:
+    """A file with so many images of two classes to train on and to judge by."""
+    rng, arrays = np.random.default_rng(0), {}
+    for part, count in (("train", train), ("val", val), ("test", 60)):
+        arrays[f"{part}_labels"] = labels = (np.arange(count) % 2).astype(np.uint8)
+        arrays[f"{part}_images"] = rng.integers(0, 128, (count, side, side), dtype=np.uint8) + 100 * labels[:, None, None]
+    np.savez(folder / "images.npz", **arrays)
+    return str(folder / "images.npz")
+
+
+@pytest.mark.parametrize(
+    ("images", "trials", "epochs", "rungs", "lr"),
+    [
+        (1_078, 64, 25, (8, 25), 0.02),  # as many as the digits have
+        (300, 64, 25, (), 0.02),
+        (48_000, 64, 12, (0.083, 0.437, 2, 12), 0.0047),
+        (48_000, 40, 12, (0.148, 1, 12), 0.0047),
+        (48_000, 6, 12, (1, 12), 0.0047),
+        (48_000, 5, 12, (), 0.0047),
+        (700_000, 64, 1, (0.006, 0.032, 0.179, 1), 0.0043),
+    ],
+)
+def test_left_alone_a_search_begins_with_some_thousand_images_and_ends_with_many(
+    images: int, trials: int, epochs: int, rungs: tuple[float, ...], lr: float, tmp_path: Path
+) -> None:
+    whole, values = Train(data=images_of(tmp_path, images, side=1)).usual(trials)
+    assert (whole.epochs, values, whole.lr) == (epochs, rungs, lr)
+    assert not values or Fidelity("epochs", values).check(whole) is None
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_epochs_before_the_last_are_judged_by_some_images_and_what_comes_out_by_all(stop: bool, tmp_path: Path) -> None:
+    train = Train(data=images_of(tmp_path, 400, val=2_503), epochs=3, batch=100, optimizer="sgd", lr=0.01)
+    b = Builder((1, 2, 2))
+    genotype = b.genotype(b(Linear(2), b(Flatten(), b.input)))
+    errors: list[float] = []
+
+    def report(epoch: int, metrics: dict[str, float]) -> bool:
+        errors.append(metrics["error"])
+        return stop
+
+    found = train.evaluate(Candidate(0, genotype, 0), report)["error"]
+    glance = train.glance(train.feed())
+    assert torch.bincount(glance[1]).tolist() == [1001, 1000]  # of every class as much, rounded up
+    assert len(errors) == (1 if stop else 3)
+    for error in errors if stop else errors[:-1]:
+        assert error * 2_001 == pytest.approx(round(error * 2_001), abs=1e-3)
+    assert found * 2_503 == pytest.approx(round(found * 2_503), abs=1e-3)
+    assert stop or found == errors[-1]

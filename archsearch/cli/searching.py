@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import typer
@@ -31,7 +31,7 @@ from archsearch.evaluators.base import Evaluator, has, said, setting_of
 from archsearch.fidelity import SCHEDULES, Fidelity, FidelityError
 from archsearch.network.genotype import Genotype
 from archsearch.runs.proposal import SearchError
-from archsearch.runs.record import Prefilter
+from archsearch.runs.record import Foresight, Prefilter
 from archsearch.runs.restoring import Parts, Places, restored
 from archsearch.runs.search import load_method, resume, search
 from archsearch.runs.standing import Standing
@@ -43,6 +43,7 @@ from archsearch.support.nearest import nearest
 from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
+Proxied = TypeVar("Proxied", Prefilter, Foresight)
 Tick = Callable[[Standing], None] | None
 QUANTIZED = ("model_bytes", "int8_error", "int8_bytes")
 """Objectives that have to be measured on a quantised network."""
@@ -104,6 +105,7 @@ class Terms:
     inherit: bool = False
     latency_device: str = "none"
     warm_start: str = ""
+    foresight: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
         plan = replace(plan, evaluator_options=[*plan.evaluator_options, "quantize=true"])
     space, strategy, evaluator = plan.parts()
     evaluator, rungs = read_fidelity(terms, plan, Parts(space, strategy, evaluator))
-    prefilter, device = read_prefilter(terms.prefilter), device_of(terms.latency_device, evaluator, wanted, budget, workers, quiet)
+    prefilter, foresight = read_proxied(Prefilter, terms.prefilter), read_proxied(Foresight, terms.foresight)
+    device = device_of(terms.latency_device, evaluator, wanted, budget, workers, quiet)
     warm = read_warm(terms.warm_start, space, wanted)
     folder = out or Path("results") / f"{Path(plan.space).stem}-{data_name(evaluator)}-{seed}"
     parts, names = Parts(space, strategy, evaluator), (plan.strategy, plan.evaluator)
@@ -166,7 +169,7 @@ def search_command(plan: Plan, terms: Terms, out: Path | None, quiet: bool, json
         return search(
             space, strategy, evaluator, objectives=wanted, budget=budget, trials=trials, seed=seed,
             out=folder, workers=workers, timeout_s=terms.timeout, fidelity=rungs, prefilter=prefilter, inherit=terms.inherit,
-            latency_device=device, placement=placement, warm=warm, progress=serving(told),
+            latency_device=device, placement=placement, warm=warm, foresight=foresight, progress=serving(told),
         )  # fmt: skip
 
     with served(folder, dashboard) as serving:
@@ -198,12 +201,14 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
     """
     if terms.schedule not in SCHEDULES:
         raise WrongUseError(f"unknown schedule {terms.schedule[:60]!r}; {nearest(terms.schedule, sorted(SCHEDULES))}")
-    said_so = any(pair.partition("=")[0] in ("epochs", "fraction") for pair in plan.evaluator_options)
+    options = {pair.partition("=")[0] for pair in plan.evaluator_options}
     if terms.fidelity == "auto":
-        if said_so or not isinstance(parts.strategy, Strategy) or not has(parts.evaluator, "usual"):
+        if options & {"epochs", "fraction"} or not isinstance(parts.strategy, Strategy) or not has(parts.evaluator, "usual"):
             return parts.evaluator, None
         judge: Any = parts.evaluator
         evaluator, values = judge.usual(terms.trials)
+        if "lr" in options:
+            evaluator = replace(evaluator, lr=judge.lr)
         return evaluator, Fidelity("epochs", values, terms.schedule) if values else None
     if terms.fidelity == "none":
         return parts.evaluator, None
@@ -215,10 +220,10 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
     return fidelity.of(parts.evaluator, fidelity.top), fidelity
 
 
-def read_prefilter(text: str) -> Prefilter | None:
-    """The filter of the options. Raises WrongUseError."""
+def read_proxied(kind: type[Proxied], text: str) -> Proxied | None:
+    """The filter of the options, or the foresight. Raises WrongUseError."""
     try:
-        return Prefilter.parse(text) if text else None
+        return kind.parse(text) if text else None
     except ValueError as error:
         raise WrongUseError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Images as files in folders, PNG or JPEG: with masks beside them, or a folder for each class; whole, or in parts by the user."""
+"""Images as files in folders, PNG, JPEG or TIFF: with masks beside them, or a folder for each class; whole, or in parts by the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archsearch.data.masks import checked_masks
 from archsearch.support.nearest import nearest
 from archsearch.support.reading import at
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 PARTS = {"train": ("train", "training"), "validation": ("val", "valid", "validation"), "test": ("test", "testing")}
 """What folders are called that hold parts of a dataset."""
 LAYOUTS = "folders images and masks, or a folder of images for each of two classes or more; or these below train, val and test"
@@ -34,9 +34,9 @@ def read_folder(folder: Path, form: Form = AS_THEY_ARE) -> Images:
     """Read a folder with `images` and `masks`, whose files are called alike, or with a folder of images for each class.
 
     Either may stand below `train`, `test` and, if you like, `val`: then these are the parts. All images are of one size, unless the form
-    gives one; 8 bits a channel; gray if all are gray; turned as EXIF says; what is transparent shows white, or black where all would be
-    white. A mask is a gray or palette PNG of class numbers from 0 on; white, 255, belongs to no class, but to class 1 where there is
-    nothing else than 0 and white. Damaged images are left out, and named in the notes.
+    gives one; of 16 bits a channel the upper 8 are taken; gray if all are gray; turned as EXIF says; what is transparent shows white, or
+    black where all would be white. A mask is a gray or palette PNG of class numbers from 0 on; white, 255, belongs to no class, but to
+    class 1 where there is nothing else than 0 and white. Damaged images are left out, and named in the notes.
 
     Raises:
         ValueError: it is not so, more than one image in twenty is damaged, or there are over 2**30 pixel values; one line with a name.
@@ -138,12 +138,12 @@ def files(folder: Path) -> list[Path]:
     """The images of a folder, by name. Raises ValueError for any other file, and where there is none."""
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     if not paths:
-        raise ValueError(at(folder, "there are no images; give PNG or JPEG files", "data"))
+        raise ValueError(at(folder, "there are no images; give PNG, JPEG or TIFF files", "data"))
     for path in paths:
         if path.is_dir():
             raise ValueError(at(path, f"is a folder among images; expected {LAYOUTS}", "data"))
         if path.suffix.lower() not in SUFFIXES:
-            raise ValueError(at(path, "is no PNG or JPEG; take it out, or convert it", "data"))
+            raise ValueError(at(path, "is no PNG, JPEG or TIFF; take it out, or convert it", "data"))
     return paths
 
 
@@ -155,7 +155,7 @@ def beside(folder: Path, images: Sequence[Path]) -> list[Path]:
         if stem not in masks:
             raise ValueError(at(folder, f"there is no mask {stem}.png for image {path.name}; {nearest(stem, sorted(masks))}", "data"))
         if masks[stem].suffix.lower() != ".png":
-            raise ValueError(at(masks[stem], "JPEG changes the numbers of classes; save masks as PNG", "data"))
+            raise ValueError(at(masks[stem], "masks are PNG files, since JPEG changes the numbers of classes; save it as PNG", "data"))
     if len(set(stems)) < len(masks) or len(set(stems)) < len(stems):
         odd = next((stem for stem in masks if stem not in stems), None) or next(stem for stem in stems if stems.count(stem) > 1)
         raise ValueError(at(folder, f"{odd} has not one image and one mask; give one of each", "data"))

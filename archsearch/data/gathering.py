@@ -17,6 +17,8 @@ from archsearch.support.reading import at, one_line
 
 MOST_DAMAGED = 20
 """One in so many images may be damaged; with more something else is wrong."""
+BITS, DIM = 8, 64
+"""Bits of a channel as networks see it, and what the brightest value of an image with more of them is at least, or it is said."""
 NAMED = 3
 """Damaged images that one line names."""
 Found = TypeVar("Found")
@@ -76,7 +78,7 @@ def gather(images: Sequence[Path], masks: Sequence[Path], folder: Path, form: Fo
     """Read all images, in colour if any is, and their masks if there are some; brought to the form, otherwise they have to be of one size.
 
     Raises:
-        ValueError: images of several sizes or of more than 8 bits a channel, over 2**30 pixel values, or more than one in twenty damaged;
+        ValueError: images of several sizes, over 2**30 pixel values, or more than one in twenty damaged;
             one line with a file's name.
     """
     files = Files(images, masks, folder)
@@ -91,11 +93,26 @@ def gather(images: Sequence[Path], masks: Sequence[Path], folder: Path, form: Fo
     numbers = masked(files, coats, form.size) if masks else None
     kept = np.array([number not in files.damaged for number in range(len(images))])
     sizes = [head.size for number, head in heads.items() if kept[number]]
-    notes = [ground, files.note(), resized(sizes, form.size) if form.size and {*sizes} != {(form.size, form.size)} else ""]
+    notes = [
+        ground,
+        files.note(),
+        deepened(heads, kept, pixels),
+        resized(sizes, form.size) if form.size and {*sizes} != {(form.size, form.size)} else "",
+    ]
     notes += [recoloured(form.channels)] if form.channels and {head.mode in COLOUR for head in heads.values()} != {colour} else []
     if files.damaged:
         pixels, numbers = pixels[kept], None if numbers is None else numbers[kept]
     return Gathered(pixels, numbers, kept, tuple(filter(None, notes)))
+
+
+def deepened(heads: dict[int, Head], kept: Bools, pixels: Bytes) -> str:
+    """What became of images of 16 bits a channel, and how far these use what 16 bits can hold, in words; empty where there are none."""
+    deep = [number for number, head in heads.items() if head.bits > BITS and kept[number]]
+    if not deep:
+        return ""
+    brightest = max(int(pixels[number].max()) for number in deep)
+    dim = f", and the brightest is {brightest}: stretch them first" if brightest < DIM else ""
+    return f"of {len(deep):,} of {len(kept):,} images, which have 16 bits a channel, the upper 8 were taken: they go from 0 to 255{dim}"
 
 
 def check_heads(paths: Sequence[Path], heads: dict[int, Head], channels: int, size: int, folder: Path) -> None:

@@ -96,7 +96,7 @@ def row_of(number: int, fields: Sequence[str], columns: dict[str, int], folder: 
         raise ValueError(f"line {number} has {len(fields)} columns; {EXPECTED}")
     file, label = fields[columns["path"]], fields[columns["label"]]
     if not is_there(folder, file):
-        raise ValueError(f"line {number}: there is no PNG or JPEG {one_line(file, 80)!r}, seen from the folder of the CSV")
+        raise ValueError(f"line {number}: there is no PNG, JPEG or TIFF {one_line(file, 80)!r}, seen from the folder of the CSV")
     if not label or not is_word(label):
         raise ValueError(f"line {number} has no class for {one_line(file, 80)!r}")
     return Row(folder / file, label, part_of(number, fields[columns["part"]]) if "part" in columns else "all")

@@ -12,6 +12,7 @@ import numpy as np
 from archsearch.data.base import Bytes
 from archsearch.data.folder import SUFFIXES, is_file_of_images
 from archsearch.data.form import middle
+from archsearch.data.gathering import BITS
 from archsearch.data.picture import COLOUR, GRAY, WHITE, DamagedError, read_head, read_pixels
 from archsearch.support.reading import at, one_line
 
@@ -68,6 +69,7 @@ def brought(file: Path, channels: int, size: tuple[int, int], told: Counter[str]
     if pixels.shape[:2] != head.size[::-1]:
         raise DamagedError("it is of another size than its head says")
     told["transparent"] += transparent
+    told["deep"] += head.bits > BITS
     told["size"] += pixels.shape[:2] != size
     told["colour"] += (head.mode in COLOUR) != (channels == 3)
     made = middle(pixels, size)
@@ -80,7 +82,7 @@ def files_of(source: Path) -> list[Path]:
         return [source]
     found = sorted(below(source, DEPTH)) if source.is_dir() else []
     if not found:
-        why = "there are no PNG or JPEG files in it" if source.is_dir() else "no folder, and no PNG or JPEG file"
+        why = "there are no PNG, JPEG or TIFF files in it" if source.is_dir() else "no folder, and no PNG, JPEG or TIFF file"
         raise ValueError(at(source, why, "images"))
     return found
 
@@ -115,5 +117,7 @@ def done_to(told: Counter[str], channels: int, size: tuple[int, int]) -> Iterato
         yield f"{count:,} of another size brought to {size[1]}x{size[0]}: the largest part of that form in the middle, bilinear"
     if count := told["colour"]:
         yield f"{count:,} {'in colour made gray (ITU-R BT.601)' if channels == 1 else 'in gray given three equal channels'}"
+    if count := told["deep"]:
+        yield f"{count:,} of 16 bits a channel, of which the upper 8 were taken"
     if count := told["transparent"]:
         yield f"{count:,} transparent in places, laid on white"

@@ -36,15 +36,15 @@ class Element(NamedTuple):
     after: int
 
 
-def read_mat(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of numbers by name, read-only, axes in the order of the file.
+def read_mat(path: Path, most: int = MAX_ELEMENTS) -> dict[str, NDArray[Any]]:
+    """All arrays of numbers by name, read-only, axes in the order of the file; each of at most `most` numbers.
 
     Raises:
-        ValueError: it is of another version, damaged, or holds an array of over 2**30 numbers or of anything else; one line with its name.
+        ValueError: it is of another version, damaged, or holds an array of more numbers or of anything else; one line with its name.
     """
     try:
-        if path.stat().st_size > 8 * MAX_ELEMENTS:
-            raise ValueError("it has over 2**33 bytes; fetch it again")
+        if path.stat().st_size > 8 * most:
+            raise ValueError(f"it has over {8 * most:,} bytes; fetch it again")
         data = memoryview(path.read_bytes())
         order = byte_order(bytes(data[:HEAD]))
         found: dict[str, NDArray[Any]] = {}
@@ -53,7 +53,7 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
             if len(found) >= MOST_ARRAYS:
                 raise ValueError(f"it holds over {MOST_ARRAYS} arrays")
             element = element_at(data, place, order)
-            name, array = matrix(unpacked(element, order), order)
+            name, array = matrix(unpacked(element, order, most), order, most)
             found[name] = array
             place = element.after
     except BROKEN as error:
@@ -88,7 +88,7 @@ def element_at(data: memoryview, place: int, order: str) -> Element:
     return Element(kind, data[begin : begin + size], after)
 
 
-def unpacked(element: Element, order: str) -> memoryview:
+def unpacked(element: Element, order: str, most: int) -> memoryview:
     """The content of a matrix, of which the head is looked at before room is made for it. Raises ValueError."""
     if element.kind == MATRIX:
         return element.content
@@ -97,24 +97,24 @@ def unpacked(element: Element, order: str) -> memoryview:
     stream = zlib.decompressobj()
     tag = stream.decompress(element.content, TAG)
     kind, size = struct.unpack(f"{order}2I", tag)
-    if kind != MATRIX or size > min(8 * MAX_ELEMENTS + MOST_BESIDE, MOST_PACKED * len(element.content)):
+    if kind != MATRIX or size > min(8 * most + MOST_BESIDE, MOST_PACKED * len(element.content)):
         raise ValueError(f"an element of type {kind} says that it has {size:,} bytes; expected an array that is in the file")
     beginning = stream.decompress(stream.unconsumed_tail, min(size, MOST_BESIDE))
-    check_size(memoryview(beginning), size, order)
+    check_size(memoryview(beginning), size, order, most)
     content = beginning + stream.decompress(stream.unconsumed_tail, size - len(beginning)) if size > len(beginning) else beginning
     if len(content) < size:
         raise ValueError("an array is cut off; fetch it again")
     return memoryview(content)
 
 
-def check_size(beginning: memoryview, size: int, order: str) -> None:
+def check_size(beginning: memoryview, size: int, order: str, most: int) -> None:
     """Raise ValueError when an array is smaller than its element, or of what is no number, so far as its beginning tells."""
-    _, shape, _, _ = described(beginning, order)
+    _, shape, _, _ = described(beginning, order, most)
     if size > 8 * prod(shape) + MOST_BESIDE:
         raise ValueError(f"an array of shape {shape} says that it has {size:,} bytes; fetch it again")
 
 
-def described(data: memoryview, order: str) -> tuple[str, tuple[int, ...], str, int]:
+def described(data: memoryview, order: str, most: int) -> tuple[str, tuple[int, ...], str, int]:
     """Name, shape and type of an array, and where its numbers begin. Raises ValueError for one of anything else."""
     flags = element_at(data, 0, order)
     if len(flags.content) != TAG:
@@ -128,14 +128,14 @@ def described(data: memoryview, order: str) -> tuple[str, tuple[int, ...], str, 
     name = one_line(bytes(label.content).decode("latin-1"), MOST_NAME)
     if word & 0xFF not in CLASSES or word >> 8 & COMPLEX:
         raise ValueError(f"{name[:60]!r} is no array of real numbers; save numbers alone")
-    if min(shape) < 0 or prod(shape) > MAX_ELEMENTS:
-        raise ValueError(f"{name[:60]!r} has shape {shape}; expected at most 2**30 numbers")
+    if min(shape) < 0 or prod(shape) > most:
+        raise ValueError(f"{name[:60]!r} has shape {shape}; expected at most {most:,} numbers")
     return name, shape, CLASSES[word & 0xFF], label.after
 
 
-def matrix(data: memoryview, order: str) -> tuple[str, NDArray[Any]]:
+def matrix(data: memoryview, order: str, most: int) -> tuple[str, NDArray[Any]]:
     """Name and numbers of an array, which are stored column by column. Raises ValueError."""
-    name, shape, dtype, begin = described(data, order)
+    name, shape, dtype, begin = described(data, order, most)
     numbers = element_at(data, begin, order)
     stored = np.dtype(f"{order}{KINDS[numbers.kind]}") if numbers.kind in KINDS else None
     if stored is None or len(numbers.content) != prod(shape) * stored.itemsize:

@@ -1,4 +1,4 @@
-"""One PNG or JPEG file: turned as its camera noted, laid on a ground where it is transparent, and masks as the numbers they hold."""
+"""One PNG, JPEG or TIFF file: turned as its camera noted, laid on a ground where it is transparent, and masks as the numbers they hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import struct
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-GRAY, COLOUR, NUMBERS = ("1", "L", "LA"), ("RGB", "RGBA", "P", "CMYK", "YCbCr"), ("1", "L", "P")
+DEEP = ("I;16", "I;16B")
+"""Modes of Pillow for gray of 16 bits, which its `convert` cuts off at 255."""
+GRAY, COLOUR, NUMBERS = ("1", "L", "LA", *DEEP), ("RGB", "RGBA", "P", "CMYK", "YCbCr"), ("1", "L", "P")
 """Modes of Pillow: of gray and of coloured images, and of masks, where a pixel is the number of its class."""
+FORMATS = ("PNG", "JPEG", "TIFF")
+UNPACKED = ("raw", "packbits")
+"""How TIFF files may be stored: what Pillow reads by itself, not by libtiff, which writes to stderr what it finds wrong."""
+INVERTED, WHITE_IS_ZERO = 262, 0
+"""TIFF's number for what 0 stands for, and its value where that is white."""
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error, zlib.error)
 ORIENTATION, ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 """EXIF's number for how the camera was held, and the values by which width and height change places."""
@@ -53,21 +60,22 @@ def read_head(path: Path, modes: tuple[str, ...]) -> Head:
             raise ModeError(f"is of mode {image.mode}; save it with 8 bits, {'gray' if modes == NUMBERS else 'gray or RGB'}")
         width, height = image.size
         size = (height, width) if orientation(image) in ON_ITS_SIDE else (width, height)
-        return Head(image.mode, bits_of(image), size)
+        return Head("LA" if raw_mode(image).startswith("LA") else image.mode, bits_of(image), size)
 
 
 def read_pixels(path: Path, mode: str, ground: int) -> tuple[Bytes, bool]:
     """Pixels (H, W) or (H, W, 3) in that mode of Pillow, and whether any was transparent, which shows the ground. Raises DamagedError."""
-    with opened(path) as image:
-        check_length(image, path)
+    with opened(path) as stored:
+        check_length(stored, path)
+        image = shallow(stored) if stored.mode in DEEP else stored
         see_through = image.mode in ("LA", "RGBA") or "transparency" in image.info
         alpha = np.asarray(image.convert("RGBA"), np.uint8)[..., 3:] if see_through else None
-        pixels = np.asarray(turned(image, image.convert(mode)), np.uint8)
+        pixels = np.asarray(turned(stored, image.convert(mode)), np.uint8)
         if alpha is None or alpha.min() == WHITE:
             return pixels, False
         from PIL.Image import fromarray
 
-        share = np.asarray(turned(image, fromarray(alpha[..., 0])), np.float64) / 255
+        share = np.asarray(turned(stored, fromarray(alpha[..., 0])), np.float64) / 255
         share = share[..., None] if pixels.ndim == 3 else share
         return np.rint(pixels * share + ground * (1 - share)).astype(np.uint8), True
 
@@ -81,17 +89,39 @@ def read_numbers(path: Path) -> Bytes:
         return values // (255 // (2**bits - 1)) if image.mode == "L" and bits < 8 else values
 
 
+def shallow(image: Image) -> Image:
+    """Gray of 16 bits in 8, the upper ones, as Pillow reads colours of 16 bits; with the gray that is transparent, if one is."""
+    from PIL.Image import fromarray, merge
+
+    values = np.asarray(image).astype(np.uint16)
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(INVERTED) == WHITE_IS_ZERO:
+        values = ~values  # of 8 bits Pillow does so itself
+    gray = fromarray((values >> 8).astype(np.uint8))
+    clear = image.info.get("transparency")
+    return gray if clear is None else merge("LA", (gray, fromarray(np.where(values == clear, 0, WHITE).astype(np.uint8))))
+
+
 def bits_of(image: Image) -> int:
-    """Bits of a gray pixel as stored; Pillow stretches 2 and 4 of them to 8 when it decodes. Of other images 8."""
+    """Bits of a channel as stored, of 1 to 16; Pillow stretches 2 and 4 of gray to 8 when it decodes, and gives 8 of 16 in colour."""
     if image.mode == "1":
         return 1
-    raw = [tile[3] for tile in getattr(image, "tile", ())] if image.format == "PNG" and image.mode == "L" else []
-    word = raw[0] if raw and isinstance(raw[0], str) else raw[0][0] if raw and raw[0] else "L"
-    return {"L;2": 2, "L;4": 4}.get(str(word), 8)
+    return {"L;2": 2, "L;4": 4}.get(raw_mode(image), 16 if "16" in raw_mode(image) else 8)
+
+
+def raw_mode(image: Image) -> str:
+    """How pixels stand in the file of an image that is not decoded yet, as Pillow calls it."""
+    raw = [tile[3] for tile in getattr(image, "tile", ())] if image.format != "JPEG" else []
+    word = raw[0] if raw and isinstance(raw[0], str) else raw[0][0] if raw and raw[0] else image.mode
+    return str(word)
 
 
 def orientation(image: Image) -> int:
-    """How the camera was held, as EXIF numbers it; 1 is upright, as is a file whose note cannot be read, which no viewer turns."""
+    """How the camera was held, as EXIF numbers it; 1 is upright, as is a file whose note cannot be read, which no viewer turns.
+
+    Images of TIFF files are turned when Pillow decodes them, and their size is told so from the beginning.
+    """
+    if image.format == "TIFF":
+        return 1
     if image.format == "PNG" and "exif" not in image.info:
         return 1  # to look further Pillow would decode the image
     try:
@@ -119,6 +149,17 @@ def check_length(image: Image, path: Path) -> None:
         raise ValueError(f"says {width}x{height} pixels, for which it is too short; it may be cut off")
 
 
+def check_tiff(image: Image) -> None:
+    """Raise ModeError for a TIFF file that is packed, or holds several images."""
+    packed = next((tile[0] for tile in getattr(image, "tile", ()) if tile[0] not in UNPACKED), None)
+    if packed is not None:
+        raise ModeError(f"is packed ({str(image.info.get('compression', packed))[:40]}); save it unpacked, or as PNG")
+    with suppress(EOFError):
+        image.seek(1)
+        raise ModeError("holds several images; save each in a file of its own")
+    image.seek(0)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Image]:
     """An image file; whatever is wrong with it or is raised inside becomes one DamagedError that names it."""
@@ -128,10 +169,12 @@ def opened(path: Path) -> Iterator[Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images and odd notes: sizes are checked here
             # From memory: of a file, Pillow asks for as many bytes as a damaged head tells, and room is made for them.
-            with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG", "JPEG")) as image:
+            with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as image:
+                if image.format == "TIFF":
+                    check_tiff(image)
                 yield image
     except ModeError as error:
         raise ValueError(at(path, str(error), "data")) from error
     except (*BROKEN, Image.DecompressionBombError) as error:
-        words = "is no readable PNG or JPEG" if isinstance(error, UnidentifiedImageError) else reason(error)
+        words = "is no readable PNG, JPEG or TIFF" if isinstance(error, UnidentifiedImageError) else reason(error)
         raise DamagedError(at(path, words, "data")) from error

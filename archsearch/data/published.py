@@ -11,7 +11,8 @@ from typing import NamedTuple
 from archsearch.data.base import Images
 from archsearch.data.cifar import CIFAR10, CIFAR100, marks, read_cifar
 from archsearch.data.idx import MNIST, Layout, read_idx
-from archsearch.data.svhn import FILES, svhn
+from archsearch.data.medmnist import CLASSES, SIZES, read_medmnist
+from archsearch.data.svhn import EXTRA, FILES, svhn, svhn_extra
 from archsearch.support.reading import one_line, place
 
 DIGITS = tuple(digits)
@@ -88,6 +89,7 @@ def of_idx(read: Callable[[Path], Images], layout: Layout = MNIST, inside: str =
     return Published(read, (*names, *(f"{inside}/{name}" for name in names if inside)), f"{first}.gz and its three kin")
 
 
+MEDICAL = tuple(f"{kind}{size}" for kind in CLASSES for size in SIZES)
 PUBLISHED: dict[str, Published] = {
     "fashion-mnist": of_idx(fashion_mnist),
     "mnist": of_idx(mnist),
@@ -97,6 +99,8 @@ PUBLISHED: dict[str, Published] = {
     "cifar10": Published(cifar10, marks(CIFAR10), "cifar-10-binary.tar.gz or cifar-10-python.tar.gz, packed or unpacked"),
     "cifar100": Published(cifar100, marks(CIFAR100), "cifar-100-binary.tar.gz or cifar-100-python.tar.gz, packed or unpacked"),
     "svhn": Published(svhn, FILES, " and ".join(FILES)),
+    "svhn-extra": Published(svhn_extra, (*FILES, *(f"svhn/{file}" for file in FILES)), f"{', '.join(FILES)} and {EXTRA}"),
+    **{name: Published(partial(read_medmnist, name=name), (f"{name}.npz",), f"{name}.npz") for name in MEDICAL},
 }
 """What is read from files in `data_dir`, by name."""
 

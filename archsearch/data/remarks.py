@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from archsearch.data.base import Data
 from archsearch.support.reading import one_line
 
@@ -15,8 +17,22 @@ def remarks(data: Data) -> tuple[str, ...]:
     """Lines for people, none where there is nothing to say."""
     count = len(data.train)
     few = f"there {'are' if count > 1 else 'is'} {count} image{'s' * (count > 1)} to train on" if count < FEW else ""
-    lines = (*data.notes, balance(data), few)
+    lines = (*data.notes, balance(data), lacking(data), few)
     return tuple(one_line(line) for line in lines if line)
+
+
+def lacking(data: Data) -> str:
+    """Classes of which there is no image to judge by, in words; empty where there is none."""
+    if data.task != "classification":
+        return ""
+    for part, name in ((data.validation, "validation"), (data.test, "test")):
+        absent = np.flatnonzero(np.bincount(part.labels, minlength=data.classes) == 0)
+        if len(absent):
+            more = f" and {len(absent) - 1} more classes" if len(absent) > 1 else ""
+            return (
+                f"of {data.class_names[absent[0]][:40]!r}{more} there is no image in the {name} part, so nothing judges how they are told"
+            )
+    return ""
 
 
 def about(data: Data) -> str:

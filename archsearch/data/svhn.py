@@ -11,27 +11,41 @@ from archsearch.data.mat import read_mat
 from archsearch.support.reading import at
 
 FILES = ("train_32x32.mat", "test_32x32.mat")
+EXTRA = "extra_32x32.mat"
+MOST = 2**31
+"""Pixel values of a file, all of one byte: the extra images are more than an array of others may hold."""
 TEN = 10
 """The number under which the digit 0 is stored."""
 
 
 def svhn(folder: Path) -> Images:
-    """99,289 colour images of digits on houses, 32x32 (Netzer et al. 2011, ufldl.stanford.edu/housenumbers); the extra ones are not read.
+    """99,289 colour images of digits on houses, 32x32 (Netzer et al. 2011, ufldl.stanford.edu/housenumbers).
 
     Raises:
         ValueError: a file is missing or not as it should be; one line with its name.
     """
-    parts = [read_part(folder / file) for file in FILES]
+    return read_parts(folder, "svhn", FILES)
+
+
+def svhn_extra(folder: Path) -> Images:
+    """The same with 531,131 easier ones to train on, which takes some gigabytes of memory. Raises ValueError."""
+    train, test = FILES
+    return read_parts(folder, "svhn-extra", (train, EXTRA, test))
+
+
+def read_parts(folder: Path, name: str, files: tuple[str, ...]) -> Images:
+    """Images of these files, of which the last is the test part. Raises ValueError."""
+    parts = [read_part(folder / file) for file in files]
     pixels, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    test = np.arange(len(labels)) >= len(parts[0][1])
-    return Images("svhn", pixels, labels, tuple("0123456789"), flip=False, test=test)
+    test = np.arange(len(labels)) >= len(labels) - len(parts[-1][1])
+    return Images(name, pixels, labels, tuple("0123456789"), flip=False, test=test)
 
 
 def read_part(path: Path) -> tuple[Bytes, Ints]:
     """Images of a file, (N, 3, H, W), which are stored as `X`, (H, W, 3, N), and the digits of `y`, (N, 1). Raises ValueError."""
     if not path.is_file():
         raise ValueError(at(path.parent, f"there is no {path.name}", "data"))
-    found = read_mat(path)
+    found = read_mat(path, MOST)
     if "X" not in found or "y" not in found:
         raise ValueError(at(path, "there is no array X or y; fetch it again", "data"))
     images, numbers = found["X"], found["y"]

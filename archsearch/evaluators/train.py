@@ -21,7 +21,7 @@ from archsearch.network.genotype import Genotype
 from archsearch.network.inheritance import inherit
 from archsearch.proxies.scoring import minibatch, proxy_scores
 from archsearch.support.randomness import seeded
-from archsearch.tasks import Feed, measure, views_of
+from archsearch.tasks import Feed, Pair, measure, views_of
 from archsearch.tasks.anytime import by_exit, exit_macs
 from archsearch.training import PLACES
 from archsearch.training.device import pick_device
@@ -33,8 +33,12 @@ from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.weights import load_weights, put_in, read_weights, save_weights
 
-USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 300_000, 4_000, 4
+USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 600_000, 4_000, 4
 """How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
+EVEN_STEPS = 500
+"""Steps up to which the learning rate suits a training; that of a longer one is lower, by the root of their number."""
+STEP, MOST_STEP = 3, 9
+"""How many times as long as the one below each rung trains: at least, and at most."""
 
 LEARNED = 0.75
 """So much less is the learning rate where all weights are inherited: they have learned already (benchmarks.inheritance)."""
@@ -68,19 +72,26 @@ class Train(Options):
         return (*super().metrics, *(QUANTIZED if self.quantize else ()))
 
     def usual(self, trials: int) -> tuple[Train, tuple[float, ...]]:
-        """As a search of so many trials trains when nobody says how long: the evaluator with its epochs, and their values rung by rung.
+        """As a search of so many trials trains when nobody says how long: the evaluator, and its epochs on each rung.
 
-        Every rung trains three times as long as the one below; the lowest sees some thousand images, and two trials or more reach the top.
-        No rungs where a whole training is that short, or trials are few.
+        The lowest rung sees some thousand images, and two trials or more reach the top. Each rung trains three times as long as the one
+        below; of a longer training so many times more that the rungs still reach from one end to the other: then most of the time goes
+        into the few on the top, at a lower learning rate. No rungs where a whole training is short, or trials are few.
         """
         data = self._data()
         images = len(data.train) * views_of(data, self.crop)
-        whole = replace(self, epochs=min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images))))
-        values: list[float] = [whole.epochs]
-        while values[0] * images >= 3 * FEWEST_IMAGES and trials >= 2 * 3 ** len(values) and len(values) < MOST_RUNGS:
-            below = values[0] / 3
-            values.insert(0, round(below) if below >= 1 else round(below, 3))
-        return whole, tuple(values) if len(values) > 1 else ()
+        epochs = min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images)))
+        slower = min(1.0, (EVEN_STEPS * self.batch / (epochs * images)) ** 0.5)
+        whole = replace(self, epochs=epochs, lr=float(f"{self.lr * slower:.2g}"))
+        longer = whole.epochs * images / FEWEST_IMAGES
+        rungs = 1
+        while rungs < MOST_RUNGS and STEP**rungs <= longer and trials >= 2 * 3**rungs:
+            rungs += 1
+        if rungs == 1:
+            return whole, ()
+        step = STEP if STEP**rungs > longer else min(MOST_STEP, longer ** (1 / (rungs - 1)))
+        below = [whole.epochs / step**place for place in range(rungs - 1, 0, -1)]
+        return whole, (*(round(value) if value >= 1 else round(value, 3) for value in below), whole.epochs)
 
     def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
         """Train from `candidate.seed` and return the metrics of the validation part, and `latency_ms` with its spread where it is limited.
@@ -123,7 +134,7 @@ class Train(Options):
         numerics = numerics_of(genotype, self.precision, device)
         fitting = replace(self, at_once=most, epochs=self.epochs - done, lr=self.lr * (1 - LEARNED * share))
         training = Training(fitting, network, data, generator, numerics, frozen)
-        judge = partial(self.judged, data, [output.macs for output in exits(genotype)])
+        judge = partial(self.judged, data, self.glance(data), [output.macs for output in exits(genotype)])
         return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, more or {}), done, every)
 
     def free_bytes(self) -> int | None:
@@ -161,9 +172,9 @@ class Train(Options):
         self.check(candidate.genotype)
         return proxy_scores(candidate.genotype, candidate.proxies, minibatch(self.feed(), FORETOLD, self.data_seed), candidate.seed)
 
-    def judged(self, data: Feed, macs: Sequence[int], network: nn.Module) -> dict[str, float]:
-        """Metrics of the validation part. Raises EvaluationError (diverged)."""
-        found = by_exit(measure(network, data, data.validation, 4 * self.batch), macs)
+    def judged(self, data: Feed, glance: Pair, macs: Sequence[int], network: nn.Module, last: bool) -> dict[str, float]:
+        """Metrics of the validation part, before the last epoch of a `glance` at it. Raises EvaluationError (diverged)."""
+        found = by_exit(measure(network, data, data.validation if last else glance, 4 * self.batch), macs)
         check_loss(found["loss"], data.task.classes)
         return found
 

@@ -54,6 +54,8 @@ def history(run: Run, trial: Trial) -> Iterator[str]:
     yield f"The search looked for the best in {best}{within}; networks were judged by `{short(record.evaluator)}`."
     if record.prefilter is not None:
         yield f"Of several proposals one was evaluated: {record.prefilter}."
+    if record.foresight is not None:
+        yield f"Its model began with what proxies said of networks that nobody had trained: {record.foresight}."
     yield from rungs(record, trial)
     yield from (f"Latency was measured in {one_line(place)}." for place in run.latencies(trial.fingerprint))
     yield from inheritance(run, trial)

@@ -70,5 +70,6 @@ def settings_of(run: Run) -> dict[str, Any]:
         **({"rungs": rung_words(run)} if record.fidelity else {}),
         **({"latency": latency_words(run)} if record.latency_device else {}),
         **({"prefilter": str(record.prefilter)} if record.prefilter else {}),
+        **({"foresight": str(record.foresight)} if record.foresight else {}),
         **({"inherit": True} if record.inherit else {}),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from archsearch.evaluators.base import Candidate
 from archsearch.fidelity.base import ordered
 from archsearch.proxies import metric_of, rank_product
 from archsearch.runs.proposal import Chosen, Proposal, Refused
+from archsearch.spaces.catalogue import Entry
 from archsearch.spaces.space import Choices
 from archsearch.support.seeds import seed_of
 from archsearch.trial import Trial
@@ -33,7 +34,7 @@ def proposed(loop: Loop, number: int, pending: Sequence[Choices]) -> Proposal | 
     found, refused = several(loop, number, pending, asked.count)
     if not found:
         return refused
-    scores = foretold(loop, number, found, asked.proxies)
+    scores = foretold(loop, seed_of(loop.record.seed, number), [chosen.entry for chosen in found], asked.proxies)
     best = choice(loop, found, scores)
     for place, chosen in enumerate(found):
         if place != best:
@@ -55,14 +56,13 @@ def several(loop: Loop, number: int, pending: Sequence[Choices], count: int) -> 
     return found, Refused()
 
 
-def foretold(loop: Loop, number: int, found: Sequence[Chosen], names: tuple[str, ...]) -> list[dict[str, float]]:
+def foretold(loop: Loop, seed: int, entries: Sequence[Entry], names: tuple[str, ...]) -> list[dict[str, float]]:
     """Values of the proxies of each network, asked for where networks are evaluated; none of one that they cannot judge."""
-    catalogue, seed = loop.proposer.problem.catalogue, seed_of(loop.record.seed, number)
-    for place, chosen in enumerate(found):
-        genotype = catalogue.genotype(chosen.entry)
-        loop.executor.submit(Candidate(-1 - place, genotype, seed, choices=chosen.entry.choices, proxies=names), "foretell")
-    scores: list[dict[str, float]] = [{} for _ in found]
-    missing = len(found)
+    catalogue = loop.proposer.problem.catalogue
+    for place, entry in enumerate(entries):
+        loop.executor.submit(Candidate(-1 - place, catalogue.genotype(entry), seed, choices=entry.choices, proxies=names), "foretell")
+    scores: list[dict[str, float]] = [{} for _ in entries]
+    missing = len(entries)
     while missing:
         outcome = loop.executor.wait()
         if outcome.trial >= 0:
@@ -75,13 +75,18 @@ def foretold(loop: Loop, number: int, found: Sequence[Chosen], names: tuple[str,
 
 def choice(loop: Loop, found: Sequence[Chosen], scores: Sequence[dict[str, float]]) -> int:
     """The place of the best: by the rank product of the proxies, and beside it by those objectives that are known costs."""
-    names = sorted({metric_of(name) for name in (loop.record.prefilter.proxies if loop.record.prefilter else ())})
-    worth = rank_product({name: [each.get(name, float("-inf")) for each in scores] for name in names})
+    worth = worths(loop.record.prefilter.proxies if loop.record.prefilter else (), scores)
     problem = loop.proposer.problem
     costs = [objective for objective in problem.objectives if problem.is_known(objective.metric)]
     known = [problem.costs(chosen.entry) for chosen in found]
     points = [[-value, *(objective.value(of) for objective in costs)] for value, of in zip(worth, known, strict=True)]
     return ordered(np.array(points, dtype=np.float64))[0]
+
+
+def worths(proxies: Sequence[str], scores: Sequence[Mapping[str, float]]) -> list[float]:
+    """One number for each network from the values of its proxies, the higher the better."""
+    names = sorted(set(map(metric_of, proxies)))
+    return rank_product({name: [each.get(name, float("-inf")) for each in scores] for name in names})
 
 
 def most_similar(choices: Choices, trials: Sequence[Trial]) -> Trial | None:

@@ -20,6 +20,7 @@ from archsearch.runs.clock import Clock
 from archsearch.runs.executor import ENDED, Executor, Outcome
 from archsearch.runs.filtering import FORETOLD, most_similar, proposed
 from archsearch.runs.final import LASTING, test_front
+from archsearch.runs.foreseeing import foresee
 from archsearch.runs.gathering import gather
 from archsearch.runs.proposal import Proposal, Proposer, Refused
 from archsearch.runs.record import Record
@@ -98,6 +99,7 @@ class Loop:
             if not (self.retry_failed and trial.failure):
                 self.take_in(trial)
         self.refused = sum(self.before.refusals.values())
+        foresee(self)
         self.climb = Climb.of(self.record, self.before.steps, before)
         self.show()
         self.retry(again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
@@ -38,7 +38,9 @@ from archsearch.support.reading import (
 )
 from archsearch.trial import Objective
 
+USUAL_PROXIES = ("synflow", "naswot")
 MOST_FILTERED = 10_000
+LEAST_FORESEEN, MOST_FORESEEN = 10, 1000
 FORMAT, EARLIER = "archsearch.run/3", ("archsearch.run/2", "archsearch.run/1")
 TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "evaluator_sha256")
 OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
@@ -46,9 +48,12 @@ LATER = {"strategy_sha256": "", "evaluator_sha256": "", "description": None}
 """What runs of the first format did not say."""
 NEWER: dict[str, Any] = {
     "widened": [], "extended": [], "fidelity": None, "prefilter": None, "inherit": False, "latency_device": None, "placement": None,
-    "warm": [],
+    "warm": [], "foresight": None, "foretold": [],
 }  # fmt: skip
-"""What runs need not say: never widened or extended, no rungs, filter, inheritance, predicted latency, other place, trials of before."""
+"""What runs need not say: never widened or extended, no rungs, filter, inheritance, predicted latency, other place, trials of before or
+foresight."""
+WARM = {"choices": named(SCALAR), "metrics": named(NUMBER)}
+PROXIED = {"count": at_least(2), "proxies": each(TEXT, least=1)}
 FIELDS = {
     **dict.fromkeys(TEXTS, TEXT),
     **dict.fromkeys((*OPTIONS, "budget"), OBJECT),
@@ -61,11 +66,11 @@ FIELDS = {
     "extended": each(OBJECT),
     "versions": named(TEXT),
     "fidelity": maybe(OBJECT),
-    "prefilter": maybe(holding({"count": at_least(2), "proxies": each(TEXT, least=1)})),
+    **dict.fromkeys(("prefilter", "foresight"), maybe(holding(PROXIED))),
     "inherit": FLAG,
     "latency_device": maybe(OBJECT),
     "placement": maybe(OBJECT),
-    "warm": each(holding({"choices": named(SCALAR), "metrics": named(NUMBER)})),
+    **dict.fromkeys(("warm", "foretold"), each(holding(WARM))),
 }
 """What run.json holds."""
 
@@ -75,7 +80,7 @@ class Prefilter:
     """Of `count` proposals the one that proxies find best is evaluated. Raises ValueError for less than two, or unknown proxies."""
 
     count: int
-    proxies: tuple[str, ...] = ("synflow", "naswot")
+    proxies: tuple[str, ...] = USUAL_PROXIES
 
     def __post_init__(self) -> None:
         if type(self.count) is not int or not 2 <= self.count <= MOST_FILTERED:
@@ -85,13 +90,43 @@ class Prefilter:
     @classmethod
     def parse(cls, text: str) -> Prefilter:
         """Read `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
-        count, _, names = text.partition(":")
-        if not count.strip().isdecimal():
-            raise ValueError(f"prefilter {text[:60]!r} must be a number of proposals, such as 10, or 10:synflow,naswot")
-        return cls(int(count), tuple(names.split(","))) if names else cls(int(count))
+        return cls(*counted(text, "prefilter", "proposals"))
 
     def __str__(self) -> str:
         return f"best of {self.count} by {' x '.join(self.proxies)}"
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """Models begin with what proxies say of `count` random networks. Raises ValueError for less than ten, or unknown proxies."""
+
+    count: int
+    proxies: tuple[str, ...] = USUAL_PROXIES
+
+    def __post_init__(self) -> None:
+        if type(self.count) is not int or not LEAST_FORESEEN <= self.count <= MOST_FORESEEN:
+            raise ValueError(f"foresight={self.count!r} must be a number of networks from {LEAST_FORESEEN} to {MOST_FORESEEN}")
+        check_proxies(self.proxies)
+
+    @classmethod
+    def parse(cls, text: str) -> Foresight:
+        """Read `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
+        return cls(*counted(text, "foresight", "networks"))
+
+    def __str__(self) -> str:
+        return f"{' x '.join(self.proxies)} of {self.count} networks"
+
+
+def counted(text: str, option: str, what: str) -> tuple[int, tuple[str, ...]]:
+    """The number and the proxies of `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
+    count, _, names = text.partition(":")
+    if not count.strip().isdecimal():
+        raise ValueError(f"{option} {text[:60]!r} must be a number of {what}, such as 10, or 10:synflow,naswot")
+    return int(count), tuple(names.split(",")) if names else USUAL_PROXIES
+
+
+PROXIES: dict[str, Callable[[int, tuple[str, ...]], Prefilter | Foresight]] = {"prefilter": Prefilter, "foresight": Foresight}
+KEPT = ("warm", "foretold")
 
 
 class Warm(NamedTuple):
@@ -112,7 +147,7 @@ class Record:
     more objectives, which stand in the record. With a `fidelity` networks climb rungs, with
     a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a
     `latency_device`. `placement` says where evaluations run, which decides no result; of trials that are `warm` the
-    strategy heard first.
+    strategy heard first. With `foresight` its model begins with what proxies say of networks, `foretold` once they said it.
     """
 
     space: str
@@ -141,6 +176,8 @@ class Record:
     latency_device: Device | None = None
     placement: Placement = HERE
     warm: tuple[Warm, ...] = ()
+    foresight: Foresight | None = None
+    foretold: tuple[Warm, ...] = ()
 
     @property
     def top(self) -> int:
@@ -178,10 +215,10 @@ class Record:
         data |= {"objectives": [str(objective) for objective in self.objectives], "budget": self.budget.limits()}
         data["extended"] = [each.to_dict() for each in self.extended]
         data["description"] = None if self.description is None else self.description.to_dict()
-        data["prefilter"] = None if self.prefilter is None else vars(self.prefilter)
+        data |= {name: None if data[name] is None else vars(data[name]) for name in PROXIES}
         data["fidelity"] = None if self.fidelity is None else self.fidelity.to_dict()
         data["latency_device"] = None if self.latency_device is None else self.latency_device.to_dict()
-        data |= {"placement": self.placement.to_dict(), "warm": [one._asdict() for one in self.warm]}
+        data |= {"placement": self.placement.to_dict(), **{name: [one._asdict() for one in data[name]] for name in KEPT}}
         return json.dumps({"format": FORMAT, **data}, indent=2, allow_nan=False) + "\n"
 
     @classmethod
@@ -200,9 +237,9 @@ class Record:
         read["fidelity"] = None if read["fidelity"] is None else Fidelity.from_dict(read["fidelity"])
         read["latency_device"] = None if read["latency_device"] is None else Device.from_dict(read["latency_device"])
         read["placement"] = Placement() if read["placement"] is None else Placement.from_dict(read["placement"])
-        read["warm"] = tuple(Warm(**one) for one in read["warm"])
-        found = read["prefilter"]
-        read["prefilter"] = None if found is None else Prefilter(found["count"], tuple(found["proxies"]))
+        read |= {name: tuple(Warm(**one) for one in read[name]) for name in KEPT}
+        for name, made in PROXIES.items():
+            read[name] = None if read[name] is None else made(read[name]["count"], tuple(read[name]["proxies"]))
         return cls(**read)
 
 

@@ -18,13 +18,13 @@ from archsearch.runs.loop import Loop
 from archsearch.runs.objectives import check_objectives
 from archsearch.runs.placement import Placement
 from archsearch.runs.proposal import Proposer, SearchError, problem_of
-from archsearch.runs.record import Prefilter, Record, versions
+from archsearch.runs.record import Foresight, Prefilter, Record, versions
 from archsearch.runs.restoring import Parts
 from archsearch.runs.standing import Standing
 from archsearch.runs.store import Run, Store, open_run
 from archsearch.runs.warming import warm_of, warm_up
 from archsearch.spaces.space import Space
-from archsearch.strategies import Random, Strategy
+from archsearch.strategies import Foreseeing, Random, Strategy
 from archsearch.supernets import SupernetSearch
 from archsearch.support.spawning import refuse_unguarded
 from archsearch.trial import Objective, Trial
@@ -37,6 +37,7 @@ def search(
     budget: Budget | None = None, trials: int = 100, seed: int = 0, out: str | PathLike[str], workers: int = 1,
     timeout_s: float | None = None, fidelity: Fidelity | None = None, prefilter: Prefilter | None = None, inherit: bool = False,
     latency_device: Device | None = None, placement: Placement | None = None, warm: Sequence[Trial] = (),
+    foresight: Foresight | None = None,
     progress: Callable[[Standing], None] | None = None,
 ) -> Run:  # fmt: skip
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
@@ -57,6 +58,7 @@ def search(
         inherit: Networks begin with the weights of the most similar one before, as far as they fit; the front is trained anew in the end.
         latency_device: What latency is predicted for, of one sample: it is known before training, and what is far over its limit refused.
         placement: Where the workers run; processes of this machine when not given.
+        foresight: Before the first trial the strategy's model learns what zero-cost proxies say of so many random networks.
         warm: Trials of before, such as `archsearch.optuna.read_study` gives, which the strategy hears of first; the run keeps them.
         progress: Called at the beginning, after every trial, and when an evaluation begins or has done an epoch.
 
@@ -68,7 +70,7 @@ def search(
     parts, limits = Parts(space, strategy, evaluator), budget or Budget()
     asked: dict[str, Any] = {"trials": trials, "seed": seed, "workers": workers, "timeout_s": timeout_s}
     asked |= {"fidelity": fidelity, "prefilter": prefilter, "inherit": inherit, "latency_device": latency_device}
-    asked |= {"placement": placement or Placement(), "warm": warm}
+    asked |= {"placement": placement or Placement(), "warm": warm, "foresight": foresight}
     record = recorded(parts, objectives, budget=limits, lookahead=lookahead(workers), **asked)
     return go(Store.create(Path(out), record), record, parts, progress)
 
@@ -82,22 +84,27 @@ def recorded(parts: Parts, objectives: Sequence[str | Objective], **asked: Any) 
     check_objectives(wanted, parts.evaluator, asked.get("latency_device"))
     if asked.get("warm") and isinstance(parts.strategy, SupernetSearch):
         raise SearchError("a supernet trains all networks together, so trials of before are nothing for it; leave them out")
-    check_thrift(parts, asked.get("fidelity"), asked.get("prefilter"), bool(asked.get("inherit")))
+    check_thrift(parts, asked.get("fidelity"), asked.get("prefilter"), bool(asked.get("inherit")), asked.get("foresight"))
     asked["warm"] = warm_of(asked.get("warm", ()), wanted)
     record = Record(**identity(*parts), objectives=wanted, versions=versions(), **asked)
     check_record(record)
     return record
 
 
-def check_thrift(parts: Parts, fidelity: Fidelity | None, prefilter: Prefilter | None, inherit: bool) -> None:
+def check_thrift(
+    parts: Parts, fidelity: Fidelity | None, prefilter: Prefilter | None, inherit: bool, foresight: Foresight | None = None
+) -> None:
     """Raise SearchError for what saves trainings, where the evaluator knows nothing of it, or a supernet trains by itself."""
     judge = parts.evaluator
     able = {"a fidelity": True, "a prefilter": has(judge, "foretell"), "inheritance of weights": said(judge, "inherits")}
-    for words in [words for words, wanted in zip(able, (fidelity, prefilter, inherit), strict=True) if wanted]:
+    able["foresight"] = has(judge, "foretell")
+    for words in [words for words, wanted in zip(able, (fidelity, prefilter, inherit, foresight), strict=True) if wanted]:
         if isinstance(parts.strategy, SupernetSearch):
             raise SearchError(f"a supernet trains all networks together, so {words} is nothing for it; leave it out")
         if not able[words]:
             raise SearchError(f"evaluator {type(judge).__name__} knows nothing of {words}; leave it out, or use train")
+    if foresight is not None and not isinstance(parts.strategy, Foreseeing):
+        raise SearchError(f"strategy {type(parts.strategy).__name__} learns nothing from proxies; use auto, graph_gp or predictor")
     if fidelity is not None:
         check_fidelity(fidelity, judge)
     if fidelity is not None and fidelity.option == "width" and inherit:

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archsearch.strategies.base import Climbing, Noted, Problem, Strategy, StrategyError, begin
+from archsearch.strategies.base import Climbing, Foreseeing, Noted, Problem, Strategy, StrategyError, begin
 from archsearch.support.parts import load_part
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ __all__ = [
     "Climbing",
     "Evolution",
     "Exhaustive",
+    "Foreseeing",
     "FromFunction",
     "GraphGP",
     "Local",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from archsearch.spaces.space import Choices
 from archsearch.strategies import load_strategy
-from archsearch.strategies.base import Climbing, Noted, Problem, Strategy, begin
+from archsearch.strategies.base import Climbing, Foreseeing, Foretold, Noted, Problem, Strategy, begin
 from archsearch.trial import Trial
 
 
@@ -59,6 +60,11 @@ class Auto:
         self._problem = problem
         for strategy in self._parts:
             begin(strategy, problem)
+
+    def foresee(self, said: Sequence[Foretold]) -> None:
+        for strategy in self._parts:
+            if isinstance(strategy, Foreseeing):
+                strategy.foresee(said)
 
     def ask(self, rng: np.random.Generator) -> Choices:
         first, beside, then = self._parts

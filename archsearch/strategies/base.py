@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -115,6 +115,21 @@ class Noted(Protocol):
     @property
     def notes(self) -> Mapping[str, float]:
         """Numbers by name, empty when there is nothing new; they depend on tells alone."""
+
+
+class Foretold(NamedTuple):
+    """What zero-cost proxies make of a network that nobody has evaluated: their `worth`, of several together, the higher the better."""
+
+    entry: Entry
+    worth: float
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A strategy whose model begins with what proxies say of some networks; it hears that once, before it is asked or told anything."""
+
+    def foresee(self, said: Sequence[Foretold]) -> None:
+        """Learn of it."""
 
 
 @runtime_checkable

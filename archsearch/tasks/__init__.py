@@ -5,7 +5,7 @@ from __future__ import annotations
 from archsearch.data import Data
 from archsearch.tasks.base import Meter, Task, answers, joint_loss, tally
 from archsearch.tasks.classification import Classification
-from archsearch.tasks.feed import Feed, feed_of, measure, part_of, size_of, tiled, views_of
+from archsearch.tasks.feed import Feed, Pair, feed_of, measure, part_of, size_of, tiled, views_of
 from archsearch.tasks.segmentation import Segmentation
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Segmentation)}
@@ -24,6 +24,7 @@ __all__ = [
     "Classification",
     "Feed",
     "Meter",
+    "Pair",
     "Segmentation",
     "Task",
     "answers",

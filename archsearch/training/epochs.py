@@ -43,13 +43,13 @@ STATE = {"identity": OBJECT, "curve": each(named(NUMBER), least=1), "steps": at_
 class Epochs:
     """A training, epoch by epoch.
 
-    `judge` gives the metrics of a network; `checkpoint` is the file to go on from, `identity` what tells its training from any other;
-    `before` epochs of the same network are done already, by another training whose weights this one began with. With `every` a checkpoint
-    is written after each epoch, so that whoever stops it loses none.
+    `judge` gives the metrics of a network, and is told whether training is over; `checkpoint` is the file to go on from, `identity` what
+    tells its training from any other; `before` epochs of the same network are done already, by another training whose weights this one
+    began with. With `every` a checkpoint is written after each epoch, so that whoever stops it loses none.
     """
 
     training: Training
-    judge: Callable[[nn.Module], dict[str, float]]
+    judge: Callable[[nn.Module, bool], dict[str, float]]
     checkpoint: Path | None
     identity: Mapping[str, Any]
     before: int = 0
@@ -57,7 +57,7 @@ class Epochs:
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def run(self, report: Callable[[int, dict[str, float]], bool]) -> dict[str, float]:
-        """Train what is left; return the metrics of the last epoch.
+        """Train what is left; return the metrics of what came out.
 
         Raises:
             EvaluationError: diverged, or stalled: half of the epochs passed, and the loss is still that of guessing.
@@ -76,6 +76,9 @@ class Epochs:
             if (self.every or time.monotonic() - saved > SECONDS_BETWEEN) and len(self.curve) < self.training.options.rounds:
                 self._save()
                 saved = time.monotonic()
+        if len(self.curve) < self.training.options.rounds:  # stopped before it was judged as the last one is
+            with self.training.averaged() as network:
+                return self.judge(network, True)
         return {name: value for name, value in self.curve[-1].items() if name not in OWN}
 
     def finish(self) -> None:
@@ -85,8 +88,9 @@ class Epochs:
 
     def _epoch(self) -> None:
         loss, lr = self.training.epoch()
+        last = len(self.curve) + 1 == self.training.options.rounds
         with self.training.averaged() as network:
-            self.curve.append({"train_loss": loss, **self.judge(network), "lr": lr})
+            self.curve.append({"train_loss": loss, **self.judge(network, last), "lr": lr})
 
     def _save(self) -> None:
         if self.checkpoint is None:

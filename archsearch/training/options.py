@@ -16,7 +16,7 @@ from archsearch.network.genotype import Genotype
 from archsearch.support.nearest import nearest
 from archsearch.support.packages import EXTRA_OF, named, require
 from archsearch.support.reading import one_line
-from archsearch.tasks import Feed, feed_of, part_of, size_of, task_of
+from archsearch.tasks import Feed, Pair, feed_of, part_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
 from archsearch.training.device import DEVICES, machine_name, pick_device
 from archsearch.training.numerics import PRECISIONS
@@ -28,6 +28,8 @@ OPTIMIZERS = ("adamw", "momentum", "sgd")
 NO_END = 2**31
 FEWEST_JUDGING = 2000
 """Images of the validation part by which a training of less than an epoch is judged, at least."""
+GLANCED = 1 / 8
+"""Share of the images of an epoch by which it is judged, unless it is the last one: some hundredths of its time."""
 WHOLE = (
     ("data_seed", 0, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END),
     ("randaugment", 0, 10),
@@ -47,7 +49,8 @@ class Options:
     Args:
         data: Name or path; what is learnt follows from the data: the class of an image, or with masks the class of each pixel.
         data_seed: Splits the data into parts.
-        epochs: Times through the training part; under 1, once through so much of it, judged by no more images than that, or 2,000.
+        epochs: Times through the training part; under 1, once through so much of it, judged by no more images than that, or 2,000. Before
+            the last one they are judged by an eighth as many images as are trained on, or 2,000, where the validation part has more.
         batch: Images a step; an incomplete last batch waits for the next epoch.
         optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
         lr: Highest learning rate.
@@ -215,6 +218,11 @@ class Options:
         judging = max(FEWEST_JUDGING, len(train[1])) / len(whole.validation[1]) if briefly < 1 else 1
         validation = part_of(whole.validation, judging, classes, self.data_seed)
         return replace(whole, train=train, validation=validation, changes=Changes(self.cutout, self.colour, self.randaugment))
+
+    def glance(self, data: Feed) -> Pair:
+        """So much of the validation part that to judge by it takes little time beside an epoch."""
+        count = max(FEWEST_JUDGING, GLANCED * len(data))
+        return part_of(data.validation, count / len(data.validation[1]), data.task.classes, self.data_seed)
 
     def describe(self) -> Description:
         """Task and data, for the record of a run. Raises ValueError when the data cannot be loaded."""

@@ -56,6 +56,9 @@ Fidelity = Annotated[
 Prefilter = Annotated[
     str, typer.Option(metavar="COUNT[:PROXIES]", help="Train the best of so many proposals by zero-cost proxies; 10:synflow,naswot.")
 ]
+Foresight = Annotated[
+    str, typer.Option(metavar="COUNT[:PROXIES]", help="Models begin with zero-cost proxies of so many networks; 50:synflow,naswot.")
+]
 Inherit = Annotated[bool, typer.Option("--inherit", help="Networks begin with the weights of the most similar one before.")]
 Executor = Annotated[
     Literal["inline", "processes", "ray"] | None,

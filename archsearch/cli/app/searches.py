@@ -24,6 +24,7 @@ from archsearch.cli.app.arguments import (
     Fidelity,
     Folder,
     Force,
+    Foresight,
     GpusPerTrial,
     Inherit,
     Json,
@@ -66,7 +67,7 @@ def search(
     evaluator: Annotated[str, typer.Option(help="How to judge a network.")] = "train",
     evaluator_set: EvaluatorSet = None, device: Device = None, engine: Engine = None,
     fidelity: Fidelity = "auto", schedule: Schedule = "asha", prefilter: Prefilter = "", inherit: Inherit = False,
-    warm_start: WarmStart = "",
+    warm_start: WarmStart = "", foresight: Foresight = "",
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit for one network.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the run. (default: results/SPACE-DATA-SEED)")] = None,
     dashboard: Dashboard = False, quiet: Quiet = False, json: Json = False,
@@ -80,8 +81,9 @@ def search(
     limits, wanted = limits_of(max_params, max_macs, max_memory, max_training_memory), objective or ["error", "macs"]
     where = Where(workers, executor, address, cpus_per_trial, gpus_per_trial)
     terms = Terms(
-        limits, max_latency, wanted, trials, seed, where, timeout, fidelity, schedule, prefilter, inherit, latency_device, warm_start
-    )
+        limits, max_latency, wanted, trials, seed, where, timeout, fidelity, schedule, prefilter, inherit, latency_device, warm_start,
+        foresight,
+    )  # fmt: skip
     search_command(plan, terms, out, quiet, json, dashboard)
 
 
@@ -163,7 +165,7 @@ def watch(
 def explain(
     target: Annotated[str, typer.Argument(help=EXPLAINED, show_default=False)],
     images: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Images of your own, PNG or JPEG. (default: the network's validation part)")
+        Path | None, typer.Option(metavar="FOLDER", help="Images of your own, PNG, JPEG or TIFF. (default: the network's validation part)")
     ] = None,
     data: Annotated[str, typer.Option(metavar="PATH", help="Where the data of its training are now; others are refused.")] = "",
     data_dir: DataDir = "",

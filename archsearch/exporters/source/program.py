@@ -36,7 +36,8 @@ def classify_images(paths: list[str]) -> None:
 
     network, (channels, height, width) = load(), INPUTS[0]
     for path in paths:
-        image = Image.open(path).convert("{mode}")
+        image = Image.open(path)  # of 16 bits the upper 8 are taken
+        image = (image.convert("I").point(lambda value: value / 256) if image.mode.startswith("I;16") else image).convert("{mode}")
 {crop}        image = image{cropped}.resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(height, width, channels).permute(2, 0, 1)
         with torch.inference_mode():

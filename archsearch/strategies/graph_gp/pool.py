@@ -16,14 +16,16 @@ from archsearch.strategies.graph_gp.kernel import HEIGHTS, PARTS, Features, Matr
 class Pool:
     """Networks by number, each once: those of trials, which are `seen`, and candidates, with the similarity of all to those seen.
 
-    `seen` has the numbers of the trials' networks in the order of the trials. Candidates are the newest ones, `most` at least and about
-    twice as many at most: a candidate that was asked about some hundred times without being the best will not be it.
+    `seen` has the numbers of the trials' networks in the order of the trials, `foretold` those of networks that proxies judged. Candidates
+    are the newest ones, `most` at least and about twice as many at most: a candidate that was asked about some hundred times without being
+    the best will not be it.
     """
 
     def __init__(self, catalogue: Catalogue, most: int) -> None:
         self.catalogue, self._most = catalogue, most
         self.entries: list[Entry] = []
         self.seen: list[int] = []
+        self.foretold: list[int] = []
         self._numbers: dict[str, int] = {}
         self._features = Features()
         self._columns: dict[int, int] = {}
@@ -42,12 +44,12 @@ class Pool:
 
     def trim(self) -> None:
         """Let the oldest candidates go when there are too many. Numbers change."""
-        if len(self.entries) <= len(self.seen) + 2 * self._most:
+        if len(self.entries) <= len(self.seen) + len(self.foretold) + 2 * self._most:
             return
-        kept = sorted({*self.seen, *list(self._numbers.values())[-self._most :]})
+        kept = sorted({*self.seen, *self.foretold, *list(self._numbers.values())[-self._most :]})
         places = dict(zip(kept, range(len(kept)), strict=True))
         self.entries = [self.entries[i] for i in kept]
-        self.seen = [places[i] for i in self.seen]
+        self.seen, self.foretold = ([places[i] for i in numbers] for numbers in (self.seen, self.foretold))
         self._numbers = {fingerprint: places[i] for fingerprint, i in self._numbers.items() if i in places}
         self._features.keep(kept)
         self._columns.clear()

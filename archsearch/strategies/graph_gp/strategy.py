@@ -9,12 +9,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.pareto import preference
+from archsearch.pareto import front, preference
 from archsearch.spaces.space import Choices
-from archsearch.strategies.base import Problem
+from archsearch.strategies.base import Foretold, Problem
 from archsearch.strategies.graph_gp.kernel import Shape
 from archsearch.strategies.graph_gp.model import Vector, cut_scores, normal_scores
 from archsearch.strategies.graph_gp.pool import Pool
+from archsearch.strategies.graph_gp.prior import Prior
 from archsearch.strategies.graph_gp.view import Computed, Modelled, View, promise, weigh
 from archsearch.strategies.heard import Heard
 from archsearch.trial import Trial
@@ -41,7 +42,8 @@ class GraphGP:
     improvement, and every third trial the first that is measured, alone; more: random Chebyshev weights (Knowles 2006,
     doi:10.1109/TEVC.2005.851274). Params, MACs and memory are computed, never modelled. Trials under way count as if they had come out
     as the model expects; failures as the worst seen. Of several rungs it learns from all: values are brought to the top one, and the
-    kernel falls with the distance between two rungs.
+    kernel falls with the distance between two rungs. What proxies say of networks before the first trial is the mean that the process
+    begins with, as far as trials bear it out.
 
     Args:
         start: Random networks at first.
@@ -55,6 +57,7 @@ class GraphGP:
     climbs: ClassVar[bool] = True
     _problem: Problem | None = field(default=None, init=False, repr=False)
     _pool: Pool | None = field(default=None, init=False, repr=False)
+    _prior: Prior | None = field(default=None, init=False, repr=False)
     _heard: Heard = field(default_factory=Heard, init=False, repr=False)
     _forms: dict[int, tuple[int, list[Shape]]] = field(default_factory=dict, init=False, repr=False)
 
@@ -66,19 +69,39 @@ class GraphGP:
         self._problem = problem
         self._pool = Pool(problem.catalogue, CANDIDATES)
 
+    def foresee(self, said: Sequence[Foretold]) -> None:
+        if self._pool is not None:
+            self._prior = Prior.of(self._pool, said)
+
     def tell(self, trial: Trial) -> None:
         self._heard.tell(trial)
 
     def ask(self, rng: np.random.Generator) -> Choices:
         problem, pool = self._problem, self._pool
-        if problem is None or pool is None or sum(trial.ok for trial in self._heard.known()) < self.start:
+        if problem is None or pool is None:
             return {}
+        if sum(trial.ok for trial in self._heard.known()) < self.start:
+            return self._begin(problem, pool, self._prior, rng) if self._prior is not None else {}
         while len(pool.seen) < len(self._heard.ends):
             self._take_in(problem, pool, self._heard.known(self._heard.ends[len(pool.seen)]))
         candidates = [i for i, entry in enumerate(pool.entries) if problem.is_open(entry)]
         if not candidates:
             return {}
         return dict(pool.entries[self._best(problem, pool, candidates, rng)].choices)
+
+    def _begin(self, problem: Problem, pool: Pool, prior: Prior, rng: np.random.Generator) -> Choices:
+        """One of the first networks, by proxies alone: good, or not known to be bad, among those of the front where costs count, too."""
+        open_ = [i for i in pool.foretold if problem.is_open(pool.entries[i])]
+        if not open_:
+            return {}
+        mean, deviation = prior.believe(open_)
+        columns = [mean + deviation * rng.standard_normal(len(open_))]
+        for place in range(len(problem.objectives)):
+            costs = [problem.known_value(place, pool.entries[i]) for i in open_]
+            if None not in costs:
+                columns.append(np.array(costs, dtype=np.float64))
+        able = front(np.column_stack(columns))
+        return dict(pool.entries[open_[able[int(rng.integers(len(able)))]]].choices)
 
     def _take_in(self, problem: Problem, pool: Pool, known: list[Trial]) -> None:
         """Number the last of these trials, and let candidates join the pool; drawn by it, so that a resumed run has the same pool."""
@@ -137,10 +160,16 @@ class GraphGP:
         if weighed != since:
             then = self._heard.known(since)
             scores, _ = (weighing or score)(filled([trial.values for trial in then]))
-            forms = weigh(pool, pool.seen[: len(then)], scores, FORMS, self._gaps(then))
+            left = self._beyond(pool, pool.seen[: len(then)], scores)
+            forms = weigh(pool, pool.seen[: len(then)], left, FORMS, self._gaps(then))
             self._forms[place] = (since, forms)
         now = self._heard.known()
-        return Modelled.fitted(pool, pool.seen, *score(filled([trial.values for trial in now])), forms, self._gaps(now))
+        return Modelled.fitted(pool, pool.seen, *score(filled([trial.values for trial in now])), forms, self._gaps(now), self._prior)
+
+    def _beyond(self, pool: Pool, numbers: Sequence[int], scores: Vector) -> Vector:
+        """What scores of trials are beyond what proxies let expect."""
+        prior = self._prior
+        return scores if prior is None else np.asarray(scores - prior.leaning(numbers, scores) * prior.believe(numbers)[0])
 
     def _gaps(self, trials: Sequence[Trial]) -> Vector:
         """How far below the top rung each trial is."""

@@ -14,6 +14,7 @@ from archsearch.strategies.graph_gp.acquisition import hypervolume_improvement, 
 from archsearch.strategies.graph_gp.kernel import Shape, shapes
 from archsearch.strategies.graph_gp.model import Belief, Fit, Vector, beliefs, best_fits, limit
 from archsearch.strategies.graph_gp.pool import Pool
+from archsearch.strategies.graph_gp.prior import Prior
 
 MOST_SEEN = 400
 """Trials that the model is fitted to: the best half of them, and the latest."""
@@ -73,23 +74,35 @@ class Modelled:
     remembered: Sequence[int]
     fits: Sequence[Fit]
     gaps: Vector
+    prior: Prior | None = None
+    leaning: float = 0.0
 
     @classmethod
-    def fitted(cls, pool: Pool, numbers: Sequence[int], scores: Vector, reference: float, forms: Sequence[Shape], gaps: Vector) -> Modelled:
-        """The model of these scores."""
+    def fitted(
+        cls, pool: Pool, numbers: Sequence[int], scores: Vector, reference: float, forms: Sequence[Shape], gaps: Vector,
+        prior: Prior | None = None,
+    ) -> Modelled:  # fmt: skip
+        """The model of these scores, or where there is a prior of what they are beyond that."""
         chosen = remembered(scores)
         kept = [numbers[i] for i in chosen]
-        fits = best_fits(forms, pool.similarities(kept, kept), scores[chosen], len(forms), gaps[chosen])
-        return cls(pool, numbers, scores, reference, kept, fits, gaps)
+        leaning = 0.0 if prior is None else prior.leaning(kept, scores[chosen])
+        left = scores[chosen] if prior is None else scores[chosen] - leaning * prior.believe(kept)[0]
+        fits = best_fits(forms, pool.similarities(kept, kept), left, len(forms), gaps[chosen])
+        return cls(pool, numbers, scores, reference, kept, fits, gaps, prior, leaning)
 
     def believe(self, numbers: Sequence[int], forms: int) -> list[Belief]:
-        return beliefs(self.fits[:forms], self.pool.similarities(numbers, self.remembered))
+        found = beliefs(self.fits[:forms], self.pool.similarities(numbers, self.remembered))
+        if self.prior is None or not self.leaning:
+            return found
+        lifted = self.leaning * self.prior.believe(numbers)[0]
+        return [each._replace(mean=each.mean + lifted) for each in found]
 
     def imagined(self, number: int) -> Modelled:
         expected = self.believe([number], 1)[0].mean
         shapes = [fit.shape for fit in self.fits]
         gaps = np.append(self.gaps, 0.0)
-        return self.fitted(self.pool, [*self.numbers, number], np.append(self.seen, expected), self.reference, shapes, gaps)
+        scores = np.append(self.seen, expected)
+        return self.fitted(self.pool, [*self.numbers, number], scores, self.reference, shapes, gaps, self.prior)
 
 
 def weigh(pool: Pool, numbers: Sequence[int], scores: Vector, most: int, gaps: Vector) -> list[Shape]:

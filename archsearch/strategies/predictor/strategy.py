@@ -13,11 +13,12 @@ from scipy.stats import rankdata
 
 from archsearch.pareto import Points, front, hypervolume, preference
 from archsearch.spaces.space import Choices
-from archsearch.strategies.base import Problem
+from archsearch.strategies.base import Foretold, Problem
 from archsearch.strategies.heard import Heard
 from archsearch.strategies.predictor.ensemble import Ensemble, Fit, Sample, Trees, Vector
 from archsearch.strategies.predictor.features import Features, Network
 from archsearch.strategies.predictor.pool import Pool
+from archsearch.strategies.predictor.prior import Prior
 from archsearch.strategies.predictor.recurrent import Recurrent
 from archsearch.trial import Trial
 
@@ -25,6 +26,8 @@ REFERENCE = 1.1
 """Reference point in every objective, where values count by their ranks from 0 to 1."""
 GROWTH = 10
 """The ensemble is fitted anew after every `refit` trials, or after one trial in so many when that is more."""
+BY_PROXIES = 0.5
+"""Share of the first trials that goes by what proxies said, where they were asked; the others are random."""
 MOST = 1000
 """Candidates that are kept, and trials that the ensemble is fitted to: the best half, and the latest."""
 
@@ -35,7 +38,8 @@ class Predictor:
 
     Each candidate gets a value drawn from what the members believe of it (independent Thompson sampling); with several objectives the
     hypervolume that it would add decides. Known costs are computed, not predicted. Of several rungs it learns from all: values are brought
-    to the top one, and the rung is a feature. `quality` says at every fit how well trials were ranked
+    to the top one, and the rung is a feature. Where proxies said something of networks before the first trial, so is that, and every second
+    of the first trials goes by it. `quality` says at every fit how well trials were ranked
     by members that had not seen them.
 
     Args:
@@ -56,6 +60,7 @@ class Predictor:
     climbs: ClassVar[bool] = True
     quality: list[Fit] = field(default_factory=list, init=False, repr=False)
     _problem: Problem | None = field(default=None, init=False, repr=False)
+    _prior: Prior | None = field(default=None, init=False, repr=False)
     _heard: Heard = field(default_factory=Heard, init=False, repr=False)
     _told: list[Trial] = field(default_factory=list, init=False, repr=False)
     _seen: list[Network] = field(default_factory=list, init=False, repr=False)
@@ -81,12 +86,28 @@ class Predictor:
         self._features = Features(self._pool.encoding)
         self._measured = [i for i, objective in enumerate(problem.objectives) if not problem.is_known(objective.metric)]
 
+    def foresee(self, said: Sequence[Foretold]) -> None:
+        found = [(self._pool.network(entry.choices, np.random.default_rng(0)), worth) for entry, worth in said]
+        known = [(network, worth) for network, worth in found if network is not None and len(network.places)]
+        if known:
+            self._prior = Prior(self._pool.encoding, *zip(*known, strict=True))
+
     def ask(self, rng: np.random.Generator) -> Choices:
         problem = self._problem
+        if problem is not None and self._prior is not None and not self._fitted and rng.random() < BY_PROXIES:
+            return self._begin(problem, self._prior, rng)
         candidates = self._pool.open() if problem is not None and self._fitted else []
         if problem is None or not candidates:
             return {}
         return dict(candidates[self._best(problem, candidates, rng)].entry.choices)
+
+    def _begin(self, problem: Problem, prior: Prior, rng: np.random.Generator) -> Choices:
+        """One of the first networks, by proxies alone."""
+        able = [network for network in prior.networks if problem.is_open(network.entry)]
+        if not able:
+            return {}
+        mean, deviation = prior.believe(able)
+        return dict(able[int(np.argmin(mean + deviation * rng.standard_normal(len(able))))].entry.choices)
 
     def tell(self, trial: Trial) -> None:
         network = None if self._problem is None else self._pool.network(trial.choices, np.random.default_rng(0))
@@ -102,13 +123,19 @@ class Predictor:
 
     def _fit(self) -> None:
         rows = self._remembered()
-        sample = on_rungs(self._features.fit([self._seen[i] for i in rows]), [self._told[i].rung for i in rows], self._top)
+        networks = [self._seen[i] for i in rows]
+        sample = self._whole(self._features.fit(networks), networks, [self._told[i].rung for i in rows])
         self._fitted = len(self._heard.tells)
         self._beliefs.clear()
         for objective in self._measured:
             self._ensembles[objective] = Ensemble([Trees] * self.trees + [partial(Recurrent, self._pool.encoding)] * self.recurrent)
             tau = self._ensembles[objective].fit(sample, ndtri(self._shares()[rows, objective]))
             self.quality.append(Fit(self._fitted, objective, tau))
+
+    def _whole(self, sample: Sample, networks: Sequence[Network], rungs: Sequence[int]) -> Sample:
+        """Networks with all that models go by: rungs, and what proxies let expect."""
+        sample = on_rungs(sample, rungs, self._top)
+        return sample if self._prior is None else self._prior.beside(sample, networks)
 
     def _remembered(self) -> list[int]:
         """Numbers of the trials that the ensemble is fitted to, in order."""
@@ -146,7 +173,7 @@ class Predictor:
         new = [network for network in candidates if network.entry.fingerprint not in self._beliefs]
         if not new:
             return
-        sample = on_rungs(self._features.of(new), [self._top] * len(new), self._top)
+        sample = self._whole(self._features.of(new), new, [self._top] * len(new))
         said = {objective: np.transpose(ensemble.believe(sample)).tolist() for objective, ensemble in self._ensembles.items()}
         for i, network in enumerate(new):
             self._beliefs[network.entry.fingerprint] = {objective: (rows[i][0], rows[i][1]) for objective, rows in said.items()}

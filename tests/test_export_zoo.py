@@ -15,7 +15,7 @@ from benchmarks.exported import module_of
 from tests.test_zoo import FIRST, small
 
 SPACES = ("cell", "chain", "fabric", "small_cell")
-SAMPLES = 200
+SAMPLES = 100
 DRAWN = np.random.default_rng(0).permutation(sorted(FIRST)).tolist()
 QUICK, LONG = DRAWN[:6], DRAWN[6:30]
 """Families of the zoo that the quick tests and the long ones take; `python -m benchmarks.exported` takes every network."""

@@ -10,15 +10,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from subprocess import TimeoutExpired
-from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import settings
 
-from tests.warm import run_with_torch
+from tests.warm import checks_with_torch
 
 torch.set_num_threads(1)
 settings.register_profile("archsearch", deadline=None, derandomize=True, print_blob=False, database=None)
@@ -42,9 +41,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="module", autouse=True)
 def checked_in_a_warm_process(request: pytest.FixtureRequest) -> Iterator[None]:
     """What is exported on the way is checked by a process that has torch already; tests of export itself start new ones."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not request.path.name.startswith(OF_EXPORT):
-            patch.setattr("archsearch.exporters.verify.subprocess", SimpleNamespace(run=run_with_torch, TimeoutExpired=TimeoutExpired))
+    with nullcontext() if request.path.name.startswith(OF_EXPORT) else checks_with_torch():
         yield
 
 

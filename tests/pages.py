@@ -70,7 +70,6 @@ class Trial:
     instead: Mapping[str, str] = field(default_factory=dict)
     first: str = ""
     after: Callable[[Path], object] = lambda folder: None
-    slow: bool = False
 
 
 def sections(page: Path) -> Iterator[Section]:

@@ -147,15 +147,14 @@ TRIED: dict[str, Trial] = {
         {"--trials": "--evaluator-set images=8 --trials"}, after=lambda folder: check(open_run(folder / "results/proxy").front())
     ),
     "costs.md: Latency": Trial({"--max-latency 5": "--max-latency 500"}, after=latency_was_predicted),
-    "export.md: Other formats": Trial({"search cell": "search cell --set cells=1"}, after=all_formats_were_written, slow=True),
+    "export.md: Other formats": Trial({"search cell": "search cell --set cells=1"}, after=all_formats_were_written),
     "train.md: ": Trial(after=weights_were_taken_over),
-    "cluster.md: A cluster of Ray": Trial(after=ray_began_here, slow=True),
+    "cluster.md: A cluster of Ray": Trial(after=ray_began_here),
     "cluster.md: Ray Tune": Trial(
         {"    tune_config=": "    run_config=tune.RunConfig(storage_path=__import__('os').getcwd(), verbose=0),\n    tune_config="},
         first=ALONE,
-        slow=True,
     ),
-    "cluster.md: Optuna": Trial(after=lambda folder: check(len(open_run(folder / "results/warm").record.warm) == 4), slow=True),
+    "cluster.md: Optuna": Trial(after=lambda folder: check(len(open_run(folder / "results/warm").record.warm) == 4)),
 }
 
 
@@ -163,8 +162,15 @@ def check(holds: object) -> None:
     assert holds
 
 
+QUICK = {
+    "README.md: Use", "data.md: A function of your own", "design.md: In Python", "design.md: The text form", "evaluator.md: Ten lines",
+    "first-search.md: From Python", "op.md: Ten lines", "space.md: Ten lines", "strategy.md: A class",
+}  # fmt: skip
+"""Sections for every run of the suite; the others are for the slow tests."""
+
+
 def marked(section: Section) -> object:
-    return pytest.param(section, id=section.name, marks=[pytest.mark.slow] * TRIED.get(section.name, Trial()).slow)
+    return pytest.param(section, id=section.name, marks=[pytest.mark.slow] * (section.name not in QUICK))
 
 
 @pytest.mark.parametrize("section", [marked(section) for section in SECTIONS.values()])
@@ -180,7 +186,7 @@ def test_a_section_does_what_it_says(section: Section, tmp_path: Path, request: 
 
 
 def test_what_is_said_of_sections_is_said_of_some_that_are_there() -> None:
-    assert set(TRIED) <= set(SECTIONS)
+    assert {*TRIED, *QUICK} <= set(SECTIONS)
 
 
 def page(name: str) -> str:

@@ -1,10 +1,7 @@
 """How the pages are built: `make docs`."""
 
 import re
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sphinx.application import Sphinx
 from typer import Context
@@ -31,8 +28,11 @@ html_static_path = ["static"]
 html_css_files = ["pages.css"]
 
 
-def add_help(app: Sphinx, page: str, source: list[str]) -> None:
-    """Write what every command says of itself below the table of commands."""
+def complete(app: Sphinx, page: str, source: list[str]) -> None:
+    """The first page is the README; below the table of commands stands what each says of itself."""
+    if page == "index":
+        readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+        source[0] = readme.replace("](docs/", "](").replace("](SECURITY.md", "](security.md") + "\n" + source[0]
     if page == "commands":
         group = get_command(commands)
         context = Context(group, info_name="archsearch")
@@ -61,5 +61,5 @@ def marked(paragraph: str) -> str:
 
 def setup(app: Sphinx) -> None:
     """Connect both to what Sphinx does."""
-    app.connect("source-read", add_help)
+    app.connect("source-read", complete)
     app.connect("autodoc-process-docstring", reword, priority=400)  # before napoleon reads what is in Args and Raises

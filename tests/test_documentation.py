@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,7 @@ def test_commands_and_options_in_the_text_exist() -> None:
         for code in re.findall(r"`([^`]+)`", prose):
             command = re.match(r"archsearch (\w+)", code)
             assert command is None or command[1] in known, f"{path.name}: {code}"
+            assert all(find_spec(module) for module in re.findall(r"python -m ([\w.]+)", code)), f"{path.name}: {code}"
             options = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", code)) if command or code.startswith("--") else set()
             assert options <= (known[command[1]] if command else every), f"{path.name}: {code}"
 

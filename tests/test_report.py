@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plotly.offline import get_plotlyjs
 
 from archsearch.figures.chart import CONFIG, best_so_far, exit_curves, growth, learning_curves, pareto
-from archsearch.figures.chart import bundle as bundle_of_plotly
 from archsearch.figures.frame import FIXED, curves, exits, frame, progress
+from archsearch.figures.library import KINDS, REGISTERED, called_at_once, kind_of, with_kinds
 from archsearch.pareto import front, hypervolume
 from archsearch.report import ReportError, Summary, page, write_report
 from archsearch.report.markup import link
-from archsearch.report.page import called_at_once
 from archsearch.support.offline_page import bundle, script_json
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
 
@@ -76,10 +76,15 @@ STATES = {
 }
 
 
-def test_the_library_is_called_in_parentheses():
-    text = bundle_of_plotly()
-    assert len(called_at_once(text)) == len(text) + 2, "plotly begins or ends in another way than it did"
-    assert called_at_once("alert(1)") == "alert(1)"
+def test_the_library_knows_the_kinds_of_charts_that_pages_draw_and_no_others():
+    text = str(get_plotlyjs())
+    named = {name: kind_of(text, name) for name in re.findall(r"\w+", REGISTERED.search(text)[2])}
+    assert {"bar", "pie", "scattergl", "splom", "parcoords", "choroplethmap"} <= set(named.values()), "plotly is written in another way"
+    left = {name: kind_of(text, name) for name in re.findall(r"\w+", REGISTERED.search(with_kinds(text, KINDS))[2])}
+    assert sorted(left.values()) == ["", "bar"], "calendars are no kind of chart"
+    assert len(called_at_once(text)) == len(text) + 2
+    assert with_kinds(text, ("bar", "no such kind")) == text
+    assert called_at_once(with_kinds("alert(1)", KINDS)) == "alert(1)"
 
 
 def test_frame_has_a_row_for_every_trial():

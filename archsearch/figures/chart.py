@@ -8,7 +8,6 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from archsearch.figures.frame import FIXED, Frame
 from archsearch.figures.scale import is_wide, log_marks
@@ -191,8 +190,3 @@ def counted(title: str, most: int) -> dict[str, object]:
     """Settings of an axis that counts from 1 to `most`: marks at whole numbers only."""
     steps = {"tick0": 0, "dtick": 1} if most <= FEW else {}
     return {"title": {"text": title}, "type": "linear", "rangemode": "tozero", **steps}
-
-
-def bundle() -> str:
-    """Text of plotly's library for the browser, as the installed package holds it."""
-    return str(get_plotlyjs())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archsearch.figures import chart as figures
+from archsearch.figures.library import library_text
 from archsearch.report.sections import Chart, Section
 from archsearch.support.offline_page import asset, bundle, digest, offline_page, script_json
 from archsearch.support.writing import write_text
 
-WRAPPED = re.compile(r"(.*?\n\} \(typeof self [^\n]*?, )(\(\) => \{\n.*\})(\)\);\n*)", re.S)
-"""How plotly begins and ends: a few lines that call a function, which is nearly all of it."""
 BODY = """{header}
 <main>
 {main}
@@ -84,12 +82,6 @@ class Library(NamedTuple):
 
 @lru_cache(maxsize=1)
 def library() -> Library:
-    """The library that the installed plotly brings; packed, since it holds all kinds of charts: 1.9 instead of 4.8 MB."""
-    text = called_at_once(figures.bundle())
+    """The library that the installed plotly brings, packed: 1.9 instead of 4.8 MB."""
+    text = library_text()
     return Library(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode(), digest(text))
-
-
-def called_at_once(text: str) -> str:
-    """The library with its one large function in parentheses: so engines parse it once, not in passing and again when it is called."""
-    found = WRAPPED.fullmatch(text)
-    return text if found is None else "{}({}){}".format(*found.groups())

@@ -42,7 +42,7 @@ FORMAT = "archsearch.tune/1"
 SEED = "archsearch/seed"
 """What a trial's seed is called in its configuration; no choice has a name that begins so."""
 REPORTS = "reports"
-"""How many reports a trial had made when it kept its place."""
+"""How many reports a trial had made when it kept its place, and of which training."""
 OUTCOME = holding({"trial_id": TEXT, "metrics": maybe(named(NUMBER))})
 FIELDS = {"suggested": each(holding({"trial_id": TEXT, "choices": named(SCALAR)})), "told": each(OUTCOME)}
 """What a saved searcher holds: what was suggested, in order; what came out, as it was heard, of a failure nothing."""
@@ -200,7 +200,7 @@ def train(config: dict[str, Any], judge: Kit, space: Kit, wanted: Wanted | None,
         results.mkdir()
         (results / "genotype.json").write_text(genotype.to_json(), encoding="utf-8")
         candidate = Candidate(0, genotype, seed, results / "weights.safetensors", choices=resolved.choices)
-        place = Place(checkpoint_of(results / "weights.safetensors"), Path(name) / "place")
+        place = Place(checkpoint_of(results / "weights.safetensors"), Path(name) / "place", f"{genotype.fingerprint} {seed}")
 
         def report(epoch: int, metrics: dict[str, float]) -> bool:
             place.report({**costs, **numbers(metrics)})
@@ -216,11 +216,11 @@ class Place:
     """Where a training is: `file` is what the evaluator keeps to go on from, which goes along with the next report when it is new.
 
     A trial that a scheduler put down and takes up again goes on from there; what it reports a second time is not heard. One that kept
-    nothing begins again, as Tune then counts.
+    nothing begins again, as Tune then counts; so does one that a scheduler gave the place of another training than `of` which it is.
     """
 
-    def __init__(self, file: Path, folder: Path) -> None:
-        self._file, self._folder = file, folder
+    def __init__(self, file: Path, folder: Path, of: str) -> None:
+        self._file, self._folder, self._of = file, folder, of
         folder.mkdir()
         self._made = self._before = 0
         self._sent = 0.0
@@ -230,9 +230,12 @@ class Place:
                 self._take_up(Path(kept))
 
     def _take_up(self, kept: Path) -> None:
-        if (kept / REPORTS).is_file():
+        if not (kept / REPORTS).is_file():
+            return
+        made, _, of = (kept / REPORTS).read_text(encoding="ascii").partition(" ")
+        if of == self._of:
             shutil.copyfile(kept / self._file.name, self._file)
-            self._before, self._sent = int((kept / REPORTS).read_text(encoding="ascii")), self._file.stat().st_mtime
+            self._before, self._sent = int(made), self._file.stat().st_mtime
 
     def report(self, metrics: dict[str, float]) -> None:
         """Tell Tune of an epoch that it has not heard of."""
@@ -243,7 +246,7 @@ class Place:
         if self._file.is_file() and self._file.stat().st_mtime != self._sent:
             self._sent = self._file.stat().st_mtime
             shutil.copyfile(self._file, self._folder / self._file.name)
-            (self._folder / REPORTS).write_text(str(self._made), encoding="ascii")
+            (self._folder / REPORTS).write_text(f"{self._made} {self._of}", encoding="ascii")
             kept = tune.Checkpoint.from_directory(str(self._folder))
         tune.report(metrics, checkpoint=kept)
 

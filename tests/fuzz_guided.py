@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def explore(name: str, seconds: int, seed: int) -> None:
     atheris.Fuzz()
 
 
-def led(name: str, seconds: int, seed: int) -> tuple[str, Any]:
+def led(name: str, seconds: int, seed: int) -> tuple[str, str]:
     """What came of one reader in a process of its own: its counts in words, and what went wrong."""
     command = [sys.executable, "-m", "tests.fuzz_guided", "--reader", name, "--seconds", str(seconds), "--seed", str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

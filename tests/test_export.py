@@ -249,13 +249,14 @@ def test_the_file_run_as_a_program_says_what_images_show(tmp_path: Path):
     model = module_in(folder)
     wide = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
     Image.fromarray(wide).save(folder / "wide.png")
+    Image.fromarray(wide.astype(np.uint16) * 256 + 99).save(folder / "deep.png")
     squared = np.asarray(Image.fromarray(wide[:, 5:25]).resize((8, 8), Image.Resampling.BILINEAR))
     with torch.inference_mode():
         shares = model.load()(model.preprocess(torch.from_numpy(squared.copy())[None, None] / 255)).softmax(1)[0]
     best = shares.topk(3)
     wanted = ", ".join(f"digit {i} {share:.1%}" for share, i in zip(best.values.tolist(), best.indices.tolist(), strict=True))
-    done = as_a_program(folder, "wide.png")
-    assert (done.returncode, done.stdout) == (0, f"wide.png: {wanted}\n"), done.stderr
+    done = as_a_program(folder, "wide.png", "deep.png")
+    assert (done.returncode, done.stdout) == (0, f"wide.png: {wanted}\ndeep.png: {wanted}\n"), done.stderr
 
 
 def test_a_network_that_gives_no_numbers_is_written_too(tmp_path: Path):

@@ -176,23 +176,26 @@ def images_of(folder: Path, train: int, val: int = 60, side: int = 2) -> str:
 
 
 @pytest.mark.parametrize(
-    ("images", "trials", "epochs", "rungs", "lr"),
+    ("images", "trials", "epochs", "rungs", "rates"),
     [
-        (1_078, 64, 25, (8, 25), 0.02),  # as many as the digits have
-        (300, 64, 25, (), 0.02),
-        (48_000, 64, 12, (0.083, 0.437, 2, 12), 0.0047),
-        (48_000, 40, 12, (0.148, 1, 12), 0.0047),
-        (48_000, 6, 12, (1, 12), 0.0047),
-        (48_000, 5, 12, (), 0.0047),
-        (700_000, 64, 1, (0.006, 0.032, 0.179, 1), 0.0043),
+        (1_078, 64, 25, (8, 25), (0.02, 0.02)),  # as many as the digits have
+        (300, 64, 25, (), (0.02,)),
+        (48_000, 64, 12, (0.083, 0.437, 2, 12), (0.02, 0.02, 0.0115, 0.0047)),
+        (48_000, 40, 12, (0.148, 1, 12), (0.02, 0.0163, 0.0047)),
+        (48_000, 6, 12, (1, 12), (0.0163, 0.0047)),
+        (48_000, 5, 12, (), (0.0047,)),
+        (700_000, 64, 1, (0.006, 0.032, 0.179, 1), (0.02, 0.02, 0.0101, 0.0043)),
     ],
 )
 def test_left_alone_a_search_begins_with_some_thousand_images_and_ends_with_many(
-    images: int, trials: int, epochs: int, rungs: tuple[float, ...], lr: float, tmp_path: Path
+    images: int, trials: int, epochs: int, rungs: tuple[float, ...], rates: tuple[float, ...], tmp_path: Path
 ) -> None:
     whole, values = Train(data=images_of(tmp_path, images, side=1)).usual(trials)
-    assert (whole.epochs, values, whole.lr) == (epochs, rungs, lr)
-    assert not values or Fidelity("epochs", values).check(whole) is None
+    assert (whole.epochs, values, whole.lr) == (epochs, rungs, 0.02)
+    fidelity = Fidelity("epochs", values) if values else None
+    on = [fidelity.of(whole, rung) for rung in range(len(values))] if fidelity else [whole]
+    assert [judge.pace(round(images * min(1, judge.epochs))) for judge in on] == pytest.approx(rates, abs=6e-5)
+    assert replace(whole, steady=0).pace(images) == 0.02
 
 
 @pytest.mark.parametrize("stop", [False, True])

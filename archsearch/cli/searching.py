@@ -207,8 +207,8 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
             return parts.evaluator, None
         judge: Any = parts.evaluator
         evaluator, values = judge.usual(terms.trials)
-        if "lr" in options:
-            evaluator = replace(evaluator, lr=judge.lr)
+        if options & {"lr", "steady"}:
+            evaluator = replace(evaluator, steady=judge.steady)
         return evaluator, Fidelity("epochs", values, terms.schedule) if values else None
     if terms.fidelity == "none":
         return parts.evaluator, None

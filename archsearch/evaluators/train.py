@@ -33,10 +33,10 @@ from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
 from archsearch.training.weights import load_weights, put_in, read_weights, save_weights
 
-USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 600_000, 4_000, 4
+USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 600_000, 5_000, 4
 """How long a training is that nobody asks to be longer: epochs at most, images that it sees, those of the lowest rung at least, rungs."""
 EVEN_STEPS = 500
-"""Steps up to which the learning rate suits a training; that of a longer one is lower, by the root of their number."""
+"""Steps up to which the usual learning rate suits a training."""
 STEP, MOST_STEP = 3, 9
 """How many times as long as the one below each rung trains: at least, and at most."""
 
@@ -76,13 +76,12 @@ class Train(Options):
 
         The lowest rung sees some thousand images, and two trials or more reach the top. Each rung trains three times as long as the one
         below; of a longer training so many times more that the rungs still reach from one end to the other: then most of the time goes
-        into the few on the top, at a lower learning rate. No rungs where a whole training is short, or trials are few.
+        into the few on the top, at a lower learning rate (`steady`). No rungs where a whole training is short, or trials are few.
         """
         data = self._data()
         images = len(data.train) * views_of(data, self.crop)
         epochs = min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images)))
-        slower = min(1.0, (EVEN_STEPS * self.batch / (epochs * images)) ** 0.5)
-        whole = replace(self, epochs=epochs, lr=float(f"{self.lr * slower:.2g}"))
+        whole = replace(self, epochs=epochs, steady=EVEN_STEPS)
         longer = whole.epochs * images / FEWEST_IMAGES
         rungs = 1
         while rungs < MOST_RUNGS and STEP**rungs <= longer and trials >= 2 * 3**rungs:
@@ -132,7 +131,8 @@ class Train(Options):
         most = self.at_once or images_at_once(genotype, min(self.batch, len(data)), self.optimizer, device)
         generator = torch.Generator(device).manual_seed(candidate.seed)
         numerics = numerics_of(genotype, self.precision, device)
-        fitting = replace(self, at_once=most, epochs=self.epochs - done, lr=self.lr * (1 - LEARNED * share))
+        fitting = replace(self, at_once=most, epochs=self.epochs - done)
+        fitting = replace(fitting, lr=fitting.pace(len(data)) * (1 - LEARNED * share))
         training = Training(fitting, network, data, generator, numerics, frozen)
         judge = partial(self.judged, data, self.glance(data), [output.macs for output in exits(genotype)])
         return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, more or {}), done, every)

@@ -142,7 +142,7 @@ class Course:
         return self.setting.latencies(canonicalise(genotype).fingerprint).get(self.train.times_on())
 
 
-OF_ONE_NETWORK = ("clip", "ema", "mixup", "at_once", "compile", "width", "quantize")
+OF_ONE_NETWORK = ("clip", "ema", "mixup", "at_once", "steady", "compile", "width", "quantize")
 """Options of training that only the loop of a single network heeds."""
 
 

@@ -31,7 +31,7 @@ FEWEST_JUDGING = 2000
 GLANCED = 1 / 8
 """Share of the images of an epoch by which it is judged, unless it is the last one: some hundredths of its time."""
 WHOLE = (
-    ("data_seed", 0, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END),
+    ("data_seed", 0, NO_END), ("batch", 2, NO_END), ("crop", 0, NO_END), ("at_once", 0, NO_END), ("steady", 0, NO_END),
     ("randaugment", 0, 10),
 )  # fmt: skip
 """Options that are whole numbers: least and most."""
@@ -54,6 +54,7 @@ class Options:
         batch: Images a step; an incomplete last batch waits for the next epoch.
         optimizer: `adamw`, `momentum` (SGD with 0.9) or `sgd`.
         lr: Highest learning rate.
+        steady: Steps up to which a training has that rate; that of a longer one falls with the root of its steps. 0: all have it.
         schedule: `cosine`: it rises over the warm-up in a line, then falls to 0 as a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983);
             `onecycle`: both as cosines, and momentum goes the other way (Smith & Topin 2019, arXiv:1708.07120); `constant`.
         weight_decay: Of weights with two axes or more, not of biases and norms; decoupled in adamw.
@@ -96,6 +97,7 @@ class Options:
     batch: int = 64
     optimizer: str = "adamw"
     lr: float = 0.02
+    steady: int = 0
     schedule: str = "cosine"
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
@@ -218,6 +220,11 @@ class Options:
         judging = max(FEWEST_JUDGING, len(train[1])) / len(whole.validation[1]) if briefly < 1 else 1
         validation = part_of(whole.validation, judging, classes, self.data_seed)
         return replace(whole, train=train, validation=validation, changes=Changes(self.cutout, self.colour, self.randaugment))
+
+    def pace(self, images: int) -> float:
+        """The highest learning rate of a training on so many images."""
+        steps = self.rounds * max(1, images // self.batch)
+        return self.lr * min(1.0, (self.steady / steps) ** 0.5) if self.steady else self.lr
 
     def glance(self, data: Feed) -> Pair:
         """So much of the validation part that to judge by it takes little time beside an epoch."""

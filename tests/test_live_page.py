@@ -36,6 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_run_grows_on_its_page_while_it_is_searched(browser: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with serving(run, alone=True) as served, opened(browser, f"{served.address}run/run/") as page:
@@ -103,6 +104,7 @@ def test_runs_are_listed_and_set_beside_each_other(browser: Any, runs: Path) -> 
         page.wait_for_selector("#growth .chart[data-drawn]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dark", "width"), [(False, 1440), (True, 390)])
 def test_lists_and_comparisons_can_be_used_by_everybody(browser: Any, runs: Path, dark: bool, width: int) -> None:
     with serving(runs) as served:

@@ -140,6 +140,7 @@ def test_a_click_selects_everywhere(browser: Any, example: Path) -> None:
         assert selected(page) != "Trial 7"
 
 
+@pytest.mark.slow
 def test_a_click_leads_to_a_drawing_within_a_tenth_of_a_second(browser: Any, example: Path) -> None:
     """Several clicks, the best counts: the machine may be busy; the figure itself is measured in benchmarks/dashboard.py."""
     took = """async (number) => { const start = performance.now();
@@ -151,6 +152,7 @@ def test_a_click_leads_to_a_drawing_within_a_tenth_of_a_second(browser: Any, exa
         assert min(page.evaluate(took, number) for number in (7, 28, 46, 44, 60)) < 100
 
 
+@pytest.mark.slow
 def test_deep_link_opens_the_same_view(browser: Any, example: Path) -> None:
     link = "#trial=28&compare=7.51&x=memory_bytes&colour=params&listed=all&log.memory_bytes=0&in.:stages=0..0&max.macs=500000"
     with opened(browser, address_of(example, link)) as page:
@@ -168,6 +170,7 @@ def test_deep_link_opens_the_same_view(browser: Any, example: Path) -> None:
         assert selected(page) == "Trial 43"
 
 
+@pytest.mark.slow
 def test_compare_marks_what_differs(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example)) as page:
         assert page.locator("#compare").is_hidden()
@@ -184,6 +187,7 @@ def test_compare_marks_what_differs(browser: Any, example: Path) -> None:
         assert page.locator("#compare").is_hidden()
 
 
+@pytest.mark.slow
 def test_brush_filters_everything(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example, "#listed=filtered")) as page:
         page.locator("#parallel").scroll_into_view_if_needed()
@@ -210,6 +214,7 @@ def test_brush_filters_everything(browser: Any, example: Path) -> None:
         assert page.evaluate("window.same.isConnected"), "all lines were drawn again for one"
 
 
+@pytest.mark.slow
 def test_trials_in_training_are_a_chart_of_their_own(browser: Any, example: Path) -> None:
     tell = "(going) => document.dispatchEvent(new CustomEvent('rows', { detail: { run: { under_way: going } } }))"
     with opened(browser, address_of(example)) as page:
@@ -225,6 +230,7 @@ def test_trials_in_training_are_a_chart_of_their_own(browser: Any, example: Path
         until(page, "document.getElementById('going').offsetParent === null")
 
 
+@pytest.mark.slow
 def test_picker_finds_the_best_within_a_budget(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example)) as page:
         slider = page.locator('#pick input[data-metric="params"]')
@@ -240,6 +246,7 @@ def test_picker_finds_the_best_within_a_budget(browser: Any, example: Path) -> N
         assert "max." not in page.evaluate("location.hash")
 
 
+@pytest.mark.slow
 def test_scopes_fold_by_click_and_by_key(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example)) as page:
         boxes = page.locator("#trial .drawing svg rect[data-box]")
@@ -274,6 +281,7 @@ def test_every_tab_tells_of_the_trial(browser: Any, example: Path) -> None:
         assert page.locator("#curve .scatterlayer .trace").count() >= 2
 
 
+@pytest.mark.slow
 def test_keyboard_alone(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example)) as page:
         page.locator("#scatter").focus()
@@ -296,6 +304,7 @@ def test_keyboard_alone(browser: Any, example: Path) -> None:
         assert {"tradeoff", "pick", "trials", "parallel", "progress"} <= reached
 
 
+@pytest.mark.slow
 def test_every_button_does_what_it_says(browser: Any, example: Path) -> None:
     with opened(browser, address_of(example), permissions=["clipboard-read", "clipboard-write"]) as page:
         page.locator("#trial button", has_text="Copy genotype").click()
@@ -344,6 +353,7 @@ def assert_file(path: Path, kind: str) -> None:
         assert len(rows) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_colours_follow_the_system_and_the_button(browser: Any, example: Path, dark: bool) -> None:
     shade = "parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]) < 100"
@@ -393,6 +403,7 @@ def test_hostile_texts_show_as_text(browser: Any, mixed: Path) -> None:
         assert_accessible(page)
 
 
+@pytest.mark.slow
 def test_missing_and_failed_values_are_no_measurements(browser: Any, mixed: Path) -> None:
     with opened(browser, address_of(mixed, "#listed=failed&trial=3")) as page:
         page.locator("#parallel").scroll_into_view_if_needed()
@@ -411,6 +422,7 @@ def test_missing_and_failed_values_are_no_measurements(browser: Any, mixed: Path
         assert all("\u2013" in row for row in page.locator("#trials tbody tr").all_inner_texts())
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_no_measurement(browser: Any, example: Path) -> None:
     more = {
         "number": [64, 65, 66], "rung": [0, 0, 0], "seconds": [1.0, 2.0, 3.0], "failure": [None, None, None], "curves": {}, "units": {},
@@ -451,6 +463,7 @@ def test_rows_can_be_added_and_the_selection_stays(browser: Any, example: Path) 
         assert text(page, '[data-number="best"] dd') == "0.10% trial 64"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["none", "all failed", "any-time"])
 def test_every_state_of_a_run_opens(browser: Any, tmp_path: Path, state: str) -> None:
     with opened(browser, address_of(write_report(STATES[state], tmp_path / "report.html"))) as page:

@@ -1,7 +1,7 @@
 """The page of a run at 2,000, 10,000 and 20,000 trials: its bytes, the memory to write it, how soon it can be used in a browser.
 
 `python -m benchmarks.dashboard` needs Chromium and Playwright; every trial has a network of its own from the space `small_cell`.
-`python -m benchmarks.dashboard beside` opens the smallest one beside the same study in optuna-dashboard.
+`... pages` measures these alone, `... beside` the smallest one beside the same study in optuna-dashboard.
 """
 
 from __future__ import annotations
@@ -197,28 +197,32 @@ def beside(browser: Any, scratch: Path, drawn: list[tuple[dict[str, Any], Genoty
     show(f"the same {SIZES[0]:,} trials", ["", "first plot (median)", "least", "most", "bytes"], rows)
 
 
-def main() -> None:
-    """Print the tables."""
-    if ABSENT:
-        raise SystemExit(ABSENT)
-    drawn, rows = networks(), []
-    with tempfile.TemporaryDirectory() as name, chromium() as browser:
-        beside(browser, Path(name), drawn)
-        for count in SIZES if sys.argv[1:] != ["beside"] else ():
-            folder, page = Path(name) / str(count), Path(name) / f"{count}.html"
-            study(folder, count, drawn)
-            size, memory, took = written(folder, page)
-            ready, click = used(browser, page)
-            rows.append(
-                [f"{count:,}", f"{size / 1e6:.1f} MB", f"{memory / 1e6:.0f} MB", f"{took:.1f} s", f"{ready:.1f} s", f"{click:.0f} ms"]
-            )
-        if not rows:
-            return
-        nodes, drawn_ms = large(browser, Path(name))
+def pages(browser: Any, scratch: Path, drawn: list[tuple[dict[str, Any], Genotype]]) -> None:
+    """Print a table of pages of several sizes, and one of a large network."""
+    rows = []
+    for count in SIZES:
+        folder, page = scratch / str(count), scratch / f"{count}.html"
+        study(folder, count, drawn)
+        size, memory, took = written(folder, page)
+        ready, click = used(browser, page)
+        rows.append([f"{count:,}", f"{size / 1e6:.1f} MB", f"{memory / 1e6:.0f} MB", f"{took:.1f} s", f"{ready:.1f} s", f"{click:.0f} ms"])
+    nodes, drawn_ms = large(browser, scratch)
     heads = ["trials", "page", "memory to write", "to write", "usable after", "click to drawing"]
     show("the page of a run", heads, rows)
     show("a large network", ["nodes", "all scopes open"], [[f"{nodes:,}", f"{drawn_ms:.0f} ms"]])
 
+
+def main() -> None:
+    """Print the tables."""
+    if ABSENT:
+        raise SystemExit(ABSENT)
+    drawn = networks()
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+        for part in sys.argv[1:] or ("pages", "beside"):
+            PARTS[part](browser, Path(name), drawn)
+
+
+PARTS = {"pages": pages, "beside": beside}
 
 if __name__ == "__main__":
     main()

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from plotly.offline import get_plotlyjs
 
 from archsearch.figures.chart import CONFIG, best_so_far, exit_curves, growth, learning_curves, pareto
 from archsearch.figures.frame import FIXED, curves, exits, frame, progress
-from archsearch.figures.library import KINDS, REGISTERED, called_at_once, kind_of, with_kinds
+from archsearch.figures.library import KINDS, REGISTERED, called_at_once, kind_of, library_text, shortened, with_kinds
 from archsearch.pareto import front, hypervolume
 from archsearch.report import ReportError, Summary, page, write_report
 from archsearch.report.markup import link
 from archsearch.support.offline_page import bundle, script_json
 from archsearch.trial import FAILURE_KINDS, Failure, Objective, Trial
+from tests.unused import FILE, TYPESCRIPT, unused
 
 ERROR, MACS, MEMORY = Objective("error"), Objective("macs"), Objective("memory_bytes")
 EVIL = '</script><img src=x onerror="alert(1)">\u2028<b>&amp;</b>'
@@ -84,7 +86,14 @@ def test_the_library_knows_the_kinds_of_charts_that_pages_draw_and_no_others():
     assert sorted(left.values()) == ["", "bar"], "calendars are no kind of chart"
     assert len(called_at_once(text)) == len(text) + 2
     assert with_kinds(text, ("bar", "no such kind")) == text
-    assert called_at_once(with_kinds("alert(1)", KINDS)) == "alert(1)"
+    assert called_at_once(shortened(with_kinds("alert(1)", KINDS))) == "alert(1)"
+    assert len(library_text()) < len(text) / 3, "what is unused of this plotly is not known: python -m tests.unused"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TYPESCRIPT.is_file() or not shutil.which("node"), reason="no TypeScript: npm install --no-save typescript")
+def test_what_is_left_out_of_the_library_is_what_nothing_uses():
+    assert json.loads(unused()) == json.loads(FILE.read_text(encoding="utf-8"))
 
 
 def test_frame_has_a_row_for_every_trial():

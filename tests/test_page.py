@@ -427,7 +427,7 @@ def test_what_was_refused_is_no_measurement(browser: Any, example: Path) -> None
     more = {
         "number": [64, 65, 66], "rung": [0, 0, 0], "seconds": [1.0, 2.0, 3.0], "failure": [None, None, None], "curves": {}, "units": {},
         "metrics": {"error": [0.5, 0.5, 0.5], "params": [9e3, 9e3, 9e3], "macs": [2e5, 3e5, 4e5]}, "choices": {},
-        "refused": [{"params": 25_000.0, "macs": 4e6}, None, {"params": 2e9, "macs": 4e6}],
+        "refused": [{"params": 24_000.0, "macs": 4e6}, None, {"params": 26_000.0, "macs": 4e6}],
     }  # fmt: skip
     lines = "document.getElementById('scatter').data.filter((line) => line.name === 'refused')"
     told = f"{lines}.map((line) => [line.yaxis ?? 'y', line.x, line.y])"
@@ -435,13 +435,13 @@ def test_what_was_refused_is_no_measurement(browser: Any, example: Path) -> None
         front = text(page, '[data-number="on"] dd')
         page.evaluate("(rows) => document.dispatchEvent(new CustomEvent('rows', { detail: { rows } }))", more)
         until(page, f"{told}.length === 1")
-        assert page.evaluate(told) == [["y2", [25_000], [0.5]]], (
+        assert page.evaluate(told) == [["y2", [24_000], [0.5]]], (
             "what has no error stands in the strip; what is far over the budget nowhere"
         )
         assert text(page, '[data-number="on"] dd') == front
         page.locator("#front select").nth(1).select_option("macs")
         until(page, f"{told}[0][0] === 'y'")
-        assert page.evaluate(told) == [["y", [25_000], [4e6]]]
+        assert page.evaluate(told) == [["y", [24_000], [4e6]]]
         assert "closest" in text(page, "#front .key")
         page.locator("#front button", has_text="Table").click()
         assert page.locator("#front .twin td", has_text="refused before trial 64").count() == 1

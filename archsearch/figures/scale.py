@@ -16,8 +16,9 @@ def is_wide(values: Sequence[float]) -> bool:
 
 
 def log_marks(low: float, high: float) -> list[float]:
-    """Round numbers for a logarithmic axis: 1, 2, 5 of each decade, 1 and 3 over a wide range, 1 alone over a very wide one."""
-    steps: Sequence[int] = (1, 2, 5) if high / low < 60 else (1, 3) if high / low < 1e3 else (1,)
+    """Round numbers for a logarithmic axis: 1, 2, 5 of each decade; more within one decade, 1 and 3 over many, 1 alone over very many."""
+    ratio = high / low
+    steps: Sequence[float] = (1, 1.5, 2, 3, 4, 5, 7) if ratio < 10 else (1, 2, 5) if ratio < 60 else (1, 3) if ratio < 1e3 else (1,)
     marks = [step * 10.0**power for power in range(-12, 16) for step in steps]
     return [float(f"{mark:.6g}") for mark in marks if low / 2 <= mark <= high * 2]
 

@@ -146,7 +146,7 @@ export class DrawingPanel {
     svg.addEventListener("focusin", (event) => this.tell(event));
     this.paper.style.background = look.grounds[1];
     this.paper.replaceChildren(svg);
-    this.paper.scrollLeft = (this.paper.scrollWidth - this.paper.clientWidth) / 2;
+    requestAnimationFrame(() => { this.paper.scrollLeft = (this.paper.scrollWidth - this.paper.clientWidth) / 2; }); // once it is in the page
     this.legend(fills);
   }
 

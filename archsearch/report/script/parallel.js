@@ -12,7 +12,7 @@ import { axisValues } from "./view.js";
 /** @typedef {import("./view.js").View} View */
 /** @typedef {{name: string, label: string, x: number, low: number, high: number, log: boolean, value: (row: number) => number | null}} Axis */
 
-const [TOP, HEIGHT, NONE, LEFT, APART] = [40, 250, 30, 72, 92];
+const [TOP, HEIGHT, NONE, LEFT, APART] = [40, 250, 30, 72, 108];
 const [MOST_CHOICES, MOST_METRICS, MOST_LINES, MOST_TICKS] = [12, 6, 3000, 9];
 
 export class Parallel {

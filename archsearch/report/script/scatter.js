@@ -14,7 +14,7 @@ const MOST_DIM = 3000;
 const CELLS = 260;
 const MOST_REFUSED = 600;
 /** How far over a limit what was refused is still shown, so that the rest keeps its place. */
-const NEAR = 2;
+const NEAR = 1.25;
 
 /** @param {View} view */
 export function tradeOff(view) {
@@ -30,7 +30,8 @@ export function tradeOff(view) {
   figure.chart.setAttribute("aria-roledescription", "chart");
   figure.chart.addEventListener("keydown", (event) => walk(view, event));
   const how = "Click a network, or walk by keys: \u2190 \u2192 along the front, \u2191 \u2193 from trial to trial, C to compare.";
-  view.on(["x", "y", "rows"], () => key.replaceChildren(how, refusals(view).length ? " Diamonds: refused, over the budget; of those before each trial the closest." : ""));
+  const open = " Open circles: on a lower rung.", diamonds = " Diamonds: refused, over the budget; of those before each trial the closest.";
+  view.on(["x", "y", "rows"], () => key.replaceChildren(how, view.run.facts.top ? open : "", refusals(view).length ? diamonds : ""));
   const listen = () => {
     const chart = /** @type {any} */ (figure.chart);
     if (!chart.on || chart.listening) return;
@@ -48,9 +49,10 @@ function controls(view) {
   const { run, state } = view, names = run.names.map((name) => /** @type {[string, string]} */ ([name, run.unit(name).label]));
   const log = (/** @type {"x" | "y"} */ axis) =>
     tick("log", isLog(view, state[axis]), (on) => view.set({ scale: { ...state.scale, [state[axis]]: on } }), `logarithmic ${axis}`);
+  const pair = (/** @type {Node[]} */ ...both) => h("span", { class: "pair" }, both);
   return [
-    choice("x", names, state.x, (x) => view.set({ x })), log("x"),
-    choice("y", names, state.y, (y) => view.set({ y })), log("y"),
+    pair(choice("x", names, state.x, (x) => view.set({ x })), log("x")),
+    pair(choice("y", names, state.y, (y) => view.set({ y })), log("y")),
     choice("Colour", [["", "front"], ...names], state.colour, (one) => view.set({ colour: one })),
   ];
 }

@@ -105,7 +105,7 @@ export class TrialPanel {
   /** @param {number} number */
   actions(number) {
     const { run, state } = this.view, isIn = state.compared.includes(number), { links, explained } = run.facts;
-    const beside = (/** @type {string | undefined} */ target, /** @type {string} */ text) => (target && !/^[a-z]+:|^[/\\]/i.test(target) ? h("a", { href: target, class: "button" }, text) : "");
+    const beside = (/** @type {string | undefined} */ target, /** @type {string} */ text, more = {}) => (target && !/^[a-z]+:|^[/\\]/i.test(target) ? h("a", { href: target, class: "button", ...more }, text) : "");
     const explain = () => void copy(`archsearch explain ${where}`, "The command");
     const where = `${quoted(run.facts.place)}:${number}`;
     return [
@@ -114,7 +114,7 @@ export class TrialPanel {
       button("Copy export command", () => void copy(`archsearch export ${where} --out trial-${number}`, "The command")),
       button("JSON", () => this.saveJson(number), { "aria-label": "Download the trial as JSON" }),
       beside(links[number], "Model file"),
-      beside(explained[number], "What it does with images") || (run.front.includes(Number(run.rows.get(number))) && button("Copy explain command", explain)),
+      beside(explained[number], "Explanation", { title: "What it does with images" }) || (run.front.includes(Number(run.rows.get(number))) && button("Copy explain command", explain)),
     ];
   }
 

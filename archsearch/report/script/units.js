@@ -50,9 +50,9 @@ export function duration(seconds) {
   return seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** Round numbers for a logarithmic axis: 1, 2, 5 of each decade; fewer over a wide range. @param {number} low @param {number} high */
+/** Round numbers for a logarithmic axis: 1, 2, 5 of each decade; more over a narrow range, fewer over a wide one. @param {number} low @param {number} high */
 export function logMarks(low, high) {
-  const ratio = high / low, steps = ratio < 60 ? [1, 2, 5] : ratio < 1e3 ? [1, 3] : [1], marks = [];
+  const ratio = high / low, steps = ratio < 10 ? [1, 1.5, 2, 3, 4, 5, 7] : ratio < 60 ? [1, 2, 5] : ratio < 1e3 ? [1, 3] : [1], marks = [];
   for (let power = -12; power < 16; power += 1) for (const step of steps) marks.push(Number((step * 10 ** power).toPrecision(6)));
   return marks.filter((mark) => low / 2 <= mark && mark <= high * 2);
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,24 @@ def test_what_is_no_study_is_refused_and_stays_as_it_is(content: bytes, run: Run
     assert (tmp_path / "x.db").read_bytes() == content
     with pytest.raises(StudyError, match=r"no file .*nowhere.db"):
         read_study(tmp_path / "nowhere.db", small_space())
+
+
+def test_a_study_that_lacks_a_table_is_read_without_it_or_refused(run: Run, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.db", tmp_path / "cut.db"
+    write_study(run, whole, "mine")
+    with closing(sqlite3.connect(whole)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    said = {}
+    for table in tables:
+        shutil.copy(whole, cut)
+        with closing(sqlite3.connect(cut)) as db, db:
+            db.execute(f"DROP TABLE {table}")
+        try:
+            read_study(cut, small_space(), "mine")
+        except StudyError as error:
+            said[table] = str(error)
+    assert len(said) > 6
+    assert all(f"no such table: {table}" in words for table, words in said.items()), said
 
 
 def test_options_that_are_equal_become_texts() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,18 +17,15 @@ LIMITS = ("-timeout=0", "-handle_alrm=0", "-rss_limit_mb=0", "-max_len=200000", 
 """Time and memory are looked after by `tests.fuzz` itself."""
 
 
-def explore(name: str, seconds: int, seed: int) -> None:
+def explore(name: str, seconds: int, seed: int, place: Path) -> None:
     """Let one reader read for so many seconds what leads to code not seen before; ends this process."""
     import atheris
 
-    with atheris.instrument_imports(include=["archsearch"]):
-        from tests.fuzz_readers import READERS
     from tests.fuzz import guard, tried
     from tests.fuzz_changes import damaged
+    from tests.fuzz_readers import READERS
 
-    reader = READERS[name]
-    place = Path(tempfile.mkdtemp())
-    whole, folder, corpus = place / "whole", place / "w", place / "corpus"
+    reader, whole, folder, corpus = READERS[name], place / "whole", place / "w", place / "corpus"
     whole.mkdir()
     corpus.mkdir()
     reader.make(whole)
@@ -53,31 +51,40 @@ def explore(name: str, seconds: int, seed: int) -> None:
     guard()
     words = [sys.argv[0], *LIMITS, f"-seed={seed + 1}", f"-max_total_time={seconds}", f"-artifact_prefix={place}/", str(corpus)]
     atheris.Setup(words, read, custom_mutator=change)
+    with (place / "said").open("wb") as said:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
     atheris.Fuzz()
 
 
 def led(name: str, seconds: int, seed: int) -> tuple[str, str]:
     """What came of one reader in a process of its own: its counts in words, and what went wrong."""
-    command = [sys.executable, "-m", "tests.fuzz_guided", "--reader", name, "--seconds", str(seconds), "--seed", str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    count = re.search(r"number_of_executed_units: (\d+)", done.stderr)
-    reached = re.findall(r"cov: (\d+)", done.stderr)
-    words = f"{int(count[1]) if count else 0:8,} inputs  {reached[0] if reached else 0:>6} to {reached[-1] if reached else 0:>6} branches"
-    return words, "" if done.returncode == 0 else done.stderr[-1500:]
+    with tempfile.TemporaryDirectory() as place:
+        process = multiprocessing.get_context("fork").Process(target=explore, args=(name, seconds, seed, Path(place)))
+        process.start()
+        process.join()
+        said = Path(place, "said").read_text(errors="replace") if Path(place, "said").is_file() else ""
+    count = re.search(r"number_of_executed_units: (\d+)", said)
+    reached = re.findall(r"cov: (\d+)", said) or ["0"]
+    words = f"{int(count[1]) if count else 0:8,} inputs  {reached[0]:>6} to {reached[-1]:>6} branches"
+    return words, "" if process.exitcode == 0 and count else f"exit code {process.exitcode}: {said[-1500:]}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reader", help="one alone, in this process")
+    parser.add_argument(
+        "readers", nargs="*", help="those of tests.fuzz_readers; all when left out, but for those that train, which is torch's code"
+    )
     parser.add_argument("--seconds", type=int, default=10, help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    if given.reader:
-        explore(given.reader, given.seconds, given.seed)
-    from tests.fuzz_readers import READERS
+    import atheris
+
+    with atheris.instrument_imports(include=["archsearch"]):
+        from tests.fuzz_readers import READERS
 
     wrong = 0
-    for name in [name for name, reader in READERS.items() if reader.every == 1]:  # the others train, which is torch's code
+    for name in given.readers or [name for name, reader in READERS.items() if reader.every == 1]:
         words, fault = led(name, given.seconds, given.seed)
         print(f"{name:26} {words}{fault and '  FAULT'}", flush=True)
         if fault:

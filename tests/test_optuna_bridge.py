@@ -110,6 +110,21 @@ def test_what_is_no_study_is_refused_and_stays_as_it_is(content: bytes, run: Run
         read_study(tmp_path / "nowhere.db", small_space())
 
 
+@pytest.mark.slow
+def test_a_study_with_a_damaged_page_is_refused_or_read_where_it_is_whole(run: Run, tmp_path: Path) -> None:
+    write_study(run, tmp_path / "optuna.db", "mine")
+    data = (tmp_path / "optuna.db").read_bytes()
+    said = []
+    for first in range(4096, len(data), 4096):  # where the first row of each page lies
+        (tmp_path / "harmed.db").write_bytes(data[: first + 8] + (3847).to_bytes(2) + data[first + 10 :])
+        try:
+            read_study(tmp_path / "harmed.db", small_space(), "mine")
+        except StudyError as error:
+            said.append(str(error))
+    assert len(said) > 5
+    assert all("harmed.db: " in words and "Optuna 5" in words for words in said), said
+
+
 def test_options_that_are_equal_become_texts() -> None:
     assert labels((1, 3)) == (1, 3)
     assert labels((True, 1, 1.0, "1")) == ("true", "1", "1.0", '"1"')

@@ -137,16 +137,15 @@ def read_study(
     Raises:
         StudyError: no such file or study, or other objectives.
     """
-    study = source if isinstance(source, Study) else opened(Path(source), name)
-    goals = objectives_of(study)
-    if objectives:
-        given = tuple(one if isinstance(one, Objective) else Objective.parse(one) for one in objectives)
-        if [one.maximise for one in given] != [one.maximise for one in goals] or (study.metric_names and given != goals):
+    file, given = Path(str(source)), tuple(one if isinstance(one, Objective) else Objective.parse(one) for one in objectives)
+    study = source if isinstance(source, Study) else opened(file, name)
+    with stored(file):  # Optuna reads all that it is asked for anew
+        goals, trials = objectives_of(study), study.get_trials(deepcopy=False, states=DONE)
+        same = [one.maximise for one in given] == [one.maximise for one in goals] and (not study.metric_names or given == goals)
+        if given and not same:
             words = [", ".join(map(str, each)) for each in (goals, given)]
             raise StudyError(f"study {study.study_name!r} has the objectives {words[0]}, not {words[1]}; give the same")
-        goals = given
-    with stored(Path(str(source))):
-        trials = study.get_trials(deepcopy=False, states=DONE)
+    goals = given or goals
     catalogue, options = Catalogue(space, batch, optimizer), space.options()
     found = []
     for trial in trials:

@@ -37,8 +37,7 @@ def search(
     budget: Budget | None = None, trials: int = 100, seed: int = 0, out: str | PathLike[str], workers: int = 1,
     timeout_s: float | None = None, fidelity: Fidelity | None = None, prefilter: Prefilter | None = None, inherit: bool = False,
     latency_device: Device | None = None, placement: Placement | None = None, warm: Sequence[Trial] = (),
-    foresight: Foresight | None = None,
-    progress: Callable[[Standing], None] | None = None,
+    foresight: Foresight | None = None, progress: Callable[[Standing], None] | None = None,
 ) -> Run:  # fmt: skip
     """Search a space and record every trial in the folder `out`; at the end the front is tested on data that the search never saw.
 

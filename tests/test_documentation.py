@@ -128,7 +128,14 @@ with alone():
     ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
 """
 
+WEIGHTS = """
+from archsearch import compile_network, zoo
+
+state_dict = compile_network(zoo.build("resnet18"), seed=3).state_dict()
+"""
+
 TRIED: dict[str, Trial] = {
+    "design.md: In Python": Trial(first=WEIGHTS),
     "first-search.md: Search, look, take home": Trial(after=the_search_was_shown),
     "data.md: A function of your own": Trial(
         after=lambda folder: check(open_run(folder / "results/mine").record.description.classes == ("top", "middle", "bottom"))

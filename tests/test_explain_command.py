@@ -246,7 +246,7 @@ def test_own_images_are_brought_to_the_input(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     right = rng.integers(0, 256, (12, 10), dtype=np.uint8)
     Image.fromarray(right).save(tmp_path / "sub" / "c.png")
-    Image.fromarray(rng.integers(0, 2**16, (12, 10)).astype(np.uint16)).save(tmp_path / "sub" / "d.png")
+    Image.fromarray(right.astype(np.int32)).save(tmp_path / "sub" / "d.tif")
     (tmp_path / "notes.txt").write_text("no image")
     found = read_loose(tmp_path, (1, 12, 10), 9)
     assert found.names == ("a.png", "b.jpg", "sub/c.png")
@@ -255,7 +255,7 @@ def test_own_images_are_brought_to_the_input(tmp_path: Path) -> None:
     middle = Image.fromarray(wide[:, 21:38])  # 17 of 60 columns: 20 rows by 10/12
     np.testing.assert_array_equal(found.pixels[0, 0], np.asarray(middle.resize((10, 12), Image.Resampling.BILINEAR)))
     notes = "\n".join(found.notes)
-    assert "1 file is damaged and left out: sub/d.png" in notes
+    assert "1 file is damaged and left out: sub/d.tif" in notes
     assert "1 of another size brought to 10x12" in notes
     assert "1 in colour made gray" in notes
     colour = read_loose(tmp_path, (3, 12, 10), 2)

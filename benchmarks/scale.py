@@ -25,7 +25,7 @@ from archsearch.spaces.space import Space
 from archsearch.strategies import Random
 from benchmarks.timing import show
 
-LOOKED_UP, NAPS, CROWD, CROWDED, TUNED = 100, 24, 64, 1200, 600
+LOOKED_UP, NAPS, CROWD, CROWDED, TUNED = 100, 24, 64, 1200, 320
 """Trials of the overhead, and of two workers; workers of the crowd, its trials, and those of Ray Tune."""
 CROWDED_IN = Placement("ray", cpus_per_trial=0.01)
 """Sleeping needs no core."""

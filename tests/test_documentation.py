@@ -150,6 +150,9 @@ TRIED: dict[str, Trial] = {
         {"layers=5": "layers=3", "--max-macs": "--strategy-set again=1 --strategy-set tune=1 --max-macs"},
         after=lambda folder: check(open_run(folder / "results/f").trials),
     ),
+    "cheaper.md: Proxies before, weights from before": Trial(
+        {"search cell": "search cell --set cells=1", "--prefilter 10": "--prefilter 3", "--foresight 50": "--foresight 10"}
+    ),
     "cheaper.md: Shared weights": Trial(after=lambda folder: check(len(open_run(folder / "results/shared").trials) == 4)),
     "cheaper.md: Zero-cost proxies": Trial(
         {"--trials": "--evaluator-set images=8 --trials"}, after=lambda folder: check(open_run(folder / "results/proxy").front())

@@ -314,7 +314,7 @@ def test_a_network_with_exits_is_trained_at_all_of_them(tmp_path, backwards):
 def test_networks_with_exits_and_maps_are_exported(tmp_path):
     folder = export_network(unet(4, 1), tmp_path / "maps", preprocessing=Train(data="shapes").describe().preprocessing())
     assert 'CLASSES = ("background", "disc", "box", "triangle")' in (folder / "model.py").read_text()
-    assert "(N, 10); (N, 10); (N, 10)" in source_text(gather(with_exits(), preprocessing=Train().describe().preprocessing()))
+    assert "3 times (N, 10), a logit for each" in source_text(gather(with_exits(), preprocessing=Train().describe().preprocessing()))
 
 
 def exits_space(pick: Pick, *, classes: int = 10, input: tuple[int, int, int] = (1, 8, 8)) -> Genotype:

@@ -140,6 +140,8 @@ def archive(data: bytes, rng: np.random.Generator) -> bytes:
             members = {name: found.read(name) for name in found.namelist()}
     except BROKEN:
         return flip(data, rng)
+    if not members:
+        return flip(data, rng)
     target = list(members)[rng.integers(len(members))]
     change = [flip, cut, odd, words][rng.integers(4)]
     members[target] = change(members[target][:200], rng) + members[target][200:]

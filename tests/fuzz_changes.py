@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,9 @@ def archive(data: bytes, rng: np.random.Generator) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as found:
             members = {name: found.read(name) for name in found.namelist()}
-    except BROKEN:
+    except (*BROKEN, LZMAError):
+        return flip(data, rng)
+    if not members:
         return flip(data, rng)
     target = list(members)[rng.integers(len(members))]
     change = [flip, cut, odd, words][rng.integers(4)]

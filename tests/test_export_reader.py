@@ -48,6 +48,7 @@ def entry(shape: Any = (2,), offsets: Any = (0, 8), dtype: Any = "F32") -> dict[
         (b"\xff" * 64, "is no safetensors file"),
         (safe_file(entry(), bytes(4)), "tensor 'a' does not fit"),
         (safe_file(entry(shape=[3]), bytes(8)), "tensor 'a' does not fit"),
+        (safe_file({"a" * 500: entry(shape=[3])["a"]}, bytes(8)), f"tensor '{'a' * 60}' does not fit"),
         (safe_file(entry(shape=[-1, -2]), bytes(8)), "tensor 'a' does not fit"),
         (safe_file(entry(shape=[2**70, 0], offsets=[0, 8]), bytes(8)), "tensor 'a' does not fit"),
         (safe_file(entry(offsets=[-8, 0]), bytes(8)), "tensor 'a' does not fit"),

@@ -26,7 +26,7 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
         for name, dtype, shape, start, end in entries:
             fits = all(type(n) is int and n >= 0 for n in (*shape, start, end)) and end <= len(data) - 8 - length
             if not fits or end - start != math.prod(shape) * dtype.itemsize:
-                raise ValueError(f"{path}: tensor {name!r} does not fit into the file, which may be cut off")
+                raise ValueError(f"{path}: tensor {name[:60]!r} does not fit into the file, which may be cut off")
             raw = bytearray(data[8 + length + start : 8 + length + end])
             tensors[name] = torch.frombuffer(raw, dtype=dtype).reshape(shape) if end > start else torch.empty(shape, dtype=dtype)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

@@ -92,6 +92,32 @@ def test_a_sum_that_some_lack_is_optional():
     assert "self.block1 = ResidualBlock()" in text
 
 
+@pytest.mark.parametrize("sum_first", [True, False])
+def test_where_a_sum_is_missing_its_other_operand_goes_on_whatever_its_place(sum_first: bool):
+    b = Builder((4, 8, 8))
+    x = b.input
+    for number, shortcut in enumerate((True, False, True)):
+        with b.scope(f"stage{number}"):
+            beside = b(o.Conv2d(6, 1), x, name="shortcut") if shortcut else x
+            y = b(o.ReLU(), conv_norm(b, x, 6))
+            operands = (beside, y) if sum_first else (y, beside)
+            x = b(o.MaxPool2d(2), b(o.Add(), *operands) if shortcut else y)
+    text = assert_computes_the_same(b.genotype(x))
+    assert text.count("class ") == 2
+
+
+def test_scopes_that_lack_other_operands_of_a_sum_are_other_classes():
+    b = Builder((4, 8, 8))
+    x = b.input
+    for number, lacking in enumerate(("none", "first", "second")):
+        with b.scope(f"stage{number}"):
+            first = x if lacking == "first" else b(o.Conv2d(4, 1), x, name="first")
+            second = x if lacking == "second" else b(o.Conv2d(4, 3), x, name="second")
+            whole = b(o.Add(), first, second) if lacking == "none" else second if lacking == "first" else first
+            x = b(o.MaxPool2d(2), b(o.Sigmoid(), whole))
+    assert_computes_the_same(b.genotype(x))
+
+
 def test_layers_that_read_all_before_them_are_called_in_a_loop():
     b = Builder((2, 4, 4))
     values = [b.input]

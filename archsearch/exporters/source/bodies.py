@@ -68,8 +68,7 @@ def expression(plan: Plan, step: int, operands: Sequence[Text], containers: Cont
     assert made is not None
     if not plan.flag(step):
         return made
-    inner = next(text for text, value in zip(operands, plan.model.steps[step].reads, strict=True) if value not in plan.model.inputs)
-    return Text(f"{made.source} if self.{plan.flag(step)} else {inner.source}", 0)
+    return Text(f"{made.source} if self.{plan.flag(step)} else {operands[plan.kind.standing(step)].source}", 0)
 
 
 def dense(plan: Plan, inputs: Sequence[str]) -> list[str]:

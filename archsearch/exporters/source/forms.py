@@ -51,6 +51,12 @@ class Kind:
         everything = set(range(len(self.model.steps)))
         return {place for _, steps in self.members if len(steps) < len(everything) for place in everything.difference(steps)}
 
+    def standing(self, step: int) -> int:
+        """Which operand of an optional step is read in its place where a scope lacks it; the same one in all of these."""
+        lesser = without(self.form, next(set(steps) for _, steps in self.members if step not in steps))
+        assert lesser is not None
+        return lesser[1][step]
+
 
 class Kinds:
     """The kind of every scope of a network. `calls`: what makes the module of each node that has one of its own."""
@@ -149,13 +155,17 @@ def nodes_in(scope: Scope) -> Iterator[int]:
 def merged(forms: Sequence[Form], inside: Mapping[Form, set[Form]]) -> dict[Form, tuple[Form, list[int]]]:
     """Forms that lack a part or two of another one: which, and the places of their lines there; no class comes to stand in itself."""
     found: dict[Form, tuple[Form, list[int]]] = {}
+    stands: dict[tuple[Form, int], int] = {}
     lengths: dict[int, list[Form]] = {}
     for form in sorted(forms, key=lambda form: -len(form.lines)):
         longer = [other for more in range(1, OPTIONAL + 1) for other in lengths.get(len(form.lines) + more, ()) if not other.chain]
         lengths.setdefault(len(form.lines), []).append(form)
         for other in longer:
-            places = None if other in found else places_in(form, other)
-            if places is not None and not any(reaches(*ends, inside, found) for ends in ((form, other), (other, form))):
+            fit = None if other in found else places_in(form, other)
+            if fit is None or any(reaches(*ends, inside, found) for ends in ((form, other), (other, form))):
+                continue
+            places, operands = fit
+            if all(stands.setdefault((other, place), operand) == operand for place, operand in operands.items()):
                 found[form] = other, places
                 break
     return found
@@ -178,8 +188,8 @@ def reaches(form: Form, goal: Form, inside: Mapping[Form, set[Form]], same: Mapp
     return False
 
 
-def places_in(form: Form, other: Form) -> list[int] | None:
-    """Places of the lines of a form in another one, which has more; None where it cannot do without the others."""
+def places_in(form: Form, other: Form) -> tuple[list[int], dict[int, int]] | None:
+    """Places of a form's lines in another one, which has more, and which operand stands for each of the others; None where one cannot."""
     if (form.inputs, len(form.outputs)) != (other.inputs, len(other.outputs)):
         return None
     places: list[int] = []
@@ -190,34 +200,34 @@ def places_in(form: Form, other: Form) -> list[int] | None:
             return None
         places.append(place)
     found = without(other, set(places))
-    return places if found is not None and found[1:] == form[1:] else None
+    return (places, found[1]) if found is not None and found[0][1:] == form[1:] else None
 
 
-def without(form: Form, kept: set[int]) -> Form | None:
-    """A form with some lines only, what the others read in the place of what they make; None where one of those cannot be left out."""
+def without(form: Form, kept: set[int]) -> tuple[Form, dict[int, int]] | None:
+    """A form with some lines only, and which operand of each of the others is read in its place; None where one cannot be left out."""
     numbers = count()
     stands: dict[Read, Read] = {}
-    lines: list[Line] = []
+    lines, operands = list[Line](), dict[int, int]()
     for place, line in enumerate(form.lines):
         reads = tuple([through(read, stands) for read in line.reads])
         if place in kept:
             new = next(numbers)
             stands |= {(place, each): (new, each) for each in range(made_by(form, place))}
             lines.append(Line(line.name, line.what, reads))
-        elif (read := passed(line, reads)) is None or made_by(form, place) > 1:
+        elif (operand := passed(line, reads)) is None or made_by(form, place) > 1:
             return None
         else:
-            stands[(place, 0)] = read
-    return Form(form.chain, form.inputs, tuple(lines), tuple([through(read, stands) for read in form.outputs]))
+            operands[place], stands[(place, 0)] = operand, reads[operand]
+    return Form(form.chain, form.inputs, tuple(lines), tuple([through(read, stands) for read in form.outputs])), operands
 
 
-def passed(line: Line, reads: tuple[Read, ...]) -> Read | None:
-    """What is read where a line is left out: what it reads; of a sum with an input of the scope the other part."""
+def passed(line: Line, reads: tuple[Read, ...]) -> int | None:
+    """Which operand is read where a line is left out: its only one; of a sum with an input of the scope the other one."""
     if line.what == "again" or (ALL, ALL) in reads:
         return None
     if len(reads) == 1:
-        return reads[0]
-    inner = [read for read in reads if read[0] != ALL]
+        return 0
+    inner = [number for number, read in enumerate(reads) if read[0] != ALL]
     return inner[0] if line.what == SUM and len(reads) == 2 and len(inner) == 1 else None
 
 

@@ -148,15 +148,15 @@ def test_a_search_by_parts_of_ones_own_runs_in_workers_and_is_resumed(tmp_path: 
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (PROPOSING.parents[1] / "docs" / "proposer.md").read_text(), flags=re.S)
+    return re.findall(rf"```{language}\n(.*?)```", (PROPOSING.parents[1] / "docs" / "strategy.md").read_text(), flags=re.S)
 
 
 def test_the_page_on_proposals_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ideas, climb = blocks("python")
+    climb, ideas = blocks("python")
     for name, text in (("ideas.jsonl", blocks("json")[0]), ("ideas.py", ideas), ("climb.py", climb)):
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
-    (command,) = blocks("console")
+    command = blocks("console")[-1]
     assert run_command([*command.split()[2:], "--evaluator-set", "epochs=1", "--workers", "0", "--quiet"]) == 0
     trials = open_run(tmp_path / "results" / "ideas").trials
     assert len(trials) == 4

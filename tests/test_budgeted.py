@@ -220,6 +220,7 @@ def whole_macs(space: Space | None = None) -> int:
     return sum(fact.cost.macs for fact in genotype.facts)
 
 
+@pytest.mark.slow
 def test_limits_are_walked_and_kept_and_a_run_goes_on_exactly(tmp_path: Path) -> None:
     limit = int(0.6 * whole_macs())
     run = walked(tmp_path / "whole", budget=Budget(macs=limit))

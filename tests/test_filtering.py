@@ -67,10 +67,10 @@ def test_of_several_proposals_the_best_by_proxies_is_evaluated(tmp_path: Path) -
     assert not any(name.startswith("foretold") for trial in one.trials for name in trial.metrics)
 
 
-MORE = [pytest.param(name, workers, marks=pytest.mark.slow) for name in ("auto", "reinforce") for workers in (0, 2)]
+LONG = [("evolution", 2), *((name, workers) for name in ("auto", "reinforce") for workers in (0, 2))]
 
 
-@pytest.mark.parametrize(("name", "workers"), [("evolution", 2), *MORE])
+@pytest.mark.parametrize(("name", "workers"), [("evolution", 0), *(pytest.param(*each, marks=pytest.mark.slow) for each in LONG)])
 def test_a_filtered_run_repeats_and_goes_on_exactly(name: str, workers: int, tmp_path: Path) -> None:
     options = {"prefilter": BEST_OF_FIVE, "inherit": True, "fidelity": EPOCHS, "workers": workers, "evaluator": Foreseeing()}
     filtered(tmp_path / "whole", made(name), **options)

@@ -95,7 +95,7 @@ def run_script(tmp_path: Path, text: str, stdin: bool = False) -> subprocess.Com
     return subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("stdin", [False, True])
+@pytest.mark.parametrize("stdin", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_script_without_the_guard_is_told_so_in_one_line(tmp_path: Path, stdin: bool) -> None:
     done = run_script(tmp_path, SCRIPT, stdin)
     assert done.returncode == 1

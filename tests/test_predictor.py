@@ -238,6 +238,7 @@ def test_children_differ_in_one_choice_or_two() -> None:
     assert written(NESTED, [{}], 5, rng)
 
 
+@pytest.mark.slow
 def test_it_finds_more_than_random(tmp_path: Path) -> None:
     best = {}
     for startup in (10, 99):  # before the startup is over all is random

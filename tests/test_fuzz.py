@@ -36,6 +36,7 @@ UNREAD = {
     "training.device.machine_name": "what the system says of its processor",
     "training.memory.data_bytes": "what the system says of this process",
     "exporters.verify.computed": "outputs that a process of its own had computed a moment ago, read as plain arrays only",
+    "engines.mobile.to_mobile": "what the converter had written a moment ago, for its bytes",
     "engines.quantizing.quantized": "a file that the quantiser had written a moment ago, for its bytes",
     "support.own_code.run_as": PYTHON,
     "support.parts._load_own": PYTHON,

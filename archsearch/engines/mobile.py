@@ -31,7 +31,10 @@ def to_mobile(file: bytes, shapes: Sequence[tuple[int, ...]]) -> tuple[bytes, by
         folder = Path(scratch)
         (folder / "model.onnx").write_bytes(file)
         command = [EXEC_PATH, "model.onnx", f"inputshape={sizes}", "fp16=0"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(f"PNNX was not done after {SECONDS} s; choose another format") from error
         made = [folder / name for name in ("model.ncnn.param", "model.ncnn.bin")]
         if done.returncode or not all(path.is_file() for path in made):
             raise EngineError(f"PNNX ended with {done.returncode} and made nothing of it; choose another format")

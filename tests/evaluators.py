@@ -53,6 +53,14 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class FirstIsLong(Formula):
+    """Trial 0 takes `seconds`, the others no time."""
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        return Formula(0.0 if candidate.trial else self.seconds).evaluate(candidate, report)
+
+
+@dataclass(frozen=True)
 class Sharing(Formula):
     """Shares 100 bytes with other workers; a network needs one of `needs`, by its fingerprint. Writes down when it was at work."""
 

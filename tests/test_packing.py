@@ -16,10 +16,10 @@ from archsearch.runs.packing import checksum, packed, shared_by, texts_of, unpac
 from archsearch.runs.search import resume
 from archsearch.runs.store import StoreError, open_run
 from archsearch.spaces.catalogue import Catalogue
-from archsearch.strategies import Evolution
+from archsearch.strategies import Evolution, Random
 from archsearch.support.reading import MAX_TEXT
-from tests.evaluators import Formula
-from tests.runs import small_search, small_space, table
+from tests.evaluators import FirstIsLong, Formula
+from tests.runs import assert_same_run, small_search, small_space, table
 from tests.test_record import told
 
 BEFORE = Path(__file__).with_name("runs_before")
@@ -37,6 +37,12 @@ def test_a_damaged_or_hostile_stream_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"^it (cannot be unpacked|is cut off)[^\n]*$"):
         unpacked(data)
     assert texts_of([(1, data), (2, "text"), (3, packed("not of this checksum"))]) == {}
+
+
+def test_what_networks_share_does_not_hang_on_which_is_recorded_first(tmp_path: Path) -> None:
+    calm = small_search(tmp_path / "calm", Random(), trials=6)
+    small_search(tmp_path / "run", Random(), FirstIsLong(seconds=1.0), trials=6, workers=2)
+    assert_same_run(tmp_path / "run", calm.folder)
 
 
 def change(folder: Path, *statements: str) -> None:

@@ -212,6 +212,7 @@ class Loop:
         """Have a network evaluated; on a rung with the weights of the one below, where its curve then goes on."""
         candidate = self.candidate(trial, proposal.genotype, proposal.choices, step.rung)
         goes_on = candidate.rung is not None and candidate.rung.start is not None and trial in self.done
+        self.store.share(proposal.genotype)
         self.under_way[trial] = UnderWay(proposal, step, place, self.trials[trial].curve if goes_on else ())
         self.executor.submit(candidate)
 
@@ -228,8 +229,7 @@ class Loop:
         """The most similar network before, of those that were told; a trial that has been evaluated begins with weights of its own."""
         if number in self.done:
             return None
-        known = [trial for trial in self.climb.known.values() if trial.values is not None]
-        found = most_similar(choices, known)
+        found = most_similar(choices, [trial for trial in self.climb.known.values() if trial.values is not None])
         if found is None:
             return None
         weights = self.store.weights(found.number, None if found.rung == self.record.top else found.rung).resolve()

@@ -57,7 +57,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._made: list[Path] | None = None
-        self._shared = ""
+        self._shared = self._first = ""
         with disk_errors(folder):
             self._lock = Lock(folder)
             try:
@@ -102,6 +102,11 @@ class Store:
         with disk_errors(self.folder):
             write_text(self.folder / "run.json", record.to_json())
 
+    def share(self, genotype: Genotype) -> None:
+        """All networks are kept by what they share with the first one that is said, whichever is recorded first."""
+        if not self._first:
+            self._first = genotype.to_json()
+
     def add(
         self, trial: Trial, genotype: Genotype, refusals: Mapping[str, int], seconds: float, place: Place | None = None,
         over: Mapping[str, float] = NOTHING,
@@ -145,10 +150,10 @@ class Store:
         """A genotype as it is kept: the run's first one whole, and a second time as what all others share with it."""
         if not self._shared:
             self._shared = next(iter(texts_of(self._db.execute("SELECT checksum, genotype FROM shared")).values()), "")
-        if self._shared:
-            return packed(text, self._shared)
-        self._db.execute("INSERT OR REPLACE INTO shared VALUES (?, ?)", (checksum(text), packed(text)))
-        return packed(text)
+        shared = self._shared or self._first or text
+        if not self._shared:  # nor is it before this is recorded
+            self._db.execute("INSERT OR REPLACE INTO shared VALUES (?, ?)", (checksum(shared), packed(shared)))
+        return packed(text) if text == shared else packed(text, shared)
 
     def refuse(self, number: int, refusals: Mapping[str, int], over: Mapping[str, float] = NOTHING) -> None:
         """Record refusals that led to no trial."""

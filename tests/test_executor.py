@@ -23,7 +23,7 @@ from archsearch.runs.processes import Processes
 from archsearch.runs.room import Room
 from archsearch.spaces.space import load_space
 from archsearch.support.threads import one_thread_each
-from tests.evaluators import Failing, Formula, Sharing, Stillborn, Talking
+from tests.evaluators import Deadly, Failing, Formula, Sharing, Stillborn, Talking
 from tests.runs import small_space
 
 EXECUTORS = {"inline": Inline, "one process": lambda e: Processes(e, 1), "two processes": lambda e: Processes(e, 2)}
@@ -227,3 +227,15 @@ def test_what_was_done_in_time_counts_however_late_it_is_heard(tmp_path: Path) -
 
 def test_any_signal_ends_one_worker_alone() -> None:
     assert died(-40).message == "the worker process was ended by signal 40"
+
+
+def test_who_was_ended_from_outside_has_another_try_on_every_rung(tmp_path: Path) -> None:
+    executor, ends = Processes(Deadly(folder=str(tmp_path), once=3), 1), []
+    try:
+        for _ in range(2):
+            (tmp_path / "3").unlink(missing_ok=True)
+            executor.submit(candidate(3, tmp_path))
+            ends.append(executor.wait().failure)
+    finally:
+        executor.close()
+    assert ends == [None, None]

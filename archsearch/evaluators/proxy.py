@@ -53,12 +53,12 @@ class Proxy(Options):
             EvaluationError: rejected: too slow, not made for these data, or a proxy has no finite value for it.
         """
         self.check(candidate.genotype)
-        genotype, limit, device = candidate.genotype, candidate.max_latency_ms, pick_device(self.device)
-        latency = {}
-        if limit is not None:
+        genotype, latency = candidate.genotype, dict[str, float]()
+        if candidate.max_latency_ms is not None:
+            device = pick_device(self.device)
             network = compile_network(genotype, candidate.seed).to(device)
-            known = candidate.latencies.get(self.times_on())
-            latency = within_latency(network, genotype.inputs[0].shape, device, limit, self.engine, known)
+            shape, known = genotype.inputs[0].shape, candidate.latencies.get(self.times_on())
+            latency = within_latency(network, shape, device, candidate.max_latency_ms, self.engine, known)
         found = proxy_scores(genotype, self.proxies, minibatch(self.feed(), self.images, self.data_seed), candidate.seed)
         report(0, found)
         return {**latency, **found}

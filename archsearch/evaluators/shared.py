@@ -79,13 +79,13 @@ class Shared(Options):
             SharingError: no supernet, one that is not trained to its end, or on other data.
         """
         self.check(candidate.genotype)
-        opened, genotype, limit = self._open(), candidate.genotype, candidate.max_latency_ms
+        opened, genotype = self._open(), candidate.genotype
         if candidate.choices:
             check_space(opened, candidate)
         feed, network = replace(self, final=False).feed(), opened.bank.network(genotype)
         device = opened.bank.device
         shape, known = genotype.inputs[0].shape, candidate.latencies.get(self.times_on())
-        metrics = {} if limit is None else within_latency(network, shape, device, limit, self.engine, known)
+        metrics = within_latency(network, shape, device, candidate.max_latency_ms, self.engine, known)
         recalibrate(network, islice(inputs(feed, self.batch, opened.supernet.seed), self.recalibrate))
         macs = [output.macs for output in exits(genotype)]
         found = by_exit(measure(network, feed, feed.validation, 4 * self.batch), macs)

@@ -105,9 +105,8 @@ class Train(Options):
         self.check(candidate.genotype)
         device = pick_device(self.device)
         network = compile_network(candidate.genotype, candidate.seed).to(device)
-        shape, limit = candidate.genotype.inputs[0].shape, candidate.max_latency_ms
-        known = candidate.latencies.get(self.times_on())
-        latency = {} if limit is None else within_latency(network, shape, device, limit, self.engine, known)
+        shape, known = candidate.genotype.inputs[0].shape, candidate.latencies.get(self.times_on())
+        latency = within_latency(network, shape, device, candidate.max_latency_ms, self.engine, known)
         whole = candidate.genotype
         if self.width < 1:
             candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))

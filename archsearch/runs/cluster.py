@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -72,7 +71,6 @@ class Cluster(Supervisor[_Worker]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._deaths: Counter[int] = Counter()
         self._heard = 0.0
         self._own = False
         self._scratch: TemporaryDirectory[str] | None = None

@@ -48,7 +48,6 @@ class Processes(Supervisor[_Worker]):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._sent = packed(self.evaluator)
-        self._again: set[int] = set()
 
     def close(self) -> None:
         for worker in self._pool:
@@ -144,8 +143,8 @@ class Processes(Supervisor[_Worker]):
         """Replace a worker that is gone; what it was at is tried again once where something outside ended it, else it has failed."""
         self._clear(worker)
         job, code = worker.job, worker.process.exitcode
-        if job is not None and job.trial not in self._again and from_outside(code):
-            self._again.add(job.trial)
+        if job is not None and not self._deaths[job.trial] and from_outside(code):
+            self._deaths[job.trial] += 1
             self._put_back(worker, job)
         else:
             self._finish(worker, {}, died(code))

@@ -95,8 +95,8 @@ def check_thrift(
 ) -> None:
     """Raise SearchError for what saves trainings, where the evaluator knows nothing of it, or a supernet trains by itself."""
     judge = parts.evaluator
-    able = {"a fidelity": True, "a prefilter": has(judge, "foretell"), "inheritance of weights": said(judge, "inherits")}
-    able["foresight"] = has(judge, "foretell")
+    foretells = has(judge, "foretell")
+    able = {"a fidelity": True, "a prefilter": foretells, "inheritance of weights": said(judge, "inherits"), "foresight": foretells}
     for words in [words for words, wanted in zip(able, (fidelity, prefilter, inherit, foresight), strict=True) if wanted]:
         if isinstance(parts.strategy, SupernetSearch):
             raise SearchError(f"a supernet trains all networks together, so {words} is nothing for it; leave it out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -57,6 +57,7 @@ class Supervisor(ABC, Generic[W]):
         self._done: deque[Outcome] = deque()
         self._pool: list[W] = []
         self._room = Room(self.workers)
+        self._deaths: Counter[int] = Counter()
         self._false_starts = 0
 
     @abstractmethod
@@ -161,6 +162,7 @@ class Supervisor(ABC, Generic[W]):
         worked = time.perf_counter() - worker.began if seconds is None else seconds
         self._done.append(Outcome(worker.job.trial, metrics, failure, tuple(worker.curve), worked, worker.place))
         self._tell(worker.job.trial, ENDED)
+        self._deaths.pop(worker.job.trial, None)  # on the next rung it has all its tries again
         worker.job = None
 
     def _put_back(self, worker: W, job: Job) -> None:

@@ -31,7 +31,7 @@ from archsearch.evaluators.base import Evaluator, has, said, setting_of
 from archsearch.fidelity import SCHEDULES, Fidelity, FidelityError
 from archsearch.network.genotype import Genotype
 from archsearch.runs.proposal import SearchError
-from archsearch.runs.record import Foresight, Prefilter
+from archsearch.runs.record import Asked, Foresight, Prefilter
 from archsearch.runs.restoring import Parts, Places, restored
 from archsearch.runs.search import load_method, resume, search
 from archsearch.runs.standing import Standing
@@ -43,7 +43,7 @@ from archsearch.support.nearest import nearest
 from archsearch.trial import EvaluationError, Objective
 from archsearch.units import unit
 
-Proxied = TypeVar("Proxied", Prefilter, Foresight)
+Proxied = TypeVar("Proxied", bound=Asked)
 Tick = Callable[[Standing], None] | None
 QUANTIZED = ("model_bytes", "int8_error", "int8_bytes")
 """Objectives that have to be measured on a quantised network."""
@@ -221,7 +221,7 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
 
 
 def read_proxied(kind: type[Proxied], text: str) -> Proxied | None:
-    """The filter of the options, or the foresight. Raises WrongUseError."""
+    """What proxies are asked for by an option. Raises WrongUseError."""
     try:
         return kind.parse(text) if text else None
     except ValueError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from archsearch.analysis import Budget, Device
 from archsearch.data.description import Description
@@ -39,8 +39,6 @@ from archsearch.support.reading import (
 from archsearch.trial import Objective
 
 USUAL_PROXIES = ("synflow", "naswot")
-MOST_FILTERED = 10_000
-LEAST_FORESEEN, MOST_FORESEEN = 10, 1000
 FORMAT, EARLIER = "archsearch.run/3", ("archsearch.run/2", "archsearch.run/1")
 TEXTS = ("space", "space_sha256", "strategy", "strategy_sha256", "evaluator", "evaluator_sha256")
 OPTIONS = {"settings": "space", "strategy_options": "strategy", "evaluator_options": "evaluator"}
@@ -76,56 +74,49 @@ FIELDS = {
 
 
 @dataclass(frozen=True)
-class Prefilter:
-    """Of `count` proposals the one that proxies find best is evaluated. Raises ValueError for less than two, or unknown proxies."""
+class Asked:
+    """Zero-cost proxies that are asked about `count` networks. Raises ValueError for too few or too many, or unknown proxies."""
 
     count: int
     proxies: tuple[str, ...] = USUAL_PROXIES
+    option: ClassVar[str]
+    what: ClassVar[str]
+    least: ClassVar[int]
+    most: ClassVar[int]
 
     def __post_init__(self) -> None:
-        if type(self.count) is not int or not 2 <= self.count <= MOST_FILTERED:
-            raise ValueError(f"prefilter={self.count!r} must be a number of proposals from 2 to {MOST_FILTERED}")
+        if type(self.count) is not int or not self.least <= self.count <= self.most:
+            raise ValueError(f"{self.option}={self.count!r} must be a number of {self.what} from {self.least} to {self.most}")
         check_proxies(self.proxies)
 
     @classmethod
-    def parse(cls, text: str) -> Prefilter:
+    def parse(cls, text: str) -> Self:
         """Read `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
-        return cls(*counted(text, "prefilter", "proposals"))
+        count, _, names = text.partition(":")
+        if not count.strip().isdecimal():
+            raise ValueError(f"{cls.option} {text[:60]!r} must be a number of {cls.what}, such as 10, or 10:synflow,naswot")
+        return cls(int(count), tuple(names.split(",")) if names else USUAL_PROXIES)
+
+
+class Prefilter(Asked):
+    """Of `count` proposals the one that proxies find best is evaluated."""
+
+    option, what, least, most = "prefilter", "proposals", 2, 10_000
 
     def __str__(self) -> str:
         return f"best of {self.count} by {' x '.join(self.proxies)}"
 
 
-@dataclass(frozen=True)
-class Foresight:
-    """Models begin with what proxies say of `count` random networks. Raises ValueError for less than ten, or unknown proxies."""
+class Foresight(Asked):
+    """Models begin with what proxies say of `count` random networks."""
 
-    count: int
-    proxies: tuple[str, ...] = USUAL_PROXIES
-
-    def __post_init__(self) -> None:
-        if type(self.count) is not int or not LEAST_FORESEEN <= self.count <= MOST_FORESEEN:
-            raise ValueError(f"foresight={self.count!r} must be a number of networks from {LEAST_FORESEEN} to {MOST_FORESEEN}")
-        check_proxies(self.proxies)
-
-    @classmethod
-    def parse(cls, text: str) -> Foresight:
-        """Read `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
-        return cls(*counted(text, "foresight", "networks"))
+    option, what, least, most = "foresight", "networks", 10, 1000
 
     def __str__(self) -> str:
         return f"{' x '.join(self.proxies)} of {self.count} networks"
 
 
-def counted(text: str, option: str, what: str) -> tuple[int, tuple[str, ...]]:
-    """The number and the proxies of `COUNT` or `COUNT:PROXY,PROXY`. Raises ValueError."""
-    count, _, names = text.partition(":")
-    if not count.strip().isdecimal():
-        raise ValueError(f"{option} {text[:60]!r} must be a number of {what}, such as 10, or 10:synflow,naswot")
-    return int(count), tuple(names.split(",")) if names else USUAL_PROXIES
-
-
-PROXIES: dict[str, Callable[[int, tuple[str, ...]], Prefilter | Foresight]] = {"prefilter": Prefilter, "foresight": Foresight}
+PROXIES: dict[str, type[Asked]] = {kind.option: kind for kind in (Prefilter, Foresight)}
 KEPT = ("warm", "foretold")
 
 

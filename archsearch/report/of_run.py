@@ -26,6 +26,7 @@ def summarise(run: Run) -> Summary:
     """A run in plain data, as far as it has got."""
     record, done = run.record, len(run.trials)
     front = tuple(trial.number for trial in run.front())
+    pages = {path.name for path in run.folder.glob("explanation-*.html")}  # one look, whatever the number of trials
     return Summary(
         title=run.folder.resolve().name,
         space=record.space_name,
@@ -46,7 +47,7 @@ def summarise(run: Run) -> Summary:
             for number in front
             if (run.folder / f"export/trial-{number:04d}/model.py").is_file()
         },
-        explained={trial.number: run.explanation(trial.number).name for trial in run.trials if run.explanation(trial.number).is_file()},
+        explained={trial.number: name for trial in run.trials if (name := run.explanation(trial.number).name) in pages},
         trained=record.trained,
         top=record.top,
         seconds=run.seconds,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 from archsearch.report.summary import Summary
 from archsearch.trial import Trial
 
-FEWEST, MOST = 20, 2000
+FEWEST, MOST = 20, 1000
 """Trials that anything can be told from, and trials that are looked at, evenly chosen."""
 NONE = "-"
 """What stands for a choice that a trial did not make; an option is JSON, and never this."""
@@ -48,27 +50,33 @@ Weights = tuple[str, list[dict[str, float]]]
 
 
 def by_optuna(table: Mapping[str, Sequence[str]], values: Sequence[Sequence[float]]) -> Weights:
-    """PED-ANOVA of each objective."""
+    """PED-ANOVA of each objective, of one study: Optuna copies every trial that it is given, in all depth, which takes most of the time."""
     import optuna
-    from optuna.distributions import CategoricalDistribution
+    from optuna.distributions import BaseDistribution, CategoricalDistribution
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-    kinds = {name: CategoricalDistribution(sorted(set(column))) for name, column in table.items()}
+    kinds: dict[str, BaseDistribution] = {name: CategoricalDistribution(sorted(set(column))) for name, column in table.items()}
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
+        study = optuna.create_study(directions=["minimize"] * len(values))
+        rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+        points = zip(rows, zip(*values, strict=True), strict=True)
+        study.add_trials([optuna.create_trial(params=row, distributions=kinds, values=list(point)) for row, point in points])
         found = []
-        for goal in values:
-            study = optuna.create_study()
-            rows = [{name: column[row] for name, column in table.items()} for row in range(len(goal))]
-            study.add_trials(
-                [optuna.create_trial(params=row, distributions=dict(kinds), value=value) for row, value in zip(rows, goal, strict=True)]
-            )
-            weights = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+        for place in range(len(values)):
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "PedAnova.* low `target` values")
+                weights = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), target=partial(valued, place))
             found.append({name: float(weight) for name, weight in weights.items()})
     finally:
         optuna.logging.set_verbosity(before)
     return PED_ANOVA.format(version=optuna.__version__, count=len(values[0])), found
+
+
+def valued(place: int, trial: Any) -> float:
+    """Of an Optuna trial the objective at a place."""
+    return float(trial.values[place])
 
 
 def by_forest(table: Mapping[str, Sequence[str]], values: Sequence[Sequence[float]]) -> Weights:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,20 +14,47 @@ from torch import nn
 from archsearch.analysis import Budget
 from archsearch.evaluators.train import Train
 from archsearch.strategies import Random
-from archsearch.training.timing import Protocol, Timing, time_network, timing_of
+from archsearch.training.timing import Protocol, Timing, time_network, time_passes, timing_of
 from tests.evaluators import Timed
 from tests.runs import small_search
 
 
 def test_one_round_disturbed_does_not_move_the_figure() -> None:
     calm = [[3.0, 2.0, 4.0], [3.0, 3.5, 2.5], [3.25, 1.0, 9.0]]
-    assert timing_of(calm) == Timing(3.0, 0.25, 1.0)
-    assert timing_of([*calm[:2], [90.0, 80.0, 70.0]]) == Timing(3.0, 77.0, 2.0)
-    assert timing_of([[5.0]]) == Timing(5.0, 0.0, 5.0)
+    assert timing_of(calm, 3) == Timing(3.0, 0.25, 1.0)
+    assert timing_of([*calm[:2], [90.0, 80.0, 70.0]], 3) == Timing(3.0, 77.0, 2.0)
+    assert timing_of([[5.0]], 3) == Timing(5.0, 0.0, 5.0)
+
+
+def test_the_shortest_rounds_count() -> None:
+    disturbed = [[9.0, 8.0], [7.0], [90.0]]
+    assert timing_of([[3.0], *disturbed, [3.25], [2.75]], 3) == Timing(3.0, 87.25, 2.75)
+    assert timing_of([[3.0], *disturbed], 3) == Timing(7.0, 87.0, 3.0)
+
+
+class Busy:
+    """A machine that is slow for its first passes, and behind every pause for some thousandths of a second."""
+
+    def __init__(self, disturbed: int) -> None:
+        self.left, self.ended, self.woken = disturbed, 0.0, 0.0
+
+    def __call__(self) -> None:
+        now = time.perf_counter()
+        self.woken = now if now - self.ended > 0.015 else self.woken
+        self.left -= 1
+        time.sleep(0.01 if self.left >= 0 or now - self.woken < 0.003 else 0.001)
+        self.ended = time.perf_counter()
+
+
+def test_a_machine_that_is_busy_for_a_while_and_slow_behind_a_pause_is_waited_for() -> None:
+    protocol = Protocol(rounds=3, passes=5, seconds=1.0, warm=0.02)
+    assert time_passes(Busy(14), protocol).median < 0.005
+    assert time_passes(Busy(14), replace(protocol, longest=0.0)).median > 0.005
+    assert time_passes(Busy(0), replace(protocol, passes=1, warm=0.0, longest=0.0)).median < 0.005  # the first pass does not count
 
 
 def test_rounds_count_alike_whatever_they_hold() -> None:
-    assert timing_of([[1.0] * 99, [2.0], [3.0]]).median == 2
+    assert timing_of([[1.0] * 99, [2.0], [3.0]], 3).median == 2
 
 
 def test_a_trial_keeps_figure_and_spread_in_milliseconds() -> None:
@@ -35,7 +64,7 @@ def test_a_trial_keeps_figure_and_spread_in_milliseconds() -> None:
 @pytest.mark.parametrize("rounds", [[], [[1.0], []]])
 def test_a_round_without_times_is_no_measurement(rounds: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="every round of a measurement needs at least one time"):
-        timing_of(rounds)
+        timing_of(rounds, 3)
 
 
 class Counting(nn.Module):
@@ -52,7 +81,7 @@ class Counting(nn.Module):
 
 def test_passes_are_those_of_the_protocol_in_eval_mode_and_use_up_nobodys_random_numbers() -> None:
     network, before = Counting(), torch.get_rng_state()
-    timing = time_network(network, [(3, 4), (5,)], torch.device("cpu"), 2, Protocol(3, 4, 4, 0.0, 0.001, together=2))
+    timing = time_network(network, [(3, 4), (5,)], torch.device("cpu"), 2, Protocol(3, 4, 4, 0.0, 0.001, 2, warm=0.0, longest=0.0))
     assert network.seen == [((2, 3, 4), (2, 5), False)] * (3 + 3 * 4 * 2 + 2)  # before the first round; timed; behind a pause
     assert 0 < timing.shortest <= timing.median
     assert torch.equal(torch.get_rng_state(), before)

@@ -96,5 +96,5 @@ def measured_seconds(network: nn.Module, genotype: Genotype, batch: int = 1, on:
     """Shortest time of a forward pass of a batch in eval mode: what the machine does while nothing disturbs it."""
     device = torch.device(on)
     together = ON_DEVICE if device.type == "cuda" else 1
-    protocol = Protocol(ROUNDS, MOST, FEWEST, seconds / ROUNDS, 0.0, together)
+    protocol = Protocol(ROUNDS, MOST, FEWEST, seconds / ROUNDS, 0.0, together, longest=0.0)
     return time_network(network.to(device), [spec.shape for spec in genotype.inputs], device, batch, protocol).shortest

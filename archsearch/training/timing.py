@@ -21,21 +21,24 @@ UNTIMED = 3
 class Protocol:
     """Rounds of passes with a pause between them, so that what disturbs the machine for a moment disturbs one round.
 
-    Of a round at most `passes` are timed, and after so many `seconds` it ends, `fewest` passes at least. `together` passes are timed as
-    one where the host runs ahead of the device.
+    Behind a pause `warm` seconds do not count. Of a round at most `passes` are timed, and after so many `seconds` it ends, `fewest` passes
+    at least. `together` passes are timed as one where the host runs ahead of the device. While so many `rounds` do not agree, more are
+    measured, until `longest` seconds are over: what else a machine has to do only ever adds time, so the shortest rounds count.
     """
 
     rounds: int = 5
     passes: int = 10
     fewest: int = 1
     seconds: float = 0.2
-    pause: float = 0.02
+    pause: float = 0.05
     together: int = 1
+    warm: float = 0.01
+    longest: float = 2.0
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one pass: the median of the rounds' medians, largest minus smallest of these, and the shortest of all passes."""
+    """Seconds of one pass: the median of the medians of rounds that count, largest minus smallest of all rounds', the shortest pass."""
 
     median: float
     spread: float
@@ -47,14 +50,22 @@ class Timing:
 
 
 STANDARD = Protocol()
+AGREED = 1.05
+"""How many times the shortest round the longest that counts may take, where rounds agree."""
 
 
-def timing_of(rounds: Sequence[Sequence[float]]) -> Timing:
-    """What the times of several rounds come to. Raises ValueError where a round has no time."""
+def timing_of(rounds: Sequence[Sequence[float]], counting: int) -> Timing:
+    """What the times of several rounds come to, of which so many, the shortest, count. Raises ValueError where a round has no time."""
     if not rounds or not all(rounds):
         raise ValueError("every round of a measurement needs at least one time")
-    medians = [median(times) for times in rounds]
-    return Timing(median(medians), max(medians) - min(medians), min(map(min, rounds)))
+    medians = sorted(median(times) for times in rounds)
+    return Timing(median(medians[:counting]), medians[-1] - medians[0], min(map(min, rounds)))
+
+
+def agree(rounds: Sequence[Sequence[float]], counting: int) -> bool:
+    """Whether so many rounds are there, and take the same time."""
+    medians = sorted(median(times) for times in rounds)
+    return len(medians) >= counting and medians[counting - 1] <= AGREED * medians[0]
 
 
 @torch.inference_mode()
@@ -86,14 +97,21 @@ def time_passes(run: Callable[[], object], protocol: Protocol = STANDARD, finish
         return (time.perf_counter() - start) / passes
 
     seconds(UNTIMED)
-    return timing_of([one_round(seconds, protocol, number) for number in range(protocol.rounds)])
+    rounds: list[list[float]] = []
+    began = time.perf_counter()
+    while len(rounds) < protocol.rounds or (not agree(rounds, protocol.rounds) and time.perf_counter() - began < protocol.longest):
+        rounds.append(one_round(seconds, protocol, len(rounds)))
+    return timing_of(rounds, protocol.rounds)
 
 
 def one_round(seconds: Callable[[int], float], protocol: Protocol, number: int) -> list[float]:
-    """Times of one round; behind a pause the first pass finds cold caches and does not count."""
+    """Times of one round; behind a pause the first passes find cold caches and a slow clock, and do not count."""
     if number and protocol.pause:
         time.sleep(protocol.pause)
+        warming = time.perf_counter() + protocol.warm
         seconds(1)
+        while time.perf_counter() < warming:
+            seconds(1)
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < protocol.fewest or (len(times) < protocol.passes and time.perf_counter() - began < protocol.seconds):

@@ -100,7 +100,7 @@ def engines_agree() -> None:
 
 def front_again() -> None:
     """Latency of a front in ONNX Runtime, as the search measured it and as its end measured it again."""
-    judge = Train(epochs=3, engine="onnxruntime")
+    judge = Train(epochs=1, engine="onnxruntime")
     space = load_space("cell", **judge.setting())
     with tempfile.TemporaryDirectory() as scratch:
         run = search(

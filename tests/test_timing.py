@@ -14,57 +14,79 @@ from torch import nn
 from archsearch.analysis import Budget
 from archsearch.evaluators.train import Train
 from archsearch.strategies import Random
-from archsearch.training.timing import Protocol, Timing, time_network, time_passes, timing_of
+from archsearch.training.timing import Pace, Protocol, Round, Timing, time_network, time_passes, timing_of
 from tests.evaluators import Timed
 from tests.runs import small_search
 
 
+def rounds(*times: list[float], slowness: float = 1.0) -> list[Round]:
+    """Rounds of a machine that is always as slow."""
+    return [Round(one, slowness) for one in times]
+
+
 def test_one_round_disturbed_does_not_move_the_figure() -> None:
     calm = [[3.0, 2.0, 4.0], [3.0, 3.5, 2.5], [3.25, 1.0, 9.0]]
-    assert timing_of(calm, 3) == Timing(3.0, 0.25, 1.0)
-    assert timing_of([*calm[:2], [90.0, 80.0, 70.0]], 3) == Timing(3.0, 77.0, 2.0)
-    assert timing_of([[5.0]], 3) == Timing(5.0, 0.0, 5.0)
+    assert timing_of(rounds(*calm), 3) == Timing(3.0, 0.25, 1.0)
+    assert timing_of(rounds(*calm[:2], [90.0, 80.0, 70.0]), 3) == Timing(3.0, 77.0, 2.0)
+    assert timing_of(rounds([5.0]), 3) == Timing(5.0, 0.0, 5.0)
 
 
-def test_the_shortest_rounds_count() -> None:
-    disturbed = [[9.0, 8.0], [7.0], [90.0]]
-    assert timing_of([[3.0], *disturbed, [3.25], [2.75]], 3) == Timing(3.0, 87.25, 2.75)
-    assert timing_of([[3.0], *disturbed], 3) == Timing(7.0, 87.0, 3.0)
+def test_calm_rounds_count_and_where_there_is_none_the_shortest() -> None:
+    disturbed = rounds([9.0, 8.0], [7.0], [90.0], slowness=1.3)
+    assert timing_of([*rounds([3.0]), *disturbed, *rounds([3.25], [2.75])], 3) == Timing(3.0, 87.25, 2.75)
+    assert timing_of([*rounds([3.0]), *disturbed], 3) == Timing(3.0, 87.0, 3.0)
+    assert timing_of([*disturbed, *rounds([3.0], [4.0], slowness=1.2)], 3) == Timing(4.0, 87.0, 3.0)
 
 
-class Busy:
-    """A machine that is slow for its first passes, and behind every pause for some thousandths of a second."""
+class Machine:
+    """Takes three thousandths of a second for a pass in place of one while it is disturbed, and behind every pause."""
 
-    def __init__(self, disturbed: int) -> None:
-        self.left, self.ended, self.woken = disturbed, 0.0, 0.0
+    def __init__(self, seconds: float) -> None:
+        self.disturbed, self.ended, self.woken = time.perf_counter() + seconds, 0.0, 0.0
 
     def __call__(self) -> None:
         now = time.perf_counter()
         self.woken = now if now - self.ended > 0.015 else self.woken
-        self.left -= 1
-        time.sleep(0.01 if self.left >= 0 or now - self.woken < 0.003 else 0.001)
+        time.sleep(0.003 if now < self.disturbed or now - self.woken < 0.003 else 0.001)
         self.ended = time.perf_counter()
 
+    def work(self) -> None:
+        """A piece of work, as much slower."""
+        time.sleep(0.0009 if time.perf_counter() < self.disturbed else 0.0003)
 
-def test_a_machine_that_is_busy_for_a_while_and_slow_behind_a_pause_is_waited_for() -> None:
-    protocol = Protocol(rounds=3, passes=5, seconds=1.0, warm=0.02)
-    assert time_passes(Busy(14), protocol).median < 0.005
-    assert time_passes(Busy(14), replace(protocol, longest=0.0)).median > 0.005
-    assert time_passes(Busy(0), replace(protocol, passes=1, warm=0.0, longest=0.0)).median < 0.005  # the first pass does not count
+
+def timed(machine: Machine, protocol: Protocol) -> float:
+    """A pass by a protocol, on a machine whose pace is known."""
+    pace = Pace(machine.work)
+    pace.fastest = 0.0004
+    return time_passes(machine, protocol, pace=pace).median
+
+
+def test_a_machine_that_is_disturbed_for_a_while_is_waited_for() -> None:
+    patient = Protocol(rounds=3, passes=5, seconds=1.0, warm=0.02, longest=5.0)
+    assert timed(Machine(0.5), patient) < 0.002
+    assert timed(Machine(0.5), replace(patient, longest=0.0)) > 0.002
+    assert timed(Machine(0.0), replace(patient, passes=1, longest=0.0)) < 0.002  # what comes behind a pause does not count
+
+
+def test_of_a_machine_that_is_never_calm_there_is_a_figure_all_the_same() -> None:
+    began = time.perf_counter()
+    assert 0.003 < timed(Machine(60.0), Protocol(rounds=3, passes=5, longest=0.3)) < 0.02
+    assert time.perf_counter() - began < 5
 
 
 def test_rounds_count_alike_whatever_they_hold() -> None:
-    assert timing_of([[1.0] * 99, [2.0], [3.0]], 3).median == 2
+    assert timing_of(rounds([1.0] * 99, [2.0], [3.0]), 3).median == 2
 
 
 def test_a_trial_keeps_figure_and_spread_in_milliseconds() -> None:
     assert Timing(0.25, 0.125, 0.2).metrics() == {"latency_ms": 250, "latency_spread_ms": 125}
 
 
-@pytest.mark.parametrize("rounds", [[], [[1.0], []]])
-def test_a_round_without_times_is_no_measurement(rounds: list[list[float]]) -> None:
+@pytest.mark.parametrize("times", [[], [[1.0], []]])
+def test_a_round_without_times_is_no_measurement(times: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="every round of a measurement needs at least one time"):
-        timing_of(rounds, 3)
+        timing_of(rounds(*times), 3)
 
 
 class Counting(nn.Module):

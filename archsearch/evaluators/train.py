@@ -31,6 +31,7 @@ from archsearch.training.memory import images_at_once, room
 from archsearch.training.narrowing import narrowed
 from archsearch.training.numerics import numerics_of
 from archsearch.training.options import Options
+from archsearch.training.timing import PATIENT
 from archsearch.training.weights import load_weights, put_in, read_weights, save_weights
 
 USUAL_EPOCHS, USUAL_IMAGES, FEWEST_IMAGES, MOST_RUNGS = 25, 600_000, 5_000, 4
@@ -193,7 +194,7 @@ class Train(Options):
         data, device = self.feed(), pick_device(self.device)
         network = load_weights(compile_network(candidate.genotype, candidate.seed), candidate.weights).to(device)
         shape, macs = candidate.genotype.inputs[0].shape, [output.macs for output in exits(candidate.genotype)]
-        latency = {} if candidate.max_latency_ms is None else time_in(self.engine, network, [shape], device).metrics()
+        latency = {} if candidate.max_latency_ms is None else time_in(self.engine, network, [shape], device, protocol=PATIENT).metrics()
         lost = self.lost(network, candidate.genotype, data, data.test)
         return {**by_exit(measure(network, data, data.test, 4 * self.batch), macs), **lost, **latency}
 

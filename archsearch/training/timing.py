@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,18 +23,23 @@ class Protocol:
     """Rounds of passes with a pause between them, so that what disturbs the machine for a moment disturbs one round.
 
     Behind a pause `warm` seconds do not count. Of a round at most `passes` are timed, and after so many `seconds` it ends, `fewest` passes
-    at least. `together` passes are timed as one where the host runs ahead of the device. While so many `rounds` do not agree, more are
-    measured, until `longest` seconds are over: what else a machine has to do only ever adds time, so the shortest rounds count.
+    at least. `together` passes are timed as one where the host runs ahead of the device. While there are not so many calm `rounds`, more
+    are measured, until `longest` seconds are over.
     """
 
     rounds: int = 5
     passes: int = 10
     fewest: int = 1
     seconds: float = 0.2
-    pause: float = 0.05
+    pause: float = 0.02
     together: int = 1
     warm: float = 0.01
-    longest: float = 2.0
+    longest: float = 1.5
+
+
+STANDARD = Protocol()
+PATIENT = Protocol(longest=6.0)
+"""For the few networks that are measured for the record."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +55,53 @@ class Timing:
         return {"latency_ms": 1000 * self.median, "latency_spread_ms": 1000 * self.spread}
 
 
-STANDARD = Protocol()
-AGREED = 1.05
-"""How many times the shortest round the longest that counts may take, where rounds agree."""
+class Round(NamedTuple):
+    """Seconds of each pass, and how slow the machine was before or behind them, as a multiple of its fastest."""
+
+    times: Sequence[float]
+    slowness: float
 
 
-def timing_of(rounds: Sequence[Sequence[float]], counting: int) -> Timing:
-    """What the times of several rounds come to, of which so many, the shortest, count. Raises ValueError where a round has no time."""
-    if not rounds or not all(rounds):
+WORK, REPEATS = 3000, 5
+"""A fixed piece of work: so many numbers added up by Python, some tens of microseconds."""
+CALM = 1.05
+"""How slow a machine may be that is not disturbed."""
+
+
+class Pace:
+    """How slow the machine is, by a fixed piece of work against the fastest time that it ever took in this process.
+
+    What else runs on a machine, or beside it on the same hardware, slows a processor for a second or an hour, and its passes all alike.
+    """
+
+    def __init__(self, work: Callable[[], object] = lambda: sum(range(WORK))) -> None:
+        self.work, self.fastest = work, float("inf")
+
+    def __call__(self) -> float:
+        """Seconds of the work now."""
+        times = []
+        for _ in range(REPEATS):
+            start = time.perf_counter()
+            self.work()
+            times.append(time.perf_counter() - start)
+        self.fastest = min(self.fastest, median(times))
+        return median(times)
+
+
+HERE = Pace()
+
+
+def timing_of(rounds: Sequence[Round], counting: int) -> Timing:
+    """What the times of several rounds come to: the calm ones count, or where there is none so many, the shortest.
+
+    Raises:
+        ValueError: a round has no time.
+    """
+    if not rounds or not all(one.times for one in rounds):
         raise ValueError("every round of a measurement needs at least one time")
-    medians = sorted(median(times) for times in rounds)
-    return Timing(median(medians[:counting]), medians[-1] - medians[0], min(map(min, rounds)))
-
-
-def agree(rounds: Sequence[Sequence[float]], counting: int) -> bool:
-    """Whether so many rounds are there, and take the same time."""
-    medians = sorted(median(times) for times in rounds)
-    return len(medians) >= counting and medians[counting - 1] <= AGREED * medians[0]
+    medians = sorted(median(one.times) for one in rounds)
+    calm = [median(one.times) for one in rounds if one.slowness <= CALM]
+    return Timing(median(calm or medians[:counting]), medians[-1] - medians[0], min(min(one.times) for one in rounds))
 
 
 @torch.inference_mode()
@@ -85,7 +121,9 @@ def drawn(shapes: Sequence[tuple[int, ...]], batch: int) -> list[Tensor]:
     return [torch.rand(batch, *shape, generator=generator) for shape in shapes]
 
 
-def time_passes(run: Callable[[], object], protocol: Protocol = STANDARD, finish: Callable[[], object] | None = None) -> Timing:
+def time_passes(
+    run: Callable[[], object], protocol: Protocol = STANDARD, finish: Callable[[], object] | None = None, pace: Pace = HERE
+) -> Timing:
     """Measure what one call takes; `finish` waits for a device that is still at work when calls return."""
 
     def seconds(passes: int) -> float:
@@ -97,21 +135,30 @@ def time_passes(run: Callable[[], object], protocol: Protocol = STANDARD, finish
         return (time.perf_counter() - start) / passes
 
     seconds(UNTIMED)
-    rounds: list[list[float]] = []
+    measured: list[tuple[list[float], float]] = []
     began = time.perf_counter()
-    while len(rounds) < protocol.rounds or (not agree(rounds, protocol.rounds) and time.perf_counter() - began < protocol.longest):
-        rounds.append(one_round(seconds, protocol, len(rounds)))
-    return timing_of(rounds, protocol.rounds)
+    while True:
+        before = rest(seconds, protocol, pace) if measured else pace()
+        measured.append((one_round(seconds, protocol), max(before, pace())))
+        rounds = [Round(times, worked / pace.fastest) for times, worked in measured]
+        calm = sum(one.slowness <= CALM for one in rounds)
+        if len(rounds) >= protocol.rounds and (calm >= protocol.rounds or time.perf_counter() - began >= protocol.longest):
+            return timing_of(rounds, protocol.rounds)
 
 
-def one_round(seconds: Callable[[int], float], protocol: Protocol, number: int) -> list[float]:
-    """Times of one round; behind a pause the first passes find cold caches and a slow clock, and do not count."""
-    if number and protocol.pause:
+def rest(seconds: Callable[[int], float], protocol: Protocol, pace: Pace) -> float:
+    """A pause before a round, behind which the first passes find cold caches and a slow clock; the pace after it."""
+    if protocol.pause:
         time.sleep(protocol.pause)
         warming = time.perf_counter() + protocol.warm
         seconds(1)
         while time.perf_counter() < warming:
             seconds(1)
+    return pace()
+
+
+def one_round(seconds: Callable[[int], float], protocol: Protocol) -> list[float]:
+    """Times of one round."""
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < protocol.fewest or (len(times) < protocol.passes and time.perf_counter() - began < protocol.seconds):

@@ -17,6 +17,7 @@ from archsearch import load_space, search
 from archsearch.cli.timing import GAP, duration, fitted, timing
 from archsearch.cli.utilisation import Utilisation
 from archsearch.evaluators.train import Train
+from archsearch.fidelity import Fidelity
 from archsearch.runs.clock import Clock, Running, seconds_left
 from archsearch.runs.standing import Standing
 from archsearch.runs.store import open_run
@@ -70,6 +71,7 @@ def test_a_search_says_how_busy_its_workers_and_the_gpu_were(tmp_path: Path) -> 
         (None, 1, 3, [Running(0, 4, 1, 5, 3.0, 1)], 11 + 45),
         (10, 1, 0, [Running(0, 4, 1, 5, 3.0, 1)], 11),
         (10, 2, 10, [Running(0, 0, 0, 5, None), Running(1, 5, 1, 25, 4.0, 0)], 106),
+        (10, 2, 2, [Running(0, 4, usual=30.0)], 26),
         (0, 1, 5, [], 0),
     ],
 )
@@ -89,10 +91,40 @@ def test_time_left_is_that_of_workers_who_take_one_after_the_other(workers: int,
 def test_the_first_trial_of_a_worker_says_least() -> None:
     clock = Clock(1)
     clock.end(0, 9.0)
-    assert clock.left(3) == pytest.approx(27)
+    assert clock.left([3]) == pytest.approx(27)
     clock.end(1, 2.0)
     clock.end(2, 4.0)
-    assert clock.left(3) == pytest.approx(9)
+    assert clock.left([3]) == pytest.approx(9)
+
+
+def test_rungs_to_come_take_so_much_longer_until_they_are_measured() -> None:
+    clock = Clock(1, costs=Fidelity("epochs", (1, 3, 9)).costs)
+    assert clock.costs == (1, 2, 6)
+    assert clock.left([9, 3, 1]) is None
+    for trial in range(3):
+        clock.end(trial, 2.0)
+    assert clock.left([6, 3, 1]) == pytest.approx(6 * 2 + 3 * 4 + 12)
+    clock.end(0, 5.0, 1)
+    assert clock.left([6, 2, 1]) == pytest.approx(6 * 2 + 2 * 5 + 15)
+    clock.hear(1, 0, rung=2)
+    assert clock.left([6, 2, 0]) == pytest.approx(6 * 2 + 2 * 5 + 15, abs=0.1)
+
+
+def test_a_run_on_rungs_foretells_those_above(tmp_path: Path) -> None:
+    told: list[Standing] = []
+    evaluator = Train(epochs=4)
+    search(
+        load_space("small_cell"),
+        Random(),
+        evaluator,
+        trials=9,
+        out=tmp_path / "run",
+        fidelity=Fidelity("epochs", (1, 4, 16)),
+        progress=told.append,
+    )
+    early = next(at for at in told if at.done == 2 and at.left)
+    assert early.left is not None
+    assert told[-1].elapsed / 3 < early.elapsed + early.left < 3 * told[-1].elapsed
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -72,6 +72,19 @@ def test_every_schedule_evaluates_all_and_lets_the_best_climb(name: str, ahead: 
         assert best in rungs.begun[1 if name == "hyperband" else 2] or firsts[best] == 2
 
 
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("trials", [7, 60, 200])
+def test_every_schedule_foretells_about_how_many_climb(name: str, trials: int) -> None:
+    values = np.random.default_rng(trials).permutation(trials).tolist()
+    schedule = SCHEDULES[name](3)
+    expected = schedule.expected(Rungs(3, trials))
+    steps, _ = climbed(schedule, trials, lambda trial, rung: (values[trial],))
+    counts = [sum(step.rung == rung for step in steps) for rung in range(3)]
+    assert expected == (counts if name != "asha" else pytest.approx(counts, abs=2, rel=0.4))  # of early ones more climb, as it turns out
+    exhausted = Rungs(3, 10 * trials, more=False, fresh=trials)
+    assert name == "hyperband" or schedule.expected(exhausted) == expected
+
+
 def test_halving_keeps_one_in_eta_and_waits_for_the_whole_rung() -> None:
     steps, _ = climbed(SCHEDULES["halving"](3), 27, by_number, count=4)
     assert [step.rung for step in steps] == [0] * 27 + [1] * 9 + [2] * 3 + [3]

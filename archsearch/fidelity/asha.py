@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archsearch.fidelity.base import Rungs, Step, last_resort
+from archsearch.fidelity.base import Rungs, Step, last_resort, thinned
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class Asha:
 
     def most(self, rungs: Rungs, rung: int) -> int:
         return max(1, rungs.trials // int(self.eta ** (rung + 1)))
+
+    def expected(self, rungs: Rungs) -> list[int]:
+        return thinned(rungs.trials if rungs.more else rungs.fresh, self.eta, rungs.count)
 
     def next(self, rungs: Rungs) -> Step | None:
         for rung in reversed(range(rungs.top)):

@@ -116,6 +116,9 @@ class Schedule(Protocol):
     def most(self, rungs: Rungs, rung: int) -> int:
         """How many of the best on a rung may ever climb from it, while its ranks are trusted."""
 
+    def expected(self, rungs: Rungs) -> list[int]:
+        """About how many evaluations there will be on each rung in all."""
+
 
 def ordered(points: Points) -> list[int]:
     """Places of points from best to worst; a single objective by its value, three and more within a front by crowding."""
@@ -127,6 +130,14 @@ def ordered(points: Points) -> list[int]:
     for level in np.unique(rank):
         worth[rank == level] = contributions(scaled[rank == level], np.full(EXACT, REFERENCE))
     return [int(place) for place in np.lexsort((-worth, rank))]
+
+
+def thinned(trials: int, eta: int, rungs: int) -> list[int]:
+    """How many of so many trials are on each rung where one in `eta` climbs, and one at least."""
+    counts = [trials]
+    while len(counts) < rungs:
+        counts.append(max(1, counts[-1] // eta) if trials else 0)
+    return counts
 
 
 def last_resort(rungs: Rungs) -> Step | None:

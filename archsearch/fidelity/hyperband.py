@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from archsearch.fidelity.base import Rungs, Step, last_resort
+from archsearch.fidelity.base import Rungs, Step, last_resort, thinned
 from archsearch.fidelity.halving import climb
 
 
@@ -20,6 +20,10 @@ class Hyperband:
 
     def most(self, rungs: Rungs, rung: int) -> int:
         return rungs.trials  # the best of a bracket may be few among all
+
+    def expected(self, rungs: Rungs) -> list[int]:
+        brackets = [[0] * first + thinned(len(members), self.eta, rungs.count - first) for first, members in self.brackets(rungs)]
+        return [sum(counts) for counts in zip(*brackets, strict=True)]
 
     def next(self, rungs: Rungs) -> Step | None:
         for first, members in self.brackets(rungs):

@@ -81,6 +81,12 @@ class Fidelity:
         """The highest rung."""
         return len(self.values) - 1
 
+    @property
+    def costs(self) -> tuple[float, ...]:
+        """How long an evaluation on each rung takes, beside those on others; a longer training goes on where the shorter one ended."""
+        below = (0.0, *self.values[:-1]) if self.option == "epochs" else (0.0,) * len(self.values)
+        return tuple(value - before for value, before in zip(self.values, below, strict=True))
+
     def of(self, evaluator: E, rung: int) -> E:
         """The evaluator as it is on a rung. Raises FidelityError where it has no such option, or refuses the value."""
         return with_option(evaluator, self.option, self.values[rung])

@@ -97,6 +97,13 @@ class Climb:
         else:
             self.results[place.step] = trial
 
+    def waiting(self, begun: int) -> list[int]:
+        """About how many evaluations are still to begin on each rung; `begun` are the trials that are done or under way."""
+        if self.record.fidelity is None:
+            return [max(0, self.record.trials - begun)]
+        expected = self.schedule.expected(self.rungs)
+        return [max(0, count - len(begun)) for count, begun in zip(expected, self.rungs.begun, strict=True)]
+
     def is_first(self, number: int) -> bool:
         """Whether a step is the first of its trial."""
         return self.first[self.steps[number].trial] == number

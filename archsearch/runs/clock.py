@@ -15,7 +15,10 @@ RECENT = 100
 
 
 class Running(NamedTuple):
-    """A trial under way: its seconds so far, epochs done, of how many where that is known, seconds of one, and since the last was done."""
+    """A trial under way: its seconds so far, epochs done, of how many where that is known, seconds of one, and since the last was done.
+
+    `usual` are the seconds of an evaluation on its rung, where they are known.
+    """
 
     trial: int
     seconds: float
@@ -23,6 +26,7 @@ class Running(NamedTuple):
     of: int | None = None
     epoch_seconds: float | None = None
     since: float = 0.0
+    usual: float | None = None
 
     @property
     def whole(self) -> float | None:
@@ -32,14 +36,17 @@ class Running(NamedTuple):
     def rest(self, typical: float) -> float:
         """Seconds until it is done: by its epochs, or as long as a typical trial."""
         if self.of is None or self.epoch_seconds is None:
-            return max(0.0, typical - self.seconds)
+            return max(0.0, (typical if self.usual is None else self.usual) - self.seconds)
         return max(0.0, (self.of - self.epochs) * self.epoch_seconds - self.since)
 
 
-def seconds_left(mean: float | None, workers: int, waiting: int, running: Sequence[Running]) -> float | None:
+def seconds_left(
+    mean: float | None, workers: int, waiting: int, running: Sequence[Running], above: Sequence[tuple[float, int]] = ()
+) -> float | None:
     """Seconds until all trials are done, those `running` and then `waiting` more, `workers` at a time; None while nothing is known.
 
-    A trial takes the `mean` of those that are done; before the first is, what the epochs of those under way come to.
+    A trial takes the `mean` of those that are done; before the first is, what the epochs of those under way come to. Of rungs `above`
+    the first come the seconds of an evaluation, and how many wait.
     """
     known = [one.whole for one in running if one.whole is not None]
     if mean is None and not known:
@@ -48,10 +55,12 @@ def seconds_left(mean: float | None, workers: int, waiting: int, running: Sequen
     rests = [one.rest(typical) for one in running]
     free = [*rests, *[0.0] * (max(1, workers) - len(rests))]
     heapify(free)
-    while typical and waiting and (waiting % len(free) or max(free) - free[0] > typical):
-        heapreplace(free, free[0] + typical)
-        waiting -= 1
-    return max(free) + waiting // len(free) * typical  # when they are in step, all take one each in turn
+    for each, count in ((typical, waiting), *above):
+        while each and count and (count % len(free) or max(free) - free[0] > each):
+            heapreplace(free, free[0] + each)
+            count -= 1
+        free = [taken + count // len(free) * each for taken in free]  # when they are in step, all take one each in turn
+    return max(free)
 
 
 @dataclass
@@ -60,38 +69,45 @@ class _Mark:
     epochs: int
     began: float
     of: int | None
+    rung: int = 0
     first: tuple[int, float] | None = None
 
 
 @dataclass
 class Clock:
-    """Hears of beginnings, epochs and ends of trials; `epochs` are those of every trial, where that is known."""
+    """Hears of beginnings, epochs and ends of trials; `epochs` are those of every trial, where that is known.
+
+    `costs` say how much longer an evaluation takes on each rung: what is measured on one foretells those above until they are measured.
+    """
 
     workers: int
     epochs: int | None = None
+    costs: Sequence[float] = (1.0,)
     began: float = field(default_factory=time.perf_counter)
-    _first: list[float] = field(default_factory=list)
-    _later: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _took: list[_Took] = field(init=False)
     _latest: float = field(default_factory=time.perf_counter)
     _marks: dict[int, _Mark] = field(default_factory=dict)
     _worked: float = 0.0
 
-    def hear(self, trial: int, epochs: int, of: int | None = None) -> None:
+    def __post_init__(self) -> None:
+        self._took = [_Took() for _ in self.costs]
+
+    def hear(self, trial: int, epochs: int, of: int | None = None, rung: int = 0) -> None:
         """So many epochs of a trial are done; fewer than before mean that it begins again, epochs without a beginning that it went on."""
         now, mark = time.perf_counter(), self._marks.get(trial)
         if mark is None or epochs < mark.epochs:
             began = self._latest if epochs else now
-            mark = self._marks[trial] = _Mark(now, epochs, began, of or self.epochs)
+            mark = self._marks[trial] = _Mark(now, epochs, began, of or self.epochs, rung)
         if epochs and mark.first is None:
             mark.first = epochs, now
         mark.heard, mark.epochs, self._latest = now, epochs, now
 
-    def end(self, trial: int, seconds: float | None) -> None:
+    def end(self, trial: int, seconds: float | None, rung: int = 0) -> None:
         """A trial is done after so many seconds; None for what says nothing of those to come."""
         mark, self._latest = self._marks.pop(trial, None), time.perf_counter()
         self._worked += 0.0 if mark is None else self._latest - mark.began
         if seconds is not None:
-            (self._first if len(self._first) < max(1, self.workers) else self._later).append(seconds)
+            self._took[rung].add(seconds, max(1, self.workers) if rung == 0 else 0)
 
     @property
     def elapsed(self) -> float:
@@ -108,18 +124,39 @@ class Clock:
     def running(self) -> tuple[Running, ...]:
         """The trials under way, in order of their beginnings."""
         now = time.perf_counter()
-        return tuple(running(trial, mark, now) for trial, mark in self._marks.items())
+        return tuple(running(trial, mark, now, self.usual(mark.rung)) for trial, mark in self._marks.items())
 
-    def left(self, trials: int) -> float | None:
-        """Seconds until so many trials are done, those under way among them; None while nothing is known."""
-        under_way = self.running()
-        recent = self._later or self._first  # the first of a worker is longer: torch and data are loaded
-        return seconds_left(fmean(recent) if recent else None, self.workers, max(0, trials - len(under_way)), under_way)
+    def usual(self, rung: int) -> float | None:
+        """Seconds of an evaluation on a rung, as measured there, or on the nearest one below; None while nothing is."""
+        found = next(((below, mean) for below in range(rung, -1, -1) if (mean := self._took[below].mean) is not None), None)
+        return None if found is None else found[1] * self.costs[rung] / self.costs[found[0]]
+
+    def left(self, waiting: Sequence[int]) -> float | None:
+        """Seconds until those under way and so many more on each rung are done; None while nothing is known."""
+        above = [(self.usual(rung) or 0.0, count) for rung, count in enumerate(waiting) if rung]
+        return seconds_left(self.usual(0), self.workers, waiting[0], self.running(), above)
 
 
-def running(trial: int, mark: _Mark, now: float) -> Running:
+@dataclass
+class _Took:
+    """Seconds of the evaluations on a rung; the first of a worker are longer, as torch and data are loaded."""
+
+    first: list[float] = field(default_factory=list)
+    later: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    def add(self, seconds: float, longer: int) -> None:
+        """One more, of which so many are the first of a worker."""
+        (self.first if len(self.first) < longer else self.later).append(seconds)
+
+    @property
+    def mean(self) -> float | None:
+        """Of the recent ones; None where there is none."""
+        return fmean(self.later or self.first) if self.later or self.first else None
+
+
+def running(trial: int, mark: _Mark, now: float, usual: float | None) -> Running:
     """How far a trial is; its first epoch tells nothing of the others, as torch and data are loaded in it."""
     epochs, heard = mark.first or (0, mark.began)
     passed = mark.epochs - epochs
     epoch_seconds = (mark.heard - heard) / passed if passed else None
-    return Running(trial, now - mark.began, mark.epochs, mark.of, epoch_seconds, now - mark.heard)
+    return Running(trial, now - mark.began, mark.epochs, mark.of, epoch_seconds, now - mark.heard, usual)

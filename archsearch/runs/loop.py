@@ -82,7 +82,7 @@ class Loop:
     clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.record.workers if self.supernet is None else 1, self.epochs)
+        self.clock = Clock(self.record.workers if self.supernet is None else 1, self.epochs, self.record.costs)
         self.executor.watch = self.watch
         self.climb = Climb(self.record, {})
 
@@ -262,7 +262,7 @@ class Loop:
         if rung and not self.record.inherit:
             self.store.drop_weights(trial.number, rung - 1)
         self.climb.take_in(was.place, trial)
-        self.clock.end(trial.number, outcome.seconds)
+        self.clock.end(trial.number, outcome.seconds, rung)
         self.take_in(trial)
         self.show()
 
@@ -321,7 +321,7 @@ class Loop:
                 for place in range(going.written, len(going.told)):
                     self.store.report(trial, len(going.before) + place, going.told[place])
                 going.written, going.last = len(going.told), time.monotonic()
-        self.clock.hear(trial, epochs)
+        self.clock.hear(trial, epochs, rung=0 if going is None else going.step.rung)
         self.show()
 
     def show(self, epoch: tuple[int, int] | None = None) -> None:
@@ -330,7 +330,7 @@ class Loop:
             return
         best = min((trial.values for trial in self.front if trial.values), default=None)
         running = self.clock.running()
-        left = None if self.testing else self.clock.left(self.record.trials - len(self.done))
+        left = None if self.testing else self.clock.left(self.climb.waiting(len(self.done) + len(running)))
         self.progress(
             Standing(
                 len(self.done), self.record.trials, best, len(self.front), self.refused, self.failed, epoch, running, self.clock.elapsed,

@@ -176,6 +176,11 @@ class Record:
         return 0 if self.fidelity is None else self.fidelity.top
 
     @property
+    def costs(self) -> tuple[float, ...]:
+        """How long an evaluation on each rung takes, beside those on others."""
+        return (1.0,) if self.fidelity is None else self.fidelity.costs
+
+    @property
     def space_name(self) -> str:
         """The space in words for people: its name, or that of its file without the folder."""
         return short(self.space)

@@ -24,7 +24,7 @@ from tests.test_genotype import shuffled
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large]
 QUICK = settings(max_examples=300, suppress_health_check=RELAXED, deadline=None)
-LONG = settings(max_examples=2_000, suppress_health_check=RELAXED, deadline=None)
+LONG = settings(max_examples=1_000, suppress_health_check=RELAXED, deadline=None)
 
 
 def after(text: str, *edits: str) -> Difference:

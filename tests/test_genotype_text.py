@@ -21,7 +21,7 @@ from tests.strategies_hypothesis import genotypes
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 QUICK = settings(max_examples=300, suppress_health_check=RELAXED, deadline=None)
-LONG = settings(max_examples=4_000, suppress_health_check=RELAXED, deadline=None)
+LONG = settings(max_examples=1_500, suppress_health_check=RELAXED, deadline=None)
 
 RESIDUAL = """\
 input x: 3x32x32
@@ -442,7 +442,7 @@ def test_any_network_round_trips(genotype: Genotype) -> None:
 
 
 @pytest.mark.slow
-@settings(LONG, max_examples=2_000)
+@settings(LONG, max_examples=1_000)
 @given(ANY)
 def test_any_of_very_many_networks_round_trips(genotype: Genotype) -> None:
     assert_exact(genotype)

@@ -176,11 +176,11 @@ def test_a_killed_training_goes_on_as_if_it_had_not(tmp_path):
         "import sys, pathlib, torch; torch.set_num_threads(1)\n"
         "from archsearch.evaluators.train import Train\nfrom archsearch.spaces.space import load_space\n"
         "from archsearch.sharing.single_path import train_supernet\n"
-        "train_supernet(load_space('small_cell'), Train(epochs=1), pathlib.Path(sys.argv[1]), epochs=20)"
+        "train_supernet(load_space('small_cell'), Train(epochs=1), pathlib.Path(sys.argv[1]), epochs=8)"
     )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run([sys.executable, "-c", code, str(whole)], check=True, cwd=TREE)
-    for epochs in (3, 11):
+    for epochs in (2, 5):
         process = subprocess.Popen([sys.executable, "-c", code, str(killed)], cwd=TREE)
         while not (killed / RECORD).is_file() or read_supernet(killed).done < epochs:
             time.sleep(0.01)

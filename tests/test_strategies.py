@@ -590,8 +590,8 @@ def test_auto_does_not_hold_itself() -> None:
 
 @pytest.mark.slow
 def test_two_models_in_turn_go_on_where_they_stopped(tmp_path: Path) -> None:
-    whole = small_search(tmp_path / "whole", Auto(alone=8), objectives=("error",), trials=36)
-    small_search(tmp_path / "half", Auto(alone=8), objectives=("error",), trials=23)
-    resume(tmp_path / "half", small_space(), Auto(alone=8), Formula(), trials=36)
+    whole = small_search(tmp_path / "whole", Auto(alone=8), objectives=("error",), trials=26)
+    small_search(tmp_path / "half", Auto(alone=8), objectives=("error",), trials=17)
+    resume(tmp_path / "half", small_space(), Auto(alone=8), Formula(), trials=26)
     assert table(whole.folder, "trials") == table(tmp_path / "half", "trials")
     assert any("kendall_tau_error" in notes for notes in whole.notes.values())

@@ -31,7 +31,7 @@ QUICK = ("deit_ti_16", "lenet5_1998", "mobilenet_v1_x0_25", "resnet20_cifar", "s
 NOT_CONVERTIBLE: dict[str, str] = {}
 """Networks of the zoo that do not come back, and what the importer says of them: none."""
 MOST_WIRINGS = 3
-"""Networks with more nodes run only if they have ops that the smaller ones of their family have not: they are deeper, else the same."""
+"""So many networks of a family come back, the smallest, and all with ops that the smaller ones have not."""
 MANY_PARAMS = 10**8
 """Networks with more come back without weights, from the meta device."""
 MANY_MACS = 10**9

@@ -15,12 +15,13 @@ from torch.nn import functional
 
 from archsearch import Builder, Fidelity, compile_network
 from archsearch.data import Part, load_data
-from archsearch.evaluators.base import Candidate
+from archsearch.evaluators.base import Candidate, Rung
 from archsearch.evaluators.train import Train
 from archsearch.ops import Flatten, Linear
-from archsearch.tasks import Feed
+from archsearch.tasks import Feed, measure
 from archsearch.training.loop import Training
 from archsearch.training.optimizer import cosine as schedule
+from archsearch.training.weights import load_weights
 
 B = Builder((1, 8, 8))
 LINEAR = B.genotype(B(Linear(10), B(Flatten(), B.input)))
@@ -196,6 +197,19 @@ def test_left_alone_a_search_begins_with_some_thousand_images_and_ends_with_many
     on = [fidelity.of(whole, rung) for rung in range(len(values))] if fidelity else [whole]
     assert [judge.pace(round(images * min(1, judge.epochs))) for judge in on] == pytest.approx(rates, abs=6e-5)
     assert replace(whole, steady=0).pace(images) == 0.02
+
+
+@pytest.mark.parametrize("top", [False, True])
+def test_on_a_lower_rung_some_images_say_who_climbs(top: bool, tmp_path: Path) -> None:
+    train = Train(data=images_of(tmp_path, 400, val=2_503), epochs=2, batch=100, optimizer="sgd", lr=0.01)
+    b = Builder((1, 2, 2))
+    genotype, weights = b.genotype(b(Linear(2), b(Flatten(), b.input))), tmp_path / "weights.safetensors"
+    found = train.evaluate(Candidate(0, genotype, 0, weights, rung=Rung("epochs", 2, top=top)), lambda *_: False)
+    network, data = compile_network(genotype), train.feed()
+    load_weights(network, weights)
+    judging = data.validation if top else train.glance(data)
+    assert len(judging[1]) == (2503 if top else 2001)
+    assert found["error"] == measure(network, data, judging, 400)[0]["error"]
 
 
 @pytest.mark.parametrize("stop", [False, True])

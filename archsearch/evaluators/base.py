@@ -22,12 +22,14 @@ class Rung:
     """Where a candidate stands in a search of several fidelities: the evaluator that judges it has `value` for its `option`.
 
     `start` are the weights that it was left with on the rung below, where the option was `before`; None where it begins with fresh ones.
+    On the `top` rung results count; on others they say who climbs.
     """
 
     option: str
     value: float
     before: float = 0.0
     start: Path | None = None
+    top: bool = True
 
     @property
     def done(self) -> int:

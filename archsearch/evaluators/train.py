@@ -134,7 +134,8 @@ class Train(Options):
         fitting = replace(self, at_once=most, epochs=self.epochs - done)
         fitting = replace(fitting, lr=fitting.pace(len(data)) * (1 - LEARNED * share))
         training = Training(fitting, network, data, generator, numerics, frozen)
-        judge = partial(self.judged, data, self.glance(data), [output.macs for output in exits(genotype)])
+        whole = candidate.rung is None or candidate.rung.top
+        judge = partial(self.judged, data, self.glance(data), whole, [output.macs for output in exits(genotype)])
         return Epochs(training, judge, candidate.checkpoint, self.identity(candidate, more or {}), done, every)
 
     def free_bytes(self) -> int | None:
@@ -172,9 +173,13 @@ class Train(Options):
         self.check(candidate.genotype)
         return proxy_scores(candidate.genotype, candidate.proxies, minibatch(self.feed(), FORETOLD, self.data_seed), candidate.seed)
 
-    def judged(self, data: Feed, glance: Pair, macs: Sequence[int], network: nn.Module, last: bool) -> dict[str, float]:
-        """Metrics of the validation part, before the last epoch of a `glance` at it. Raises EvaluationError (diverged)."""
-        found = by_exit(measure(network, data, data.validation if last else glance, 4 * self.batch), macs)
+    def judged(self, data: Feed, glance: Pair, whole: bool, macs: Sequence[int], network: nn.Module, last: bool) -> dict[str, float]:
+        """Metrics of the validation part; before the last epoch, or where it is not to be `whole`, of a `glance` at it.
+
+        Raises:
+            EvaluationError: diverged.
+        """
+        found = by_exit(measure(network, data, data.validation if last and whole else glance, 4 * self.batch), macs)
         check_loss(found["loss"], data.task.classes)
         return found
 

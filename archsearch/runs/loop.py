@@ -242,8 +242,8 @@ class Loop:
             return None
         start = self.store.weights(number, rung - 1).resolve() if rung else None
         if start is None or not start.is_file():
-            return Rung(fidelity.option, fidelity.values[rung])
-        return Rung(fidelity.option, fidelity.values[rung], fidelity.values[rung - 1], start)
+            return Rung(fidelity.option, fidelity.values[rung], top=rung == fidelity.top)
+        return Rung(fidelity.option, fidelity.values[rung], fidelity.values[rung - 1], start, rung == fidelity.top)
 
     def limit_ms(self) -> float | None:
         """Limit of the latency, infinite where it is measured and not limited; None where it is not measured."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from heapq import heappop, heappush
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from archsearch import analyse, zoo
 from archsearch.analysis import Budget
 from archsearch.evaluators.train import Train
 from archsearch.fidelity import SCHEDULES, Asha, Fidelity, FidelityError, Hyperband, Rungs, Schedule, Step
+from archsearch.runs.climb import Climb
 from archsearch.runs.proposal import SearchError
 from archsearch.runs.search import resume, search
 from archsearch.runs.store import Run, open_run
@@ -362,3 +364,28 @@ def test_models_hear_of_climbs_and_others_do_not(name: str, tmp_path: Path) -> N
     run = climbing(tmp_path / "run", strategy, trials=24)
     assert len(run.steps) > 24
     assert run.front()
+
+
+def test_a_long_step_holds_up_nobody(tmp_path: Path) -> None:
+    """By numbers: two workers, steps that take as long as their rung costs, the top one a hundred times as long as the lowest."""
+    fidelity = Fidelity("epochs", (0.1, 0.5, 2, 12))
+    recorded = climbing(tmp_path / "run", fidelity=EPOCHS, trials=1, workers=2).record
+    climb = Climb(replace(recorded, trials=60, fidelity=fidelity), {})
+    values = np.random.default_rng(0).random(60).tolist()
+    free, now, ends, worked = [0.0, 0.0], 0.0, dict[int, float](), 0.0
+    while True:
+        step = climb.next() if climb.told >= climb.wanted else None
+        if step is not None:
+            cost = fidelity.costs[step.rung]
+            ends[len(climb.steps) - 1] = begun = max(now, heappop(free)) + cost
+            heappush(free, begun)
+            worked += cost
+        elif climb.told == len(climb.steps):
+            break
+        else:
+            now = max(now, ends[climb.due])
+            trial = Trial(climb.steps[climb.due].trial, {}, "", {}, (values[climb.steps[climb.due].trial],))
+            climb.results[climb.due] = trial
+            climb.tell()
+    assert len(climb.rungs.results[3]) >= 2
+    assert max(ends.values()) < 1.2 * worked / 2

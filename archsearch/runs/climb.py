@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 from archsearch.fidelity import Asha, Rungs, Schedule, Step, schedule_of
 from archsearch.runs.record import Record
@@ -17,10 +18,12 @@ RUNGS = "rung_correlation_"
 
 @dataclass
 class Climb:
-    """The steps so far, what came out of them, and how many of them were told, in order.
+    """The steps so far, what came out of them, and how many of them were told.
 
-    Without a fidelity every trial is one step on one rung. What was recorded is taken as it was decided then; what was under way when a
-    run ended is decided again from what was known, so that it comes out the same.
+    Without a fidelity every trial is one step on one rung, and they are told in their order. On rungs they are told as they would end if
+    each took as long as its rung costs: a long step holds up nobody, and what is known still does not depend on how long anything took.
+    What was recorded is taken as it was decided then; what was under way when a run ended is decided again from what was known, so that it
+    comes out the same.
     """
 
     record: Record
@@ -35,6 +38,9 @@ class Climb:
     """Every trial as it was told last."""
     told: int = 0
     _lost: set[Step] = field(default_factory=set)
+    _ends: list[tuple[float, int]] = field(default_factory=list)
+    """Of the steps that were not told: when they would end, and their numbers; a heap."""
+    _now: float = 0.0
 
     def __post_init__(self) -> None:
         fidelity = self.record.fidelity
@@ -58,7 +64,13 @@ class Climb:
     @property
     def pending(self) -> list[int]:
         """Trials that began and of which nothing was told."""
-        return [step.trial for number, step in enumerate(self.steps[self.told :], self.told) if self.first[step.trial] == number]
+        waiting = [(number, self.steps[number].trial) for _, number in self._ends]
+        return [trial for number, trial in sorted(waiting) if self.first[trial] == number]
+
+    @property
+    def due(self) -> int:
+        """The step that is to be told next."""
+        return self._ends[0][1]
 
     def next(self) -> Step | None:
         """The next step, which is then under way; None while it depends on what is, or when nothing is left."""
@@ -68,6 +80,7 @@ class Climb:
         if step is None:
             return None
         self.steps.append(step)
+        heappush(self._ends, (self._now + self.record.costs[step.rung], number))
         self.knew.append(self.told)
         self.first.setdefault(step.trial, number)
         self.rungs.begin(step)
@@ -78,13 +91,16 @@ class Climb:
     def take_back(self) -> None:
         """The last step is none: the space has no further network to begin with."""
         step = self.steps.pop()
+        self._ends = [(end, number) for end, number in self._ends if number < len(self.steps)]
+        heapify(self._ends)
         self.knew.pop()
         del self.first[step.trial]
         self.rungs.take_back(step)
 
     def tell(self) -> Trial:
-        """Tell the schedule what came out of the next step that it does not know, and return it."""
-        step, trial = self.steps[self.told], self.results.pop(self.told)
+        """Tell the schedule what came out of the step that is due, and return it."""
+        self._now, number = heappop(self._ends)
+        step, trial = self.steps[number], self.results.pop(number)
         self.rungs.tell(step, trial.values if self.record.fits(trial.metrics) else None)  # what is over the budget climbs no further
         self.known[trial.number] = trial
         self.told += 1

@@ -149,12 +149,12 @@ class Loop:
                 self.store.drop_weights(number)
 
     def catch_up(self, count: int) -> None:
-        """Wait until the first `count` steps are done, and tell schedule and strategy of them in order."""
+        """Wait until so many steps are done, and tell schedule and strategy of them in their order."""
         climb, strategy = self.climb, self.proposer.strategy
         while climb.told < count:
-            while climb.told not in climb.results:
+            while climb.due not in climb.results:
                 self.finish(self.executor.wait())
-            first = climb.is_first(climb.told)
+            first = climb.is_first(climb.due)
             trial = climb.tell()
             latency = {} if self.record.latency_device is None else agreement(climb.known.values())
             self.proposer.problem.hear(latency.get(RATIO), latency.get(FLOOR))

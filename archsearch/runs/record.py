@@ -133,12 +133,11 @@ class Record:
 
     Paths of users' files and data are absolute; the digests are those of users' files (of spaces, archsearch's too). `description` is None
     in a run of an earlier version, until it is resumed. `widened` are pairs of a trial, or on rungs a step, and the lookahead from there
-    on, where a run was
-    resumed with more workers than the lookahead before kept busy. `extended`: what held until it went on with more trials, other limits or
-    more objectives, which stand in the record. With a `fidelity` networks climb rungs, with
-    a `prefilter` proxies choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a
-    `latency_device`. `placement` says where evaluations run, which decides no result; of trials that are `warm` the
-    strategy heard first. With `foresight` its model begins with what proxies say of networks, `foretold` once they said it.
+    on, where a run was resumed with more workers than the lookahead before kept busy. `extended`: what held until it went on with more
+    trials, other limits or more objectives, which stand in the record. With a `fidelity` networks climb rungs, with a `prefilter` proxies
+    choose among proposals, with `inherit` networks begin with weights of others. Latency is predicted for a `latency_device`. `placement`
+    says where evaluations run, which decides no result; of trials that are `warm` the strategy heard first. With `foresight` its model
+    begins with what proxies say of networks, `foretold` once they said it.
     """
 
     space: str

@@ -110,6 +110,7 @@ def test_rungs_to_come_take_so_much_longer_until_they_are_measured() -> None:
     assert clock.left([6, 2, 0]) == pytest.approx(6 * 2 + 2 * 5 + 15, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_run_on_rungs_foretells_those_above(tmp_path: Path) -> None:
     told: list[Standing] = []
     evaluator = Train(epochs=4)

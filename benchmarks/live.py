@@ -110,7 +110,7 @@ def cost(scratch: Path) -> list[list[str]]:
 
     Seconds are of the processor, of the search and its workers: those on the clock change more from one search to the next than what is
     looked for. On a machine with no processor to spare, what the server computed comes to them. What it takes to open the page, once a
-    browser, is told apart: it is the same for a search of a minute and of a day.
+    browser as the search begins, is told apart.
     """
     alone, followed, opened, served = list[float](), list[float](), list[float](), list[float]()
     for number in range(ROUNDS):
@@ -142,7 +142,8 @@ def searched(out: Path, watched: bool) -> tuple[float, float, float]:
     ended.set()
     opening = following = 0.0
     if server is not None:
-        opening, following = max(pages) - before, processor_seconds(server.pid) - max(pages)
+        opened = sorted(pages)[BROWSERS - 1]  # those that are asked for again later are part of following
+        opening, following = opened - before, processor_seconds(server.pid) - opened
         server.terminate()
         server.wait()
     return spent.ru_utime + spent.ru_stime - began.ru_utime - began.ru_stime, opening, following

@@ -192,6 +192,7 @@ def test_a_section_does_what_it_says(section: Section, tmp_path: Path, request: 
     if re.search(r"results/x\b", section.text) and not re.search(r"--out results/x\s", section.text):
         shutil.copytree(request.getfixturevalue("ready"), tmp_path, dirs_exist_ok=True)
     trial = TRIED.get(section.name, Trial())
+    assert section.blocks
     read(section, tmp_path, trial)
     trial.after(tmp_path)
 

@@ -366,6 +366,11 @@ def test_models_hear_of_climbs_and_others_do_not(name: str, tmp_path: Path) -> N
     assert run.front()
 
 
+def test_a_longer_training_goes_on_and_one_on_more_images_begins_anew() -> None:
+    assert Fidelity("epochs", (1, 3, 9)).costs == (1, 2, 6)
+    assert Fidelity("fraction", (0.1, 0.5, 1)).costs == (0.1, 0.5, 1)
+
+
 def test_a_long_step_holds_up_nobody(tmp_path: Path) -> None:
     """By numbers: two workers, steps that take as long as their rung costs, the top one a hundred times as long as the lowest."""
     fidelity = Fidelity("epochs", (0.1, 0.5, 2, 12))

@@ -19,23 +19,23 @@ from tests.evaluators import Timed
 from tests.runs import small_search
 
 
-def rounds(*times: list[float], slowness: float = 1.0) -> list[Round]:
-    """Rounds of a machine that is always as slow."""
-    return [Round(one, slowness) for one in times]
+def rounds(*times: list[float], work: float = 1.0) -> list[Round]:
+    """Rounds of a machine that is always as slow; the work takes a second at its fastest."""
+    return [Round(one, work) for one in times]
 
 
 def test_one_round_disturbed_does_not_move_the_figure() -> None:
     calm = [[3.0, 2.0, 4.0], [3.0, 3.5, 2.5], [3.25, 1.0, 9.0]]
-    assert timing_of(rounds(*calm), 3) == Timing(3.0, 0.25, 1.0)
-    assert timing_of(rounds(*calm[:2], [90.0, 80.0, 70.0]), 3) == Timing(3.0, 77.0, 2.0)
-    assert timing_of(rounds([5.0]), 3) == Timing(5.0, 0.0, 5.0)
+    assert timing_of(rounds(*calm), 3, 1.0) == Timing(3.0, 0.25, 1.0)
+    assert timing_of(rounds(*calm[:2], [90.0, 80.0, 70.0]), 3, 1.0) == Timing(3.0, 77.0, 2.0)
+    assert timing_of(rounds([5.0]), 3, 1.0) == Timing(5.0, 0.0, 5.0)
 
 
 def test_calm_rounds_count_and_where_there_is_none_the_shortest() -> None:
-    disturbed = rounds([9.0, 8.0], [7.0], [90.0], slowness=1.3)
-    assert timing_of([*rounds([3.0]), *disturbed, *rounds([3.25], [2.75])], 3) == Timing(3.0, 87.25, 2.75)
-    assert timing_of([*rounds([3.0]), *disturbed], 3) == Timing(3.0, 87.0, 3.0)
-    assert timing_of([*disturbed, *rounds([3.0], [4.0], slowness=1.2)], 3) == Timing(4.0, 87.0, 3.0)
+    disturbed = rounds([9.0, 8.0], [7.0], [90.0], work=1.3)
+    assert timing_of([*rounds([3.0]), *disturbed, *rounds([3.25], [2.75])], 3, 1.0) == Timing(3.0, 87.25, 2.75)
+    assert timing_of([*rounds([3.0]), *disturbed], 3, 1.0) == Timing(3.0, 87.0, 3.0)
+    assert timing_of([*disturbed, *rounds([3.0], [4.0], work=1.2)], 3, 1.0) == Timing(4.0, 87.0, 3.0)
 
 
 class Machine:
@@ -76,7 +76,7 @@ def test_of_a_machine_that_is_never_calm_there_is_a_figure_all_the_same() -> Non
 
 
 def test_rounds_count_alike_whatever_they_hold() -> None:
-    assert timing_of(rounds([1.0] * 99, [2.0], [3.0]), 3).median == 2
+    assert timing_of(rounds([1.0] * 99, [2.0], [3.0]), 3, 1.0).median == 2
 
 
 def test_a_trial_keeps_figure_and_spread_in_milliseconds() -> None:
@@ -86,7 +86,7 @@ def test_a_trial_keeps_figure_and_spread_in_milliseconds() -> None:
 @pytest.mark.parametrize("times", [[], [[1.0], []]])
 def test_a_round_without_times_is_no_measurement(times: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="every round of a measurement needs at least one time"):
-        timing_of(rounds(*times), 3)
+        timing_of(rounds(*times), 3, 1.0)
 
 
 class Counting(nn.Module):

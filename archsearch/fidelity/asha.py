@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archsearch.fidelity.base import Rungs, Step, last_resort, thinned
+from archsearch.fidelity.base import Rungs, Step, Thinning, last_resort
 
 
 @dataclass(frozen=True)
-class Asha:
+class Asha(Thinning):
     """Promote whoever is among the best of a rung, one in `eta`, as soon as that is known; else begin with a new network.
 
     Li et al. 2020 (arXiv:1810.05934); with several objectives the best are those of the lowest fronts (Schmucker et al. 2021,
     arXiv:2106.12639).
     """
-
-    eta: int = 3
-
-    def most(self, rungs: Rungs, rung: int) -> int:
-        return max(1, rungs.trials // int(self.eta ** (rung + 1)))
-
-    def expected(self, rungs: Rungs) -> list[int]:
-        return thinned(rungs.trials if rungs.more else rungs.fresh, self.eta, rungs.count)
 
     def next(self, rungs: Rungs) -> Step | None:
         for rung in reversed(range(rungs.top)):

@@ -140,6 +140,21 @@ def thinned(trials: int, eta: int, rungs: int) -> list[int]:
     return counts
 
 
+@dataclass(frozen=True)
+class Thinning:
+    """What schedules share whose trials all begin on the lowest rung: one in `eta` climbs from each."""
+
+    eta: int = 3
+
+    def most(self, rungs: Rungs, rung: int) -> int:
+        """As a schedule says it."""
+        return thinned(rungs.trials, self.eta, rung + 2)[-1]
+
+    def expected(self, rungs: Rungs) -> list[int]:
+        """As a schedule says it."""
+        return thinned(rungs.trials if rungs.more else rungs.fresh, self.eta, rungs.count)
+
+
 def last_resort(rungs: Rungs) -> Step | None:
     """When nothing else is left and no trial has a result on the top rung: let the best of the highest rung climb on."""
     if rungs.done(rungs.top):

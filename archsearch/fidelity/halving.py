@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from archsearch.fidelity.base import Rungs, Step, last_resort, thinned
+from archsearch.fidelity.base import Rungs, Step, Thinning, last_resort
 
 
 @dataclass(frozen=True)
-class Halving:
+class Halving(Thinning):
     """Evaluate all networks on the lowest rung, then the best, one in `eta`, on the next, and so on up.
 
     Jamieson & Talwalkar 2016 (arXiv:1502.07943), in the form in which networks are promoted and go on with their weights.
     """
-
-    eta: int = 3
-
-    def most(self, rungs: Rungs, rung: int) -> int:
-        return max(1, rungs.trials // int(self.eta ** (rung + 1)))
-
-    def expected(self, rungs: Rungs) -> list[int]:
-        return thinned(rungs.trials if rungs.more else rungs.fresh, self.eta, rungs.count)
 
     def next(self, rungs: Rungs) -> Step | None:
         if rungs.is_open:

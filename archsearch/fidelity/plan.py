@@ -83,7 +83,7 @@ class Fidelity:
 
     @property
     def costs(self) -> tuple[float, ...]:
-        """How long an evaluation on each rung takes, beside those on others; a longer training goes on where the shorter one ended."""
+        """About how long an evaluation on each rung takes, beside others; a longer training goes on where the shorter one ended."""
         below = (0.0, *self.values[:-1]) if self.option == "epochs" else (0.0,) * len(self.values)
         return tuple(value - before for value, before in zip(self.values, below, strict=True))
 

@@ -118,7 +118,7 @@ class Climb:
         if self.record.fidelity is None:
             return [max(0, self.record.trials - begun)]
         expected = self.schedule.expected(self.rungs)
-        return [max(0, count - len(begun)) for count, begun in zip(expected, self.rungs.begun, strict=True)]
+        return [max(0, count - len(on_it)) for count, on_it in zip(expected, self.rungs.begun, strict=True)]
 
     def is_first(self, number: int) -> bool:
         """Whether a step is the first of its trial."""

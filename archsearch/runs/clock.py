@@ -128,8 +128,11 @@ class Clock:
 
     def usual(self, rung: int) -> float | None:
         """Seconds of an evaluation on a rung, as measured there, or on the nearest one below; None while nothing is."""
-        found = next(((below, mean) for below in range(rung, -1, -1) if (mean := self._took[below].mean) is not None), None)
-        return None if found is None else found[1] * self.costs[rung] / self.costs[found[0]]
+        for below in range(rung, -1, -1):
+            mean = self._took[below].mean
+            if mean is not None:
+                return mean * self.costs[rung] / self.costs[below]
+        return None
 
     def left(self, waiting: Sequence[int]) -> float | None:
         """Seconds until those under way and so many more on each rung are done; None while nothing is known."""

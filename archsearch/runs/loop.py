@@ -82,14 +82,10 @@ class Loop:
     clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.record.workers if self.supernet is None else 1, self.epochs, self.record.costs)
+        epochs = epochs_of(self.evaluator) if self.record.fidelity is None else None  # where all evaluations have as many
+        self.clock = Clock(self.record.workers if self.supernet is None else 1, epochs, self.record.costs)
         self.executor.watch = self.watch
         self.climb = Climb(self.record, {})
-
-    @property
-    def epochs(self) -> int | None:
-        """Epochs of every evaluation, where all have as many."""
-        return epochs_of(self.evaluator) if self.record.fidelity is None else None
 
     def run(self) -> None:
         """Evaluate what is missing, step by step, then test the front."""

@@ -176,7 +176,7 @@ class Record:
 
     @property
     def costs(self) -> tuple[float, ...]:
-        """How long an evaluation on each rung takes, beside those on others."""
+        """About how long an evaluation on each rung takes, beside others."""
         return (1.0,) if self.fidelity is None else self.fidelity.costs
 
     @property

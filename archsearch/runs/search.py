@@ -157,8 +157,8 @@ def check_placement(workers: int, placement: Placement) -> None:
 def lookahead(workers: int) -> int:
     """How many trials may be under way at once: one with one worker, so that each proposal knows all trials before it.
 
-    With more workers enough are ahead that none waits for long. Which trials a proposal knows depends on its number
-    alone, never on timing: that is why a run repeats with any number of workers.
+    With more workers enough are ahead that none waits for long. Which trials a proposal knows depends on its number, and on which rungs
+    the steps before it were, never on timing: that is why a run repeats with any number of workers.
     """
     return 1 if workers <= 1 else 2 * workers
 

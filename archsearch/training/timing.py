@@ -56,20 +56,20 @@ class Timing:
 
 
 class Round(NamedTuple):
-    """Seconds of each pass, and how slow the machine was before or behind them, as a multiple of its fastest."""
+    """Seconds of each pass, and those of a fixed piece of work before or behind them, whichever took longer."""
 
     times: Sequence[float]
-    slowness: float
+    work: float
 
 
 WORK, REPEATS = 3000, 5
 """A fixed piece of work: so many numbers added up by Python, some tens of microseconds."""
 CALM = 1.05
-"""How slow a machine may be that is not disturbed."""
+"""How many times its shortest time the work may take on a machine that is not disturbed."""
 
 
 class Pace:
-    """How slow the machine is, by a fixed piece of work against the fastest time that it ever took in this process.
+    """How fast the machine is now, by a fixed piece of work, and the fastest that it ever was in this process.
 
     What else runs on a machine, or beside it on the same hardware, slows a processor for a second or an hour, and its passes all alike.
     """
@@ -91,7 +91,12 @@ class Pace:
 HERE = Pace()
 
 
-def timing_of(rounds: Sequence[Round], counting: int) -> Timing:
+def calm(rounds: Sequence[Round], fastest: float) -> list[Round]:
+    """Those in which the machine was not disturbed, the work taking so many seconds at its fastest."""
+    return [one for one in rounds if one.work <= CALM * fastest]
+
+
+def timing_of(rounds: Sequence[Round], counting: int, fastest: float) -> Timing:
     """What the times of several rounds come to: the calm ones count, or where there is none so many, the shortest.
 
     Raises:
@@ -100,8 +105,8 @@ def timing_of(rounds: Sequence[Round], counting: int) -> Timing:
     if not rounds or not all(one.times for one in rounds):
         raise ValueError("every round of a measurement needs at least one time")
     medians = sorted(median(one.times) for one in rounds)
-    calm = [median(one.times) for one in rounds if one.slowness <= CALM]
-    return Timing(median(calm or medians[:counting]), medians[-1] - medians[0], min(min(one.times) for one in rounds))
+    found = [median(one.times) for one in calm(rounds, fastest)] or medians[:counting]
+    return Timing(median(found), medians[-1] - medians[0], min(min(one.times) for one in rounds))
 
 
 @torch.inference_mode()
@@ -135,26 +140,23 @@ def time_passes(
         return (time.perf_counter() - start) / passes
 
     seconds(UNTIMED)
-    measured: list[tuple[list[float], float]] = []
-    began = time.perf_counter()
-    while True:
-        before = rest(seconds, protocol, pace) if measured else pace()
-        measured.append((one_round(seconds, protocol), max(before, pace())))
-        rounds = [Round(times, worked / pace.fastest) for times, worked in measured]
-        calm = sum(one.slowness <= CALM for one in rounds)
-        if len(rounds) >= protocol.rounds and (calm >= protocol.rounds or time.perf_counter() - began >= protocol.longest):
-            return timing_of(rounds, protocol.rounds)
+    rounds: list[Round] = []
+    until = time.perf_counter() + protocol.longest
+    while len(rounds) < protocol.rounds or (len(calm(rounds, pace.fastest)) < protocol.rounds and time.perf_counter() < until):
+        if rounds and protocol.pause:
+            rest(seconds, protocol)
+        before = pace()
+        rounds.append(Round(one_round(seconds, protocol), max(before, pace())))
+    return timing_of(rounds, protocol.rounds, pace.fastest)
 
 
-def rest(seconds: Callable[[int], float], protocol: Protocol, pace: Pace) -> float:
-    """A pause before a round, behind which the first passes find cold caches and a slow clock; the pace after it."""
-    if protocol.pause:
-        time.sleep(protocol.pause)
-        warming = time.perf_counter() + protocol.warm
+def rest(seconds: Callable[[int], float], protocol: Protocol) -> None:
+    """A pause, and the passes behind it that find cold caches and a slow clock."""
+    time.sleep(protocol.pause)
+    warm = time.perf_counter() + protocol.warm
+    seconds(1)
+    while time.perf_counter() < warm:
         seconds(1)
-        while time.perf_counter() < warming:
-            seconds(1)
-    return pace()
 
 
 def one_round(seconds: Callable[[int], float], protocol: Protocol) -> list[float]:

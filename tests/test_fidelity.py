@@ -102,6 +102,17 @@ def test_asha_promotes_as_soon_as_one_in_eta_is_known() -> None:
     assert Counter(step.rung for step in worse_and_worse)[1] >= 3  # each was the best when it was promoted
 
 
+def test_delayed_asha_lets_no_more_than_one_in_eta_climb_at_any_time() -> None:
+    steps, _ = climbed(SCHEDULES["delayed_asha"](3), 27, lambda trial, rung: (-float(trial),))  # each was the best when it came
+    for number in range(len(steps)):
+        counts = Counter(step.rung for step in steps[:number])
+        assert counts[1] <= counts[0] // 3
+        assert counts[2] <= counts[1] // 3
+    assert Counter(step.rung for step in steps) == {0: 27, 1: 9, 2: 3}
+    best_first, _ = climbed(SCHEDULES["delayed_asha"](3), 27, by_number)
+    assert Step(0, 2) in best_first[:13]  # it waits for no whole rung
+
+
 def test_brackets_of_hyperband_are_those_of_the_paper() -> None:
     """Table 1 of arXiv:1603.06560 has R = 81: n = 81, 34, 15, 8, 5."""
     brackets = Hyperband(3).brackets(Rungs(5, 1000))

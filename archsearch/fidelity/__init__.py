@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archsearch.fidelity.asha import Asha
+from archsearch.fidelity.asha import Asha, DelayedAsha
 from archsearch.fidelity.base import Rungs, Schedule, Step
 from archsearch.fidelity.halving import Halving
 from archsearch.fidelity.hyperband import Hyperband
@@ -11,6 +11,7 @@ from archsearch.fidelity.plan import SCHEDULES, Fidelity, FidelityError, schedul
 __all__ = [
     "SCHEDULES",
     "Asha",
+    "DelayedAsha",
     "Fidelity",
     "FidelityError",
     "Halving",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any, TypeVar
 
-from archsearch.fidelity.asha import Asha
+from archsearch.fidelity.asha import Asha, DelayedAsha
 from archsearch.fidelity.base import Schedule
 from archsearch.fidelity.halving import Halving
 from archsearch.fidelity.hyperband import Hyperband
@@ -16,7 +16,7 @@ from archsearch.support.nearest import nearest
 from archsearch.support.reading import NUMBER, TEXT, at_least, each
 from archsearch.support.reading import fields as read_fields
 
-SCHEDULES: Mapping[str, Callable[[int], Schedule]] = {"asha": Asha, "halving": Halving, "hyperband": Hyperband}
+SCHEDULES: Mapping[str, Callable[[int], Schedule]] = {"asha": Asha, "delayed_asha": DelayedAsha, "halving": Halving, "hyperband": Hyperband}
 """Name -> class; its argument is how many trials of a rung one is promoted of."""
 MOST_RUNGS = 20
 E = TypeVar("E")

@@ -72,7 +72,7 @@ GpusPerTrial = Annotated[float, typer.Option(metavar="NUMBER", help="GPUs likewi
 WarmStart = Annotated[
     str, typer.Option(metavar="FILE[:STUDY]", help="Study of Optuna over the same choices, whose trials the strategy hears of first.")
 ]
-Schedule = Annotated[str, typer.Option(help="Which networks climb from rung to rung: asha, halving or hyperband.")]
+Schedule = Annotated[str, typer.Option(help="Which networks climb from rung to rung: asha, delayed_asha, halving or hyperband.")]
 NETWORK = "A network of the zoo (see `zoo`), a run's folder (its best network), RUN:TRIAL, or a file with a genotype."
 EXPORTED = "A run's folder (the knee of its front), RUN:TRIAL, a network of the zoo (see `zoo`), or a file with a genotype."
 EXPORTS = "source, safetensors, genotype, config, card, onnx, openvino, pt2, ncnn, svg, dot, mermaid."

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from archsearch import Genotype, zoo
+from archsearch import Genotype, compile_network, zoo
 from archsearch.exporters import FORMATS, Material, export_network, gather, source_text
 from archsearch.exporters.network import STANDARD
 from archsearch.spaces.space import load_space
 from archsearch.tasks import answers
+from benchmarks.settled import settled
 from benchmarks.timing import show
 
 SIDES = (32, 48, 64, 96, 128, 160, 224, 299, 331, 512)
@@ -79,7 +80,7 @@ def loaded(text: str, material: Material) -> nn.Module:
 def row(name: str) -> Row:
     """What one network comes to."""
     genotype = smallest(name)
-    material = gather(genotype)
+    material = gather(genotype, settled(compile_network(genotype), [spec.shape for spec in genotype.inputs]).state_dict())
     start = time.perf_counter()
     text = source_text(material)
     seconds = time.perf_counter() - start

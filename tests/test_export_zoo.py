@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from archsearch import Genotype
+from archsearch import Genotype, compile_network
 from archsearch.exporters import gather, source_text
 from archsearch.spaces.space import load_space
 from benchmarks.exported import module_of
+from benchmarks.settled import settled
 from tests.test_zoo import FIRST, small
 
 SPACES = ("cell", "chain", "fabric", "small_cell")
@@ -27,7 +28,7 @@ LONG = sorted(set(FIRST).difference(DEAR, QUICK))
 
 
 def assert_same(genotype: Genotype) -> None:
-    material = gather(genotype)
+    material = gather(genotype, settled(compile_network(genotype), [spec.shape for spec in genotype.inputs]).state_dict())
     network = module_of(source_text(material)).Network().eval()
     assert list(network.state_dict()) == list(material.state)
     network.load_state_dict(material.state)

@@ -25,7 +25,7 @@ from archsearch.engines.intermediate import openvino, to_intermediate
 from archsearch.engines.program import program_of, quietly
 from archsearch.exporters import FORMATS, ExportError, export_network, gather
 from archsearch.exporters.base import Material, one_file
-from archsearch.exporters.verify import BATCHES, Check, difference, outputs_of, verify
+from archsearch.exporters.verify import BATCHES, Check, difference, is_hollow, outputs_of, verify
 from archsearch.network.builder import Builder
 from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
@@ -135,7 +135,21 @@ def test_a_network_goes_into_all_formats_and_each_is_checked(exported: tuple[Pat
     found = {check.format: check for check in checks}
     assert found.keys() == {"source", "safetensors", *ENGINES}
     assert all(found[name].difference <= 1e-5 and found[name].batches == (1, 2, 5) for name in ("source", *ENGINES))
+    assert not any(check.hollow for check in checks)
     assert found["onnx"].engine == f"onnxruntime {onnxruntime.__version__}"
+
+
+def test_a_check_of_what_hardly_depends_on_its_inputs_says_so(tmp_path: Path) -> None:
+    weights = dict(trained(cell()))
+    last = [name for name, tensor in weights.items() if tensor.dim() == 2][-1]
+    checks: list[Check] = []
+    for share in (1e-2, 1e-6):
+        export_network(cell(), tmp_path / str(share), {**weights, last: share * weights[last]}, report=checks.append)
+    assert [check.hollow for check in checks if check.format == "source"] == [False, True]
+    assert "outputs hardly depend on the inputs" in str(next(check for check in checks if check.hollow))
+    assert is_hollow([np.zeros((5, 3), np.float32)], 1e-5)
+    assert is_hollow([np.arange(5.0), np.ones((5, 2))], 1e-5)  # one of two outputs
+    assert not is_hollow([np.array([np.nan, 1.0, np.inf])], 1e-5)
 
 
 def test_preprocessing_goes_inside(exported: tuple[Path, list[Check]], tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from archsearch.tasks import answers
 Arrays = Sequence[NDArray[Any]]
 BATCHES = (1, 2, 5)
 SECONDS = 600
+TELLING = 10
+"""Outputs of several inputs are apart by more than so many times what is allowed, else a check says little."""
 HARNESS = """
 import sys
 for name in {without}:
@@ -45,19 +47,24 @@ numpy.savez(sys.argv[2], **made)
 
 @dataclass(frozen=True)
 class Check:
-    """What came out: the largest difference over all outputs and batches as a share of the output's largest value, and what is allowed."""
+    """What came out: the largest difference over all outputs and batches as a share of the output's largest value, and what is allowed.
+
+    `hollow`: an output hardly depends on the inputs, as where the signal of an untrained network dies away, so that the check says little.
+    """
 
     format: str
     engine: str
     batches: tuple[int, ...]
     difference: float
     allowed: float
+    hollow: bool = False
 
     def __str__(self) -> str:
         if not self.batches:
             return f"{self.format}: read back by {self.engine}, the same"
         sizes = ", ".join(map(str, self.batches))
-        return f"{self.format}: differs by {self.difference:.1e} in {self.engine} (batches of {sizes}; allowed {self.allowed:.0e})"
+        found = f"{self.format}: differs by {self.difference:.1e} in {self.engine} (batches of {sizes}; allowed {self.allowed:.0e})"
+        return f"{found}; outputs hardly depend on the inputs, so that this says little" if self.hollow else found
 
     def to_dict(self) -> dict[str, Any]:
         """The check as plain data."""
@@ -80,7 +87,16 @@ def verify(folder: Path, material: Material, name: str, form: Format) -> Check |
     network = material.whole if form.whole else material.network
     wanted = {batch: outputs_of(network, arrays) for batch, arrays in inputs.items()}
     worst = max(difference(form.files[0], found[batch], wanted[batch], form.allowed) for batch in inputs)
-    return Check(name, named(form.engine), BATCHES, worst, form.allowed)
+    return Check(name, named(form.engine), BATCHES, worst, form.allowed, is_hollow(wanted[max(inputs)], form.allowed))
+
+
+def is_hollow(outputs: Arrays, allowed: float) -> bool:
+    """Whether some output of a batch of several is nearly the same for all of them: apart by no more than ten times what is allowed."""
+    for output in outputs:
+        values = np.where(np.isfinite(output), output, 0).astype(np.float64)
+        if np.ptp(values, axis=0).max(initial=0.0) <= TELLING * allowed * np.abs(values).max(initial=0.0):
+            return True
+    return False
 
 
 def inputs_of(material: Material) -> dict[int, list[NDArray[Any]]]:

@@ -45,7 +45,7 @@ def settled(network: nn.Module, shapes: Sequence[Sequence[int]]) -> nn.Module:
     recalibrate(Together(network), [inputs])  # type: ignore[list-item]
     for name, tensor in network.state_dict().items():
         if name.endswith("running_var"):
-            tensor.clamp_(min=0.1 * float(tensor.mean()))  # of a few values some channels have next to none, and would blow up any other
+            tensor.clamp_(min=float(tensor.mean()))  # of a few values some channels have next to none, and would blow up any other
     return network
 
 

@@ -39,13 +39,16 @@ MANY_MACS = 10**9
 """Networks with more are run on one sample, others on two."""
 FAMILIES = {name: getattr(make, "func", make).__module__.rpartition(".")[2] for name, make in zoo.networks().items()}
 """The file of every network."""
-FEWER = {"amoebanet": {"repeats": 1}, "darts": {"depth": 6}, "nasnet": {"repeats": 1}, "pnasnet": {"repeats": 2}}
-"""Options of families of cells."""
+FEWER = {
+    "amoebanet_a": {"repeats": 1}, "nasnet_a_large": {"repeats": 1}, "pnasnet5_large": {"repeats": 2},
+    **{name: {"depth": 6} for name, family in FAMILIES.items() if family == "darts"},
+}  # fmt: skip
+"""Options with which networks of cells have few."""
 
 
 def smallest(name: str) -> Genotype:
     """A network of the zoo at the smallest of a few inputs that it takes, of few cells where all are alike."""
-    fewer = FEWER.get(FAMILIES[name], {})
+    fewer = FEWER.get(name, {})
     genotype = zoo.build(name, **fewer)
     channels, *image = genotype.inputs[0].shape
     for side in (64, 32):

@@ -36,7 +36,7 @@ from tests.strategies_hypothesis import OF_IMAGES, OPS_BY_RANK, genotypes
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large]
 QUICK = settings(max_examples=300, suppress_health_check=RELAXED, deadline=None)
-LONG = settings(max_examples=1_500, suppress_health_check=RELAXED, deadline=None)
+LONG = settings(max_examples=1_000, suppress_health_check=RELAXED, deadline=None)
 
 RESIDUAL = """\
 input x: 3x16x16

@@ -1,5 +1,5 @@
 # make search   a search on real images, its report and a model file, in about two minutes
-# make test     style, types and tests; MARKS="slow or faults" for the long ones
+# make test     style, types (make check) and tests (make suite); MARKS="slow or faults" for the long ones
 # make docs     the pages of docs/ as HTML, to read offline: build/docs/index.html
 # make bench    the measured tables
 
@@ -9,16 +9,20 @@ OUT ?= results/search-$(shell date +%Y%m%d-%H%M%S)
 TESTS ?= tests
 MARKS ?= not slow and not faults
 
-.PHONY: search test docs bench clean
+.PHONY: search test check suite docs bench clean
 
 search: .venv/installed
 	$(BIN)/archsearch search chain --data digits --strategy evolution --trials 64 --objective error --objective params \
 		--max-params 20k --max-macs 5M --max-memory 64MB --workers 2 --seed 0 --out $(OUT)
 
-test: .venv/installed-test
+test: check suite
+
+check: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+suite: .venv/installed-test
 	$(BIN)/python -m compileall -q archsearch search_spaces
 	$(BIN)/pytest -n 2 --dist worksteal -m "$(MARKS)" $(TESTS)
 

@@ -31,7 +31,7 @@ QUICK = ("deit_ti_16", "lenet5_1998", "mobilenet_v1_x0_25", "resnet20_cifar", "s
 """Networks for every run of the suite; the slow test has all families."""
 NOT_CONVERTIBLE: dict[str, str] = {}
 """Networks of the zoo that do not come back, and what the importer says of them: none."""
-MOST_NODES, MOST_WIRINGS = 250, 3
+MOST_NODES, MOST_WIRINGS = 250, 2
 """So many networks of a family come back, of no more nodes, and all with ops that the smaller ones have not."""
 MANY_PARAMS = 10**8
 """Networks with more come back without weights, from the meta device."""

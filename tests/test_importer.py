@@ -24,7 +24,6 @@ from archsearch.design.importer.checking import apart, differences
 from archsearch.design.importer.leaves import LEAVES
 from archsearch.network.text_form import from_text, to_text
 from archsearch.training.weights import put_in
-from benchmarks.settled import settled
 from tests.importer_modules import CASES, Case, ViT
 
 QUICK = ("deit_ti_16", "lenet5_1998", "mobilenet_v1_x0_25", "resnet20_cifar", "segnet_basic", "shufflenet_v1_g8", "squeezenet1_0")
@@ -87,7 +86,7 @@ def assert_comes_back(name: str, genotype: Genotype) -> None:
             network = compile_network(genotype)
         back = import_network(network, [torch.zeros(1, *shape, device="meta") for shape in shapes])
     else:
-        network = settled(compile_network(genotype), shapes)
+        network = enlivened(compile_network(genotype))
         found = imported(network, [torch.zeros(1, *shape) for shape in shapes], check=False)
         assert_same_outputs(network, found, shapes)
         back = found.genotype

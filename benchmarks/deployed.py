@@ -15,9 +15,10 @@ from statistics import median
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archsearch import Genotype, analyse, compile_network, load_space, search
+from archsearch.design.importer.checking import apart
 from archsearch.engines.exchange import to_exchange
 from archsearch.engines.quantizing import quantized
 from archsearch.engines.running import session_of, time_in
@@ -126,7 +127,7 @@ def whole_zoo(first: int, step: int) -> None:
             print(f"{name}: left out, over {MOST_PARAMS:,} params", flush=True)
             continue
         start = time.perf_counter()
-        network = settled(compile_network(genotype), [spec.shape for spec in genotype.inputs])
+        network = settled(genotype)
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 folder = export_network(genotype, Path(scratch, "out"), network.state_dict(), formats=["onnx"], check=False)
@@ -152,12 +153,9 @@ def distances(network: nn.Module, file: Path, shapes: Sequence[Sequence[int]]) -
     found = [torch.from_numpy(output) for output in session.run(None, given)]
     singles = answers(network.eval()(*inputs))
     doubles = answers(network.double()(*(x.double() for x in inputs)))
-    return share(found, singles), share(singles, doubles)
-
-
-def share(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
-    """The greatest difference of any output, as a share of its greatest value."""
-    return max(float((one - other).abs().max() / other.abs().max()) for one, other in zip(found, wanted, strict=True))
+    pairs = zip(singles, found, strict=True), zip(doubles, singles, strict=True)
+    gap, rounding = (max(apart(wanted, own) for wanted, own in pair) for pair in pairs)
+    return gap, rounding
 
 
 def main() -> None:

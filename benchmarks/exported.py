@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from archsearch import Genotype, compile_network, zoo
+from archsearch import Genotype, zoo
 from archsearch.exporters import FORMATS, Material, export_network, gather, source_text
 from archsearch.exporters.network import STANDARD
 from archsearch.spaces.space import load_space
@@ -80,7 +80,7 @@ def loaded(text: str, material: Material) -> nn.Module:
 def row(name: str) -> Row:
     """What one network comes to."""
     genotype = smallest(name)
-    material = gather(genotype, settled(compile_network(genotype), [spec.shape for spec in genotype.inputs]).state_dict())
+    material = gather(genotype, settled(genotype).state_dict())
     start = time.perf_counter()
     text = source_text(material)
     seconds = time.perf_counter() - start

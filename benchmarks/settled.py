@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from archsearch import Genotype, compile_network
 from archsearch.sharing import recalibrate
 
 SAMPLES = 8
@@ -26,19 +26,20 @@ class Together(nn.Module):
 
 
 @torch.no_grad()
-def settled(network: nn.Module, shapes: Sequence[Sequence[int]]) -> nn.Module:
-    """The network with random weights whose layers give values about 1, and statistics of norms that go with them.
+def settled(genotype: Genotype) -> nn.Module:
+    """A network with random weights whose layers give values about 1, and statistics of norms that go with them.
 
     Layers are scaled by what they give (Mishkin & Matas 2016, arXiv:1511.06422). As networks are made, the signal dies away behind some
     dozen layers, or behind scales of nearly nothing, and any two networks with the same last shifts seem to compute the same.
     """
     torch.manual_seed(0)
+    network = compile_network(genotype)
     for parameter in network.parameters():
         first = float(parameter.flatten()[0])
         if parameter.eq(first).all():  # norms, biases, scales of branches: the same for all channels
             parameter.uniform_(*((0.5, 1.5) if first else (-0.3, 0.3)))
     hooks = [module.register_forward_hook(scaled) for module in network.modules() if len(weight_of(module).shape) > 1]
-    inputs = [torch.randn(SAMPLES, *shape) for shape in shapes]
+    inputs = [torch.randn(SAMPLES, *spec.shape) for spec in genotype.inputs]
     network.train()(*inputs)
     for hook in hooks:
         hook.remove()

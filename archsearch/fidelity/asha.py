@@ -37,7 +37,7 @@ class Asha(Thinning):
 class DelayedAsha(Asha):
     """ASHA in which no more than one in `eta` of a rung has climbed at any time: who was only early among the best waits for the others.
 
-    Li et al. 2022 (arXiv:2201.06834). Of few trials so many climb as a run foretells, where plain ASHA lets half as many again.
+    Li et al. 2022 (arXiv:2201.06834). Of few trials so many climb as a run foretells, where plain ASHA lets more.
     """
 
     def promoted(self, rungs: Rungs, rung: int) -> Step | None:

@@ -2,7 +2,8 @@
 
 Fashion-MNIST, space `cell` with one cell a stage, error and multiply-adds, at most 100,000 params, two processes. The peer is what one
 writes by hand: Optuna's NSGA-II, and for every network a plain PyTorch loop at full length. Told is the time until the search here has
-the hypervolume that the peer has after its trials; the same images, epochs and validation part for both.
+the hypervolume that the peer has after its trials; the same images, epochs and validation part for both. With inheritance a network's
+weights have seen more epochs than its own, those of the networks that it had them from; without, no weights have.
 """
 
 from __future__ import annotations
@@ -46,12 +47,13 @@ REFERENCE = 0.5
 """Worst error that counts; that of multiply-adds is the dearest of many random networks."""
 TRAIN = Train(data="fashion-mnist", data_dir=str(FOLDER), fraction=FRACTION, epochs=EPOCHS)
 RUNGS = Fidelity("epochs", (0.5, 2, EPOCHS))
+ALL: dict[str, Any] = {"strategy": "auto", "fidelity": RUNGS, "prefilter": Prefilter(5), "inherit": True}
 WAYS: dict[str, dict[str, Any]] = {
-    "all": {"strategy": "auto", "fidelity": RUNGS, "prefilter": Prefilter(5)},
-    "without proxies": {"strategy": "auto", "fidelity": RUNGS},
-    "without the model": {"strategy": "evolution", "fidelity": RUNGS, "prefilter": Prefilter(5)},
-    "without rungs": {"strategy": "auto", "prefilter": Prefilter(5)},
-    "with inheritance": {"strategy": "auto", "fidelity": RUNGS, "prefilter": Prefilter(5), "inherit": True},
+    "all": ALL,
+    "without inheritance": {**ALL, "inherit": False},
+    "without proxies": {**ALL, "prefilter": None},
+    "without the model": {**ALL, "strategy": "evolution"},
+    "without rungs": {**ALL, "fidelity": None},
     "none but layout and numbers": {"strategy": "nsga2"},
 }
 """The ways of searching; the first is the one that is held against the peer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,6 +148,20 @@ def test_children_begin_with_weights_and_the_front_is_trained_anew(tmp_path: Pat
     assert kept == {f"{trial.number:06d}.safetensors" for trial in run.front()}
     child = next(trial for trial in run.trials if trial.metrics.get("inherited", 0) > 0.8)
     assert child.curve[0]["train_loss"] < run.trials[0].curve[0]["train_loss"]
+
+
+def test_what_was_inherited_is_known_on_every_rung(tmp_path: Path) -> None:
+    fidelity = Fidelity("epochs", (1, 2))
+    run = search(
+        small_space(), Evolution(population=3, tournament=2), Train(), out=tmp_path / "run", trials=6, workers=1, inherit=True,
+        fidelity=fidelity, objectives=["error"],
+    )  # fmt: skip
+    shares: dict[int, set[float]] = defaultdict(set)
+    for _, _, trial in run.steps:
+        shares[trial.number].add(trial.metrics.get("inherited", 0.0))
+    climbed = {trial.number for _, _, trial in run.steps if trial.rung == 1}
+    assert all(len(found) == 1 for found in shares.values())
+    assert any(max(shares[number]) > 0.3 for number in climbed)
 
 
 def test_a_run_that_ends_between_a_new_training_and_its_record_has_both_figures_right(

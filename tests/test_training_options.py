@@ -21,7 +21,7 @@ from archsearch.ops import Flatten, Linear
 from archsearch.tasks import Feed, measure
 from archsearch.training.loop import Training
 from archsearch.training.optimizer import cosine as schedule
-from archsearch.training.weights import load_weights
+from archsearch.training.weights import load_weights, save_weights
 
 B = Builder((1, 8, 8))
 LINEAR = B.genotype(B(Linear(10), B(Flatten(), B.input)))
@@ -161,6 +161,30 @@ def test_the_rate_that_an_epoch_reports_is_that_of_its_last_step() -> None:
     train = replace(PLAIN, epochs=4, warmup=0.5)
     train.evaluate(Candidate(0, LINEAR, 0), lambda _, metrics: bool(rates.append(metrics["lr"])))
     assert rates == pytest.approx([0.1 * schedule(step / 4, 0.5) for step in range(4)])
+
+
+@pytest.mark.parametrize(
+    ("before", "warmup", "inherited", "begins"),
+    [
+        (1, 0.5, 0, 0.75),
+        (3, 0.5, 0, 0.25),
+        (3, 0.01, 0, 0.25),
+        (0.4, 0.5, 0, 1),
+        (0.4, 0.5, 0.4, 0.7),
+        (1, 0.5, 1, 0.25),
+        (3.5, 0.5, 0.8, 0.25),
+    ],
+)
+def test_what_climbs_goes_on_at_a_rate_for_what_is_left(
+    before: float, warmup: float, inherited: float, begins: float, tmp_path: Path
+) -> None:
+    start, rates = tmp_path / "start.safetensors", list[float]()
+    save_weights(compile_network(LINEAR), start)
+    candidate = Candidate(0, LINEAR, 0, rung=Rung("epochs", 4, before, start, inherited=inherited))
+    found = replace(PLAIN, epochs=4, warmup=warmup).evaluate(candidate, lambda _, metrics: bool(rates.append(metrics["lr"])))
+    assert found.get("inherited", 0) == inherited
+    left, briefly = (4 - int(before), min(0.05, warmup)) if before >= 1 else (4, warmup)
+    assert rates == pytest.approx([0.1 * begins * schedule(step / left, briefly) for step in range(left)])
 
 
 # How long a training is, and by how much it is judged

@@ -16,13 +16,17 @@ from archsearch.spaces.space import Choices
 Report = Callable[[int, dict[str, float]], bool]
 """Called with an epoch (from 0) and its metrics; true asks the evaluator to stop early."""
 
+INHERITED = "inherited"
+"""The metric that says which share of its weights a network took over from a similar one when it began."""
+
 
 @dataclass(frozen=True)
 class Rung:
     """Where a candidate stands in a search of several fidelities: the evaluator that judges it has `value` for its `option`.
 
     `start` are the weights that it was left with on the rung below, where the option was `before`; None where it begins with fresh ones.
-    On the `top` rung results count; on others they say who climbs.
+    On the `top` rung results count; on others they say who climbs. `inherited` is the share of its weights that a similar network left it
+    when it began.
     """
 
     option: str
@@ -30,6 +34,7 @@ class Rung:
     before: float = 0.0
     start: Path | None = None
     top: bool = True
+    inherited: float = 0.0
 
     @property
     def done(self) -> int:

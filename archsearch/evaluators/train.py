@@ -15,7 +15,7 @@ from archsearch.analysis.exits import exits
 from archsearch.engines.quantizing import METRICS as QUANTIZED
 from archsearch.engines.quantizing import deployed
 from archsearch.engines.running import time_in, within_latency
-from archsearch.evaluators.base import Candidate, Parent, Report
+from archsearch.evaluators.base import INHERITED, Candidate, Parent, Report
 from archsearch.network.compiler import compile_network
 from archsearch.network.genotype import Genotype
 from archsearch.network.inheritance import inherit
@@ -43,6 +43,8 @@ STEP, MOST_STEP = 3, 9
 
 LEARNED = 0.75
 """So much less is the learning rate where all weights are inherited: they have learned already (benchmarks.inheritance)."""
+BRIEFLY = 0.05
+"""Warm-up of a training that goes on: weights have learned already, only the optimiser begins anew."""
 FORETOLD = 64
 """Images that proxies see."""
 
@@ -113,7 +115,8 @@ class Train(Options):
             candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))
             network = compile_network(candidate.genotype, candidate.seed).to(device)
         done, share = begun(network, candidate, whole)
-        inherited = {"inherited": share} if candidate.parent is not None else {}
+        inherits = candidate.parent is not None or (candidate.rung is not None and candidate.rung.inherited > 0)
+        inherited = {INHERITED: share} if inherits else {}
         epochs = self.epochs_of(candidate, network, done=done, share=share)
         metrics = self.learn(epochs, candidate, report)
         epochs.finish()
@@ -125,14 +128,17 @@ class Train(Options):
     ) -> Epochs:  # fmt: skip
         """The training of a network, which may have weights already: with `done` epochs behind them, or a `share` that is inherited.
 
-        Modules that are `frozen` keep theirs; `more` facts tell this training from others; with `every` each epoch leaves a checkpoint.
+        At the full learning rate such weights first lose what they have learned (benchmarks.climbing): the highest is lower, by the share
+        of the epochs that is left, which is reached at once, or by what is inherited. Modules that are `frozen` keep their weights;
+        `more` facts tell this training from others; with `every` each epoch leaves a checkpoint.
         """
         data, device, genotype = self.feed(), pick_device(self.device), candidate.genotype
         most = self.at_once or images_at_once(genotype, min(self.batch, len(data)), self.optimizer, device)
         generator = torch.Generator(device).manual_seed(candidate.seed)
         numerics = numerics_of(genotype, self.precision, device)
-        fitting = replace(self, at_once=most, epochs=self.epochs - done)
-        fitting = replace(fitting, lr=fitting.pace(len(data)) * (1 - LEARNED * share))
+        left = self.epochs - done
+        fitting = replace(self, at_once=most, epochs=left, warmup=min(self.warmup, BRIEFLY) if done else self.warmup)
+        fitting = replace(fitting, lr=fitting.pace(len(data)) * min(1 - LEARNED * share, left / self.epochs))
         training = Training(fitting, network, data, generator, numerics, frozen)
         whole = candidate.rung is None or candidate.rung.top
         judge = partial(self.judged, data, self.glance(data), whole, [output.macs for output in exits(genotype)])
@@ -217,7 +223,7 @@ def begun(network: nn.Module, candidate: Candidate, whole: Genotype) -> tuple[in
         parent = Parent(narrowed(whole, rung.before), rung.start)
     elif rung is not None and rung.start is not None:
         load_weights(network, rung.start)
-        return rung.done, 0.0
+        return rung.done, rung.inherited
     if parent is None:
         return 0, 0.0
     found = inherit(candidate.genotype, parent.genotype, read_weights(parent.weights), network.state_dict())

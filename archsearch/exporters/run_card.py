@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archsearch.data.description import Description
+from archsearch.evaluators.base import INHERITED
 from archsearch.exporters.base import Card, option_words
 from archsearch.runs.record import Record, short
 from archsearch.runs.store import Run
@@ -12,7 +13,7 @@ from archsearch.support.reading import one_line
 from archsearch.trial import Trial
 from archsearch.units import unit
 
-KNOWN = frozenset({"params", "macs", "memory_bytes", "training_memory_bytes", "predicted_latency_ms", "inherited"})
+KNOWN = frozenset({"params", "macs", "memory_bytes", "training_memory_bytes", "predicted_latency_ms", INHERITED})
 """Metrics that are computed and not measured, or say something else."""
 
 
@@ -75,7 +76,7 @@ def inheritance(run: Run, trial: Trial) -> Iterator[str]:
     """Which weights it began with, and which it has now."""
     if not run.record.inherit:
         return
-    share = trial.metrics.get("inherited", 0.0)
+    share = trial.metrics.get(INHERITED, 0.0)
     began = f"began with {share:.0%} of its weights inherited from a similar network" if share else "began with fresh weights"
     before = run.tests.get(trial.number, {}).get("inherited_error")
     if before is None:

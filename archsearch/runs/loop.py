@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from archsearch.analysis import COSTS, LATENCY, PREDICTED
-from archsearch.evaluators.base import Candidate, Evaluator, Parent, Rung
+from archsearch.evaluators.base import INHERITED, Candidate, Evaluator, Parent, Rung
 from archsearch.fidelity import Step
 from archsearch.network.genotype import Genotype
 from archsearch.pareto import dominates
@@ -239,7 +239,8 @@ class Loop:
         start = self.store.weights(number, rung - 1).resolve() if rung else None
         if start is None or not start.is_file():
             return Rung(fidelity.option, fidelity.values[rung], top=rung == fidelity.top)
-        return Rung(fidelity.option, fidelity.values[rung], fidelity.values[rung - 1], start, rung == fidelity.top)
+        inherited = self.trials[number].metrics.get(INHERITED, 0.0) if number in self.done else 0.0
+        return Rung(fidelity.option, fidelity.values[rung], fidelity.values[rung - 1], start, rung == fidelity.top, inherited)
 
     def limit_ms(self) -> float | None:
         """Limit of the latency, infinite where it is measured and not limited; None where it is not measured."""

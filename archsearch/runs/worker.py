@@ -50,7 +50,7 @@ class Job(NamedTuple):
     weights: str | None
     max_latency_ms: float | None
     choices: Choices
-    rung: tuple[str, float, float, str | None, bool] | None = None
+    rung: tuple[str, float, float, str | None, bool, float] | None = None
     parent: tuple[str, str] | None = None
     proxies: tuple[str, ...] = ()
     latencies: Mapping[str, Mapping[str, float]] = {}
@@ -60,7 +60,8 @@ class Job(NamedTuple):
     def of(cls, candidate: Candidate, method: Method, needs: int = 0) -> Job:
         """The job that a candidate makes; it needs so many bytes of a device that others share."""
         on = candidate.rung
-        rung = None if on is None else (on.option, on.value, on.before, None if on.start is None else str(on.start), on.top)
+        start = None if on is None or on.start is None else str(on.start)
+        rung = None if on is None else (on.option, on.value, on.before, start, on.top, on.inherited)
         plain = (str(candidate.weights) if candidate.weights else None, candidate.max_latency_ms, candidate.choices, rung)
         parent = None if candidate.parent is None else (candidate.parent.genotype.to_json(), str(candidate.parent.weights))
         more = (parent, candidate.proxies, candidate.latencies, needs)
@@ -71,8 +72,8 @@ class Job(NamedTuple):
         weights = None if self.weights is None else Path(self.weights)
         rung = None
         if self.rung is not None:
-            option, value, before, start, top = self.rung
-            rung = Rung(option, value, before, None if start is None else Path(start), top)
+            option, value, before, start, top, inherited = self.rung
+            rung = Rung(option, value, before, None if start is None else Path(start), top, inherited)
         parent = None if self.parent is None else Parent(Genotype.from_json(self.parent[0]), Path(self.parent[1]))
         genotype = Genotype.from_json(self.genotype)
         return Candidate(

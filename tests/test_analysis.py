@@ -80,10 +80,10 @@ def small_network(space: str, rng: np.random.Generator) -> Genotype:
     raise AssertionError(f"{space}: no valid network in 20 draws")
 
 
-@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 8))])
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 5))])
 @pytest.mark.parametrize("space", space_names())
 def test_hundreds_of_networks_of_each_space_cost_what_torch_says(space: str, part: int) -> None:
-    for number in range(part, 504, 8):
+    for number in range(part, 315, 5):
         rng = np.random.default_rng([7, number])
         genotype = small_network(space, rng)
         if rng.integers(2):

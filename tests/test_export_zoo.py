@@ -17,7 +17,7 @@ from benchmarks.settled import settled
 from tests.test_zoo import FIRST, small
 
 SPACES = ("cell", "chain", "fabric", "small_cell")
-SAMPLES = 100
+SAMPLES = 50
 QUICK = np.random.default_rng(0).permutation(sorted(FIRST)).tolist()[:6]
 """Families of the zoo that the quick tests take, by their first network; the long ones take all others."""
 DEAR = {

@@ -310,7 +310,7 @@ def test_every_space_is_tested_here():
     assert all(find_space(name)[0].is_file() for name in SPACES)
 
 
-@pytest.mark.parametrize("count", [1000, pytest.param(4_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1000, pytest.param(2_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_thousands_of_samples_and_mutations_are_valid(name, count):
     space, generator = load_space(name, **SPACES[name]), rng()

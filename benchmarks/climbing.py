@@ -10,32 +10,18 @@ import os
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from statistics import mean
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import numpy as np
-
-from archsearch import Genotype, analyse
+from archsearch import Genotype
 from archsearch.evaluators.base import Candidate, Rung
 from archsearch.support.seeds import seed_of
-from benchmarks.search_time import MAX_PARAMS, RUNGS, TRAIN, space
+from benchmarks.search_time import RUNGS, TRAIN, drawn
 from benchmarks.timing import show
-
-
-def drawn(networks: int) -> Iterator[Genotype]:
-    """Random networks within the budget."""
-    for seed in count():
-        genotype = space().sample(np.random.default_rng(seed)).genotype
-        if analyse(genotype).params <= MAX_PARAMS:
-            yield genotype
-            networks -= 1
-        if not networks:
-            return
 
 
 def in_one_go(genotype: Genotype, seed: int) -> list[float]:
@@ -60,7 +46,7 @@ def main() -> None:
     """Train and print the mean errors."""
     parser = ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--networks", type=int, default=8)
-    networks, rows = list(drawn(parser.parse_args().networks)), []
+    networks, rows = list(islice(drawn(count()), parser.parse_args().networks)), []
     for name, way in (("in one go", in_one_go), (f"rungs of {RUNGS}", from_rung_to_rung)):
         began = time.thread_time()
         errors = [way(genotype, seed) for seed, genotype in enumerate(networks)]

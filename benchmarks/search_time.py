@@ -12,7 +12,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,7 +26,7 @@ import numpy as np
 import optuna
 import torch
 
-from archsearch import Budget, Fidelity, analyse, load_space, search
+from archsearch import Budget, Fidelity, Genotype, analyse, load_space, search
 from archsearch.data.datasets import load_data
 from archsearch.evaluators.train import Train
 from archsearch.network.compiler import compile_network
@@ -73,11 +73,15 @@ def space() -> Space:
     return load_space("cell", cells=1, input=(1, 28, 28), classes=CLASSES)
 
 
+def drawn(seeds: Iterable[int]) -> Iterator[Genotype]:
+    """Of the random networks of these seeds those within the budget."""
+    networks = (space().sample(np.random.default_rng(seed)).genotype for seed in seeds)
+    return (genotype for genotype in networks if analyse(genotype).params <= MAX_PARAMS)
+
+
 def dearest() -> float:
     """Multiply-adds of the dearest of many random networks within the budget."""
-    drawn = (space().sample(np.random.default_rng(seed)).genotype for seed in range(300))
-    costs = [analyse(genotype) for genotype in drawn]
-    return max(float(cost.macs) for cost in costs if cost.params <= MAX_PARAMS)
+    return max(float(analyse(genotype).macs) for genotype in drawn(range(300)))
 
 
 def volume(points: Sequence[Point], macs: float) -> float:

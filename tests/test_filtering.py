@@ -150,6 +150,33 @@ def test_children_begin_with_weights_and_the_front_is_trained_anew(tmp_path: Pat
     assert child.curve[0]["train_loss"] < run.trials[0].curve[0]["train_loss"]
 
 
+@dataclass(frozen=True)
+class Telling(Foreseeing):
+    """Tells back what a candidate is said to have inherited; where there is such a file, it is out of memory on the top rung."""
+
+    full: Path = Path()
+
+    def evaluate(self, candidate: Candidate, report: Report) -> dict[str, float]:
+        found = super().evaluate(candidate, report)
+        if candidate.rung is None:
+            return found
+        if candidate.rung.top and self.full.is_file():
+            raise MemoryError
+        return {**found, "told": candidate.rung.inherited}
+
+
+def test_what_climbs_is_told_what_it_inherited_and_keeps_it_if_it_fails(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    options = {"inherit": True, "fidelity": EPOCHS, "evaluator": Telling(epochs=3, full=full), "workers": 0}
+    whole = filtered(tmp_path / "whole", **options)
+    top = [trial for _, _, trial in whole.steps if trial.rung == EPOCHS.top]
+    assert 0.5 in {trial.metrics["told"] for trial in top}
+    assert all(trial.metrics["told"] == trial.metrics.get("inherited", 0.0) for trial in top)
+    full.touch()
+    failed = [trial for trial in filtered(tmp_path / "run", **options).trials if trial.failure is not None]
+    assert 0.5 in {trial.metrics.get("inherited", 0.0) for trial in failed}
+
+
 def test_what_was_inherited_is_known_on_every_rung(tmp_path: Path) -> None:
     fidelity = Fidelity("epochs", (1, 2))
     run = search(

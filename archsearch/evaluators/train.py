@@ -115,8 +115,7 @@ class Train(Options):
             candidate = replace(candidate, genotype=narrowed(candidate.genotype, self.width))
             network = compile_network(candidate.genotype, candidate.seed).to(device)
         done, share = begun(network, candidate, whole)
-        inherits = candidate.parent is not None or (candidate.rung is not None and candidate.rung.inherited > 0)
-        inherited = {INHERITED: share} if inherits else {}
+        inherited = {INHERITED: share} if candidate.parent is not None else {}
         epochs = self.epochs_of(candidate, network, done=done, share=share)
         metrics = self.learn(epochs, candidate, report)
         epochs.finish()

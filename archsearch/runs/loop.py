@@ -195,8 +195,9 @@ class Loop:
         return proposal
 
     def known(self, trial: Trial) -> Proposal:
-        """The network of a trial as it was proposed."""
-        costs = {name: value for name, value in trial.metrics.items() if name in KNOWN or name.startswith(FORETOLD)}
+        """The network of a trial as it was proposed, and how much it inherited when it began."""
+        kept = (*KNOWN, INHERITED)
+        costs = {name: value for name, value in trial.metrics.items() if name in kept or name.startswith(FORETOLD)}
         return Proposal(self.genotype(trial), trial.choices, costs, Counter())
 
     def genotype(self, trial: Trial) -> Genotype:
@@ -206,20 +207,20 @@ class Loop:
 
     def submit(self, trial: int, proposal: Proposal, step: Step, place: Place) -> None:
         """Have a network evaluated; on a rung with the weights of the one below, where its curve then goes on."""
-        candidate = self.candidate(trial, proposal.genotype, proposal.choices, step.rung)
+        candidate = self.candidate(trial, proposal.genotype, proposal.choices, step.rung, proposal.costs.get(INHERITED, 0.0))
         goes_on = candidate.rung is not None and candidate.rung.start is not None and trial in self.done
         self.store.share(proposal.genotype)
         self.under_way[trial] = UnderWay(proposal, step, place, self.trials[trial].curve if goes_on else ())
         self.executor.submit(candidate)
 
-    def candidate(self, number: int, genotype: Genotype, choices: Choices, rung: int = 0) -> Candidate:
+    def candidate(self, number: int, genotype: Genotype, choices: Choices, rung: int = 0, inherited: float = 0.0) -> Candidate:
         """What the evaluator gets; its seed belongs to the run's seed, the trial's number and its rung alone."""
         seed = seed_of(self.record.seed, number, *([rung] if rung else []))
         weights = self.store.weights(number, None if rung == self.record.top else rung).resolve()
         parent = self.parent(number, choices) if self.record.inherit else None
         limit = self.limit_ms()
         known = {} if limit is None else self.store.latencies(genotype.fingerprint)
-        return Candidate(number, genotype, seed, weights, limit, choices, self.rung(number, rung), parent, latencies=known)
+        return Candidate(number, genotype, seed, weights, limit, choices, self.rung(number, rung, inherited), parent, latencies=known)
 
     def parent(self, number: int, choices: Choices) -> Parent | None:
         """The most similar network before, of those that were told; a trial that has been evaluated begins with weights of its own."""
@@ -231,7 +232,7 @@ class Loop:
         weights = self.store.weights(found.number, None if found.rung == self.record.top else found.rung).resolve()
         return Parent(self.genotype(found), weights) if weights.is_file() else None
 
-    def rung(self, number: int, rung: int) -> Rung | None:
+    def rung(self, number: int, rung: int, inherited: float) -> Rung | None:
         """Where a trial stands, and the weights that it goes on with, if they are there."""
         fidelity = self.record.fidelity
         if fidelity is None:
@@ -239,7 +240,6 @@ class Loop:
         start = self.store.weights(number, rung - 1).resolve() if rung else None
         if start is None or not start.is_file():
             return Rung(fidelity.option, fidelity.values[rung], top=rung == fidelity.top)
-        inherited = self.trials[number].metrics.get(INHERITED, 0.0) if number in self.done else 0.0
         return Rung(fidelity.option, fidelity.values[rung], fidelity.values[rung - 1], start, rung == fidelity.top, inherited)
 
     def limit_ms(self) -> float | None:

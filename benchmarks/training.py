@@ -1,4 +1,4 @@
-"""Training steps beside a plain PyTorch loop: `python -m benchmarks.training [--seeds 3] [--parts] [NAME ...]`.
+"""Training steps beside a plain PyTorch loop: `python -m benchmarks.training [--seeds 3] [--parts | --compiled] [NAME ...]`.
 
 The peer is what one writes by hand: a Dataset that crops, mirrors and normalises image by image, a DataLoader, float32, AdamW and a
 cosine. Both train the same network from the same weights on the same images of CIFAR-10 (JPEG-coded), on one thread.
@@ -10,6 +10,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import geometric_mean, mean, median, stdev
 
@@ -65,9 +66,9 @@ def ours(epochs: int) -> Train:
     return Train(data=DATA, epochs=epochs, batch=BATCH, lr=LR, weight_decay=WEIGHT_DECAY, shift=SHIFT / SHAPE[1])
 
 
-def our_steps(genotype: Genotype, without: str = "") -> Iterator[None]:
+def our_steps(genotype: Genotype, without: str = "", compile: bool = False) -> Iterator[None]:
     """One training step of archsearch after another, for ever; `without` one of WAYS."""
-    device, train = pick_device("cpu"), ours(5)
+    device, train = pick_device("cpu"), replace(ours(5), compile=compile)
     precision = "float32" if without == "bfloat16" else train.precision
     network, numerics = compile_network(genotype, 0), numerics_of(genotype, precision, device)
     training = Training(train, network, train.feed(), torch.Generator().manual_seed(0), numerics)
@@ -143,6 +144,20 @@ def show_parts(known: Mapping[str, Genotype], names: Sequence[str]) -> None:
     show("A training step, and how many times as long it takes without", ["network", "step ms", *WAYS], rows)
 
 
+def show_compiled(known: Mapping[str, Genotype], names: Sequence[str]) -> None:
+    """How long it takes to compile a step, and how much of its time that saves."""
+    rows = []
+    for name in names:
+        steps = our_steps(known[name], compile=True)
+        began = time.perf_counter()
+        next(steps)
+        took = time.perf_counter() - began
+        (mine, _), (_, ratio) = timed([our_steps(known[name]), steps])
+        rows.append([name, f"{took:.0f}", f"{1000 * mine:.1f}", f"{ratio:.2f}"])
+        print(*rows[-1], sep="  ", flush=True)
+    show("A training step, and what share of its time is left when compiled", ["network", "compiling s", "step ms", "compiled"], rows)
+
+
 def main() -> None:
     """Time the steps, train for the accuracy, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -150,11 +165,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each for the accuracy; 0 for none")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--parts", action="store_true", help="time a step without each thing that makes it fast, and nothing else")
+    parser.add_argument("--compiled", action="store_true", help="time a step with and without torch.compile, and nothing else")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     known, rows, ratios = networks(), list[list[str]](), list[float]()
-    if asked.parts:
-        show_parts(known, asked.names or list(known))
+    if asked.parts or asked.compiled:
+        (show_parts if asked.parts else show_compiled)(known, asked.names or list(known))
         return
     began = time.perf_counter()
     for name in asked.names or known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from copy import deepcopy
@@ -103,11 +104,11 @@ class Narrow(nn.Module):
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
     whole, narrow = training(TRAIN), training(TRAIN)
-    narrow.network = Narrow(narrow.network, 5)
+    narrow.network = network = Narrow(narrow.network, 5)
     images, truth = first_batch(whole)
     whole.gradient(images, [(truth, 1.0)])
     narrow.gradient(images, [(truth, 1.0)])
-    assert narrow.network.given == [16, 8, 4, 4, 4, 4]
+    assert network.given == [16, 8, 4, 4, 4, 4]
     assert narrow.at_once == 4
     for one, other in zip(gradients(whole), gradients(narrow), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
@@ -115,10 +116,11 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
 
 def test_one_image_that_does_not_fit_is_a_failure_of_memory() -> None:
     narrow = training(TRAIN)
-    narrow.network, (images, truth) = Narrow(narrow.network, 0), first_batch(narrow)
+    narrow.network = network = Narrow(narrow.network, 0)
+    images, truth = first_batch(narrow)
     with pytest.raises(RuntimeError, match="can't allocate memory"):
         narrow.gradient(images, [(truth, 1.0)])
-    assert narrow.network.given == [16, 8, 4, 2, 1]
+    assert network.given == [16, 8, 4, 2, 1]
 
 
 def test_the_predicted_peak_chooses_how_many_go_at_once() -> None:
@@ -365,6 +367,15 @@ def test_mean_filters_are_average_pooling(kernel: int, padding: int, counts: boo
     assert not network.state_dict()
 
 
+def test_a_network_that_was_judged_can_be_trained() -> None:
+    network = with_mean_filters(nn.Sequential(nn.Conv2d(1, 3, 1), nn.AvgPool2d(3, 1, 1, count_include_pad=False)))
+    with torch.inference_mode():
+        before = network(torch.ones(1, 1, 5, 5))
+    network(torch.ones(1, 1, 5, 5)).sum().backward()
+    assert network[0].weight.grad is not None
+    assert torch.equal(network(torch.ones(1, 1, 5, 5)), before)
+
+
 def test_other_pooling_stays() -> None:
     others = [nn.AvgPool2d(3, 2, 1), nn.AvgPool2d(2), nn.AvgPool2d(3, 1, 1, ceil_mode=True), nn.AvgPool2d(3, 1, 1, divisor_override=2)]
     network = with_mean_filters(nn.Sequential(*others))
@@ -400,3 +411,24 @@ def test_other_strides_stay() -> None:
     others = [nn.Conv2d(16, 4, 1, 2), nn.Conv2d(4, 4, 3, 2), nn.Conv2d(4, 4, 1, 2, 1), nn.ConvTranspose2d(4, 4, 1, 2), nn.MaxPool2d(1, 2)]
     strides = [layer.stride for layer in others]
     assert [layer.stride for layer in thinned(nn.Sequential(*others))] == strides
+
+
+# Compiled
+
+
+@pytest.mark.slow  # the compiler takes a minute on a slow machine
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # which torch.compile itself calls
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_a_compiled_step_is_the_plain_one() -> None:
+    trainings = [training(replace(TRAIN, compile=compile), convolutional(norm=True)) for compile in (False, True)]
+    batch = first_batch(trainings[0])
+    losses = [[float(each.take_step(*batch)) for _ in range(3)] for each in trainings]
+    assert trainings[1].compiled is not None
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    torch.testing.assert_close(*(each.network.state_dict() for each in trainings), rtol=1e-4, atol=1e-5)
+
+
+def test_without_a_compiler_it_is_said_before_the_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match=r"compile=true needs a C\+\+ compiler"):
+        replace(TRAIN, compile=True)

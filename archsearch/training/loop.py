@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from archsearch.tasks import Feed, answers, joint_loss
 from archsearch.training.averaging import Average
+from archsearch.training.compiling import compiled
 from archsearch.training.failures import is_out_of_memory
 from archsearch.training.memory import halved
 from archsearch.training.numerics import Numerics
@@ -50,7 +50,7 @@ class Training:
         self.at_once = min(self.batch, options.at_once or self.batch)
         self.optimizer = make_optimizer(options, network)
         self.average = Average(network, options.ema) if options.ema else None
-        self.compiled: Callable[[Tensor], Any] | None = torch.compile(network) if options.compile else None
+        self.compiled = compiled(self.network) if options.compile else None
 
     def epoch(self) -> tuple[float, float]:
         """Go once through the images; return the mean loss and the last learning rate. Raises EvaluationError (diverged)."""
@@ -110,7 +110,7 @@ class Training:
     def back(self, images: Tensor, wanted: list[Share]) -> Tensor:
         """Add the gradient of a part; return its share of the loss."""
         with self.numerics.autocast():
-            outputs = (self.compiled or self.network)(images)
+            outputs = (self.network if self.compiled is None else self.compiled)(images)
         loss = self.loss(outputs, wanted)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()

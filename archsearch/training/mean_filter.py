@@ -31,8 +31,9 @@ class MeanFilter(nn.Module):
         """Elements of a window over those of it that lie on the image, (1, 1, H, W)."""
         size = (images.shape[2], images.shape[3])
         if size not in self._shares:
-            weight = torch.full((1, 1, *self.kernel), 1 / (self.kernel[0] * self.kernel[1]), device=images.device)
-            self._shares[size] = 1 / functional.conv2d(torch.ones(1, 1, *size, device=images.device), weight, padding=self.padding)
+            with torch.inference_mode(False):  # what is made in that mode is of no use to a training that follows
+                weight = torch.full((1, 1, *self.kernel), 1 / (self.kernel[0] * self.kernel[1]), device=images.device)
+                self._shares[size] = 1 / functional.conv2d(torch.ones(1, 1, *size, device=images.device), weight, padding=self.padding)
         return self._shares[size]
 
 

@@ -18,6 +18,7 @@ from archsearch.support.packages import EXTRA_OF, named, require
 from archsearch.support.reading import one_line
 from archsearch.tasks import Feed, Pair, feed_of, part_of, size_of, task_of
 from archsearch.tasks.anytime import METRICS
+from archsearch.training.compiling import check_compiler
 from archsearch.training.device import DEVICES, machine_name, pick_device
 from archsearch.training.numerics import PRECISIONS
 from archsearch.training.optimizer import SCHEDULES
@@ -155,6 +156,8 @@ class Options:
         require(EXTRA_OF.get(self.engine, ""), f"engine={self.engine}")
         Form(self.size, self.channels).check()
         object.__setattr__(self, "device", pick_device(self.device).type)
+        if self.compile:
+            check_compiler(self.device)
 
     def times_on(self) -> str:
         """Where latency is measured, in words: engine, images at once, machine, threads."""

@@ -7,6 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= results/search-$(shell date +%Y%m%d-%H%M%S)
 TESTS ?= tests
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_OPTIONS)
 MARKS ?= not slow and not faults
 
 .PHONY: search test check suite docs bench clean
@@ -40,11 +41,11 @@ bench: .venv/installed-bench
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("archsearch needs Python 3.11 or newer: make PYTHON=python3.11 search" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
 .venv/installed-%: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	$(INSTALL) --editable '.[$*]'
 	@touch $@
 
 clean:

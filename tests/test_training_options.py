@@ -215,11 +215,20 @@ def test_left_alone_a_search_begins_with_some_thousand_images_and_ends_with_many
     images: int, trials: int, epochs: int, rungs: tuple[float, ...], rates: tuple[float, ...], tmp_path: Path
 ) -> None:
     whole, values = Train(data=images_of(tmp_path, images, side=1)).usual(trials)
-    assert (whole.epochs, values, whole.lr) == (epochs, rungs, 0.02)
+    assert (whole.epochs, values, whole.lr, whole.shift) == (epochs, rungs, 0.02, 0.0)
     fidelity = Fidelity("epochs", values) if values else None
     on = [fidelity.of(whole, rung) for rung in range(len(values))] if fidelity else [whole]
     assert [judge.pace(round(images * min(1, judge.epochs))) for judge in on] == pytest.approx(rates, abs=6e-5)
     assert replace(whole, steady=0).pace(images) == 0.02
+
+
+@pytest.mark.parametrize("given", [("lr",), ("steady", "shift"), ()])
+def test_what_is_chosen_by_hand_stays(given: tuple[str, ...], tmp_path: Path) -> None:
+    train = Train(data=images_of(tmp_path, 48_000, side=1), lr=0.3, steady=7, shift=0.1)
+    whole, _ = train.usual(64, given)
+    assert (whole.epochs, whole.lr) == (12, 0.3)
+    assert whole.steady == (7 if given else 500)
+    assert whole.shift == (0.1 if "shift" in given else 0.0)
 
 
 @pytest.mark.parametrize("top", [False, True])

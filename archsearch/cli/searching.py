@@ -206,9 +206,7 @@ def read_fidelity(terms: Terms, plan: Plan, parts: Parts) -> tuple[Evaluator, Fi
         if options & {"epochs", "fraction"} or not isinstance(parts.strategy, Strategy) or not has(parts.evaluator, "usual"):
             return parts.evaluator, None
         judge: Any = parts.evaluator
-        evaluator, values = judge.usual(terms.trials)
-        if options & {"lr", "steady"}:
-            evaluator = replace(evaluator, steady=judge.steady)
+        evaluator, values = judge.usual(terms.trials, options)
         return evaluator, Fidelity("epochs", values, terms.schedule) if values else None
     if terms.fidelity == "none":
         return parts.evaluator, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -74,8 +74,11 @@ class Train(Options):
         """What `evaluate` measures; of exits, those that a network has."""
         return (*super().metrics, *(QUANTIZED if self.quantize else ()))
 
-    def usual(self, trials: int) -> tuple[Train, tuple[float, ...]]:
+    def usual(self, trials: int, given: Collection[str] = ()) -> tuple[Train, tuple[float, ...]]:
         """As a search of so many trials trains when nobody says how long: the evaluator, and its epochs on each rung.
+
+        Unless options of these names are `given`, the learning rate becomes that for so many steps, and images do not shift: small networks
+        learn worse from images that move, or no better, in trainings as short as these (benchmarks.shifting).
 
         The lowest rung sees some thousand images, and two trials or more reach the top. Each rung trains three times as long as the one
         below; of a longer training so many times more that the rungs still reach from one end to the other: then most of the time goes
@@ -84,7 +87,9 @@ class Train(Options):
         data = self._data()
         images = len(data.train) * views_of(data, self.crop)
         epochs = min(USUAL_EPOCHS, max(1, round(USUAL_IMAGES / images)))
-        whole = replace(self, epochs=epochs, steady=EVEN_STEPS)
+        steady = self.steady if {"lr", "steady"} & {*given} else EVEN_STEPS
+        shift = self.shift if "shift" in given else 0.0
+        whole = replace(self, epochs=epochs, steady=steady, shift=shift)
         longer = whole.epochs * images / FEWEST_IMAGES
         rungs = 1
         while rungs < MOST_RUNGS and STEP**rungs <= longer and trials >= 2 * 3**rungs:

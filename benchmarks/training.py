@@ -36,6 +36,8 @@ from benchmarks.timing import show
 DATA = f"{Path(__file__).parent / 'cifar.py'}:small"
 SHAPE, CLASSES, BATCH, LR, WEIGHT_DECAY, SHIFT = (3, 32, 32), 10, 64, 0.005, 0.05, 4
 ROUNDS, STEPS, WARM = 7, 6, 2
+MANY = 1000
+"""Epochs of a training whose steps are timed: so long that it is compiled where that is asked for."""
 WAYS = ("bfloat16", "mean filters", "channels_last")
 """What a step may be timed without."""
 
@@ -68,7 +70,7 @@ def ours(epochs: int) -> Train:
 
 def our_steps(genotype: Genotype, without: str = "", compile: bool = False) -> Iterator[None]:
     """One training step of archsearch after another, for ever; `without` one of WAYS."""
-    device, train = pick_device("cpu"), replace(ours(5), compile=compile)
+    device, train = pick_device("cpu"), replace(ours(MANY), compile=compile)
     precision = "float32" if without == "bfloat16" else train.precision
     network, numerics = compile_network(genotype, 0), numerics_of(genotype, precision, device)
     training = Training(train, network, train.feed(), torch.Generator().manual_seed(0), numerics)
@@ -95,7 +97,7 @@ def pool_again(network: nn.Module) -> None:
 
 def plain_steps(genotype: Genotype) -> Iterator[None]:
     """One step of the plain loop after another, for ever."""
-    loop = plain(genotype, 0, 1000)
+    loop = plain(genotype, 0, MANY)
     while True:
         yield from loop.steps()
 

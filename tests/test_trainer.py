@@ -420,12 +420,19 @@ def test_other_strides_stay() -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # which torch.compile itself calls
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 def test_a_compiled_step_is_the_plain_one() -> None:
-    trainings = [training(replace(TRAIN, compile=compile), convolutional(norm=True)) for compile in (False, True)]
+    trainings = [training(replace(TRAIN, compile=compile, epochs=60), convolutional(norm=True)) for compile in (False, True)]
     batch = first_batch(trainings[0])
     losses = [[float(each.take_step(*batch)) for _ in range(3)] for each in trainings]
     assert trainings[1].compiled is not None
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     torch.testing.assert_close(*(each.network.state_dict() for each in trainings), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_a_short_training_is_not_compiled() -> None:
+    short = training(replace(TRAIN, compile=True))
+    assert short.total < 3000
+    assert short.compiled is None
 
 
 def test_without_a_compiler_it_is_said_before_the_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

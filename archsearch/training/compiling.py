@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
+PAYS_FROM = 3000
+"""Steps of a training that take about as long as compiling them saves (benchmarks.training --compiled)."""
+
 
 def compiled(network: nn.Module) -> Callable[..., Any]:
     """The network's forward and backward pass, compiled when it is first called; weights and modes are those of the network."""

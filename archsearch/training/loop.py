@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from archsearch.tasks import Feed, answers, joint_loss
 from archsearch.training.averaging import Average
-from archsearch.training.compiling import compiled
+from archsearch.training.compiling import PAYS_FROM, compiled
 from archsearch.training.failures import is_out_of_memory
 from archsearch.training.memory import halved
 from archsearch.training.numerics import Numerics
@@ -50,7 +50,7 @@ class Training:
         self.at_once = min(self.batch, options.at_once or self.batch)
         self.optimizer = make_optimizer(options, network)
         self.average = Average(network, options.ema) if options.ema else None
-        self.compiled = compiled(self.network) if options.compile else None
+        self.compiled = compiled(self.network) if options.compile and self.total >= PAYS_FROM else None
 
     def epoch(self) -> tuple[float, float]:
         """Go once through the images; return the mean loss and the last learning rate. Raises EvaluationError (diverged)."""

@@ -67,7 +67,7 @@ class Options:
             batch, or as much of it as the predicted training memory allows. Halved when memory runs out.
         precision: `float32`, `bfloat16` (autocast; weights and loss stay float32), or `auto`: bfloat16 for the networks that it makes
             faster on this device.
-        compile: Compile the training step by torch.compile, which takes about a minute and pays in long trainings.
+        compile: Compile the training step by torch.compile, which takes about a minute; not for trainings of fewer than 3,000 steps.
         shift: Images shift by up to this share of their sides, in whole pixels (none on the 8x8 digits, two at 32x32).
         cutout: Side of a square that is blanked in each training image, as a share of its own (DeVries & Taylor 2017, arXiv:1708.04552).
         mixup: Images of a batch are blended in pairs, in shares of Beta(mixup, mixup) (Zhang et al. 2018, arXiv:1710.09412); 0 for none.

@@ -33,9 +33,9 @@ from archsearch.supernets import SupernetSearch
 from archsearch.supernets.budgeted import Budgeted
 from archsearch.supernets.fabric import Fabric
 from archsearch.trial import Trial
+from benchmarks.places import DATA, FASHION_MNIST
 from benchmarks.timing import show
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 RANDOM, HELD_OUT = 20, 6
 
 
@@ -51,7 +51,7 @@ class Scale:
         """Fashion-MNIST, or the digits."""
         if self.tiny:
             return Train(epochs=2, batch=128)
-        return Train(data="fashion-mnist", data_dir=str(SHARED / "fashion-mnist"), epochs=10, batch=128)
+        return Train(data="fashion-mnist", data_dir=str(FASHION_MNIST), epochs=10, batch=128)
 
     def fabric(self, **settings: Any) -> Space:
         """A fabric of 4 layers and 4 scales with 8 channels, 36 edges of which 30 are choices; smaller if tiny."""
@@ -179,7 +179,7 @@ def membrane_file(folder: Path) -> Path:
     """The ISBI membranes as archsearch reads them: 24 images for training and validation, the last 6 as the test part."""
     path = folder / "membranes.npz"
     if not path.is_file():
-        with np.load(SHARED / "isbi_membrane" / "isbi_membrane.npz") as given:
+        with np.load(DATA / "isbi_membrane" / "isbi_membrane.npz") as given:
             images, masks = given["x"], given["y"]
         np.savez(path, images=images, masks=masks, test=np.arange(len(images)) >= len(images) - HELD_OUT, flip=np.array(True))
     return path

@@ -14,9 +14,6 @@ import os
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Sequence
-from io import BytesIO
-from itertools import pairwise
-from pathlib import Path
 from time import process_time
 from typing import NamedTuple
 
@@ -26,7 +23,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.stats import spearmanr
 
 from archsearch import Genotype, compile_network, load_space
@@ -34,9 +30,10 @@ from archsearch.proxies import PROXIES, rank_product
 from archsearch.proxies.base import Probe
 from archsearch.proxies.scoring import Minibatch, score
 from archsearch.tasks import Classification
+from benchmarks.cifar import FILE, decoded
+from benchmarks.places import TABLES
 from benchmarks.timing import show
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 IMAGES = 64
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 """Of CIFAR-10's training images."""
@@ -67,9 +64,9 @@ class Cells(NamedTuple):
 
 def cells(count: int, seed: int) -> Cells:
     """Random cells of those for which there are published values; each network as it is written, with what no path leads through."""
-    with np.load(FOLDER / "tabular" / "nasbench201.npz", allow_pickle=False) as table:
+    with np.load(TABLES / "nasbench201.npz", allow_pickle=False) as table:
         names, accuracy, classes = table["op_names"][table["ops"]], table["val200_cifar10"].astype(np.float64), table["iso_class"]
-    with np.load(FOLDER / "tabular" / "nasbench201_zerocost.npz", allow_pickle=False) as table:
+    with np.load(TABLES / "nasbench201_zerocost.npz", allow_pickle=False) as table:
         proxies, values = table["proxies"].tolist(), table["cifar10"]
     known = np.flatnonzero(np.isfinite(values).all(1))
     rows = np.random.default_rng(seed).choice(known, count, replace=False)
@@ -94,10 +91,9 @@ def pairs_of(classes: NDArray[np.int32], known: NDArray[np.intp]) -> tuple[list[
 
 def minibatch() -> Minibatch:
     """The first training images of CIFAR-10, of all classes alike; as JPEG, at 30.5 dB."""
-    with np.load(FOLDER / "cifar10" / "cifar10_jpeg.npz", allow_pickle=False) as data:
-        bytes_, offsets, labels = data["train_jpeg"], data["train_offsets"][: IMAGES + 1], data["train_labels"][:IMAGES]
-    pictures = [np.asarray(Image.open(BytesIO(bytes_[a:b].tobytes()))) for a, b in pairwise(offsets)]
-    pixels = torch.tensor(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+    with np.load(FILE, allow_pickle=False) as data:
+        pictures, labels = decoded(data["train_jpeg"], data["train_offsets"][: IMAGES + 1]), data["train_labels"][:IMAGES]
+    pixels = torch.tensor(pictures).permute(0, 3, 1, 2) / 255
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
     return Minibatch((pixels - mean) / std, torch.tensor(labels.astype(np.int64)), Classification(10))
 

@@ -7,16 +7,16 @@ two at a time. What a schedule costs is told in trainings at full length; an epo
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.fidelity import SCHEDULES, Fidelity, Rungs, Schedule, Step, schedule_of
+from benchmarks.places import TABLES
 from benchmarks.timing import show
 
-TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "tabular" / "nasbench201_curves200.npz"
+TABLE = TABLES / "nasbench201_curves200.npz"
 RUNGS = {"few epochs below": (2, 8, 33, 200), "a third as many": (7, 22, 66, 200)}
 """Epochs of the rungs: as a search chooses them for data such as Fashion-MNIST and 60 trials, and with equal steps."""
 TRIALS, WORKERS, ORDERS = (40, 60, 90), 2, 100

@@ -37,15 +37,15 @@ from archsearch.runs.store import open_run
 from archsearch.spaces.space import Space
 from archsearch.strategies import load_strategy
 from archsearch.tasks.feed import part_of
+from benchmarks.places import FASHION_MNIST
 from benchmarks.plain import Images, Plain, Recipe
 from benchmarks.timing import show
 
-FOLDER = Path(__file__).parents[2] / "shared" / "data" / "fashion-mnist"
 WORKERS, TRIALS, MAX_PARAMS, CLASSES = 2, 40, 100_000, 10
 FRACTION, EPOCHS, SHIFT = 1 / 12, 4, 2
 REFERENCE = 0.5
 """Worst error that counts; that of multiply-adds is the dearest of many random networks."""
-TRAIN = Train(data="fashion-mnist", data_dir=str(FOLDER), fraction=FRACTION, epochs=EPOCHS)
+TRAIN = Train(data="fashion-mnist", data_dir=str(FASHION_MNIST), fraction=FRACTION, epochs=EPOCHS)
 RUNGS = Fidelity("epochs", (0.5, 2, EPOCHS))
 ALL: dict[str, Any] = {"strategy": "auto", "fidelity": RUNGS, "prefilter": Prefilter(5), "inherit": True}
 WAYS: dict[str, dict[str, Any]] = {
@@ -95,7 +95,7 @@ def volume(points: Sequence[Point], macs: float) -> float:
 def plainly(choices: Mapping[str, Any], seed: int) -> float:
     """Validation error of a network that is trained by hand at full length; runs in a process of its own."""
     torch.set_num_threads(1)
-    data = load_data("fashion-mnist", 0, str(FOLDER))
+    data = load_data("fashion-mnist", 0, str(FASHION_MNIST))
     images, labels = part_of((torch.tensor(data.train.images), torch.tensor(data.train.labels)), FRACTION, CLASSES, 0)
     mean, std = (torch.tensor(values)[:, None, None] for values in (data.mean, data.std))
     training = Images(images.contiguous().numpy(), labels.numpy(), mean, std, SHIFT, True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from argparse import ArgumentParser
-from pathlib import Path
 from statistics import mean
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -20,12 +19,11 @@ import numpy as np
 from archsearch import load_space
 from archsearch.evaluators.base import Candidate
 from archsearch.evaluators.train import EVEN_STEPS, Train
-from benchmarks.cifar import FILE
+from benchmarks.places import CIFAR, FASHION_MNIST
 from benchmarks.timing import show
 
-CIFAR = f"{Path(__file__).parent / 'cifar.py'}:whole"
-DATA = {"Fashion-MNIST": ("fashion-mnist", str(FILE.parents[1] / "fashion-mnist")), "CIFAR-10": (CIFAR, "")}
-SHIFTS = (0.0, 0.06)
+DATA = {"Fashion-MNIST": ("fashion-mnist", str(FASHION_MNIST)), "CIFAR-10": (f"{CIFAR}:whole", "")}
+SHIFTS = (0.0, Train.shift)
 
 
 def error(train: Train, networks: int) -> float:

@@ -26,10 +26,10 @@ from archsearch.runs.search import search
 from archsearch.spaces.space import Choices, load_space
 from archsearch.strategies import STRATEGIES, Problem, Strategy, begin
 from archsearch.trial import Objective, Trial
+from benchmarks.places import TABLES
 from benchmarks.timing import show
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "tabular"
-CELLS, HARDWARE = str(FOLDER / "nasbench201.npz"), str(FOLDER / "hwnasbench201.npz")
+CELLS, HARDWARE = str(TABLES / "nasbench201.npz"), str(TABLES / "hwnasbench201.npz")
 LABELLED = str(Path(__file__).with_name("labelled_cells.py"))
 LEFT_OUT = ("exhaustive", "proposer")
 """The one does not search, the other is what its user writes."""

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import geometric_mean, mean, median, stdev
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -30,10 +29,11 @@ from archsearch.training.device import pick_device
 from archsearch.training.loop import Training
 from archsearch.training.mean_filter import MeanFilter
 from archsearch.training.numerics import numerics_of
+from benchmarks.places import CIFAR
 from benchmarks.plain import Images, Plain, Recipe
 from benchmarks.timing import show
 
-DATA = f"{Path(__file__).parent / 'cifar.py'}:small"
+DATA = f"{CIFAR}:small"
 SHAPE, CLASSES, BATCH, LR, WEIGHT_DECAY, SHIFT = (3, 32, 32), 10, 64, 0.005, 0.05, 4
 ROUNDS, STEPS, WARM = 7, 6, 2
 MANY = 1000
@@ -166,8 +166,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="networks; all when left out")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each for the accuracy; 0 for none")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--parts", action="store_true", help="time a step without each thing that makes it fast, and nothing else")
-    parser.add_argument("--compiled", action="store_true", help="time a step with and without torch.compile, and nothing else")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--parts", action="store_true", help="time a step without each thing that makes it fast, and nothing else")
+    instead.add_argument("--compiled", action="store_true", help="time a step with and without torch.compile, and nothing else")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     known, rows, ratios = networks(), list[list[str]](), list[float]()
